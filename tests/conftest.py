@@ -1,0 +1,48 @@
+"""What every test can rely on: our own packages, their shapes enforced, one number of threads, one seed."""
+
+import importlib.util
+import os
+import random
+from pathlib import Path
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's matrix products are deterministic only with it
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+SHAPED_PACKAGES = ["transformer", "quant", "peft", "rlhf"]
+
+if importlib.util.find_spec("beartype"):
+    jaxtyping.install_import_hook(SHAPED_PACKAGES, "beartype.beartype")
+
+torch.set_num_threads(int(os.environ.get("FT_THREADS", "2")))
+torch.use_deterministic_algorithms(True)
+
+
+def pytest_configure() -> None:
+    """Stops at once where `import peft` would find the published library instead of ours."""
+    found = importlib.util.find_spec("peft")
+    if found and found.origin and not Path(found.origin).resolve().is_relative_to(ROOT):
+        pytest.exit(
+            f"`import peft` finds {found.origin}, which is not this project's peft. "
+            f"Run the tests from {ROOT} in an environment without the published one: make test",
+            returncode=3,
+        )
+
+
+@pytest.fixture(autouse=True)
+def seed() -> int:
+    """Every test starts from the same random state, whichever tests ran before it."""
+    random.seed(0)
+    torch.manual_seed(0)
+    return 0
+
+
+@pytest.fixture
+def rng(seed: int) -> np.random.Generator:
+    """NumPy's generator for the reference mathematics."""
+    return np.random.default_rng(seed)
