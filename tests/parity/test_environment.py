@@ -1,0 +1,28 @@
+"""The second environment: it holds the published libraries, in the versions that the comparisons are made with."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PARITY_PYTHON = ROOT / ".venv-parity" / "bin" / "python"
+
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.skipif(not PARITY_PYTHON.exists(), reason=".venv-parity is not there: make parity"),
+]
+
+
+@pytest.mark.parametrize("name", ["transformers", "peft", "bitsandbytes", "torch"])
+def test_a_published_library_is_imported_in_its_pinned_version(name, tmp_path):
+    lines = (ROOT / "tests" / "parity" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    program = f"import {name}; print({name}.__version__.split('+')[0], {name}.__file__)"
+
+    # -I: neither the folder it is started in nor PYTHONPATH can put our own peft in its place
+    run = subprocess.run([PARITY_PYTHON, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    version, file = run.stdout.split(maxsplit=1)
+    assert version == pinned[name]
+    assert ".venv-parity" in file
