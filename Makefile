@@ -46,8 +46,8 @@ clean:  ## Remove both environments and everything that was built or cached; kee
 
 # $(call make_venv,FOLDER)
 define make_venv
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	    echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not: $$($(PYTHON) --version 2>&1)"; \
 	    echo "Name one that is: make PYTHON=python3.12 $(or $(MAKECMDGOALS),install)"; exit 1; }
 	$(PYTHON) -m venv $(1)
 endef
