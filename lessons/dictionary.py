@@ -1,82 +1,31 @@
-"""The pronouncing dictionaries: words, their pronunciations, the split, and the vocabulary of the model.
-
-A pronunciation is a string of symbols of the International Phonetic Alphabet (IPA), one character each, so that a
-string has exactly one reading as tokens. A diphthong is two symbols: the American oʊ and the British əʊ then share
-one, and British English brings a single symbol that American English lacks, ɒ. A stress mark stands before the
-vowel that it stresses and is a symbol like the others.
-"""
+"""The pronouncing dictionaries: words, their pronunciations, and the split into training, development and test."""
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
+from lessons.vocabulary import Vocabulary, tokenize, vocabulary
+
+__all__ = [
+    "ACCENTS",
+    "PARTS",
+    "Vocabulary",
+    "fine_tuning_words",
+    "load",
+    "pairs",
+    "part_of",
+    "tokenize",
+    "unseen_symbols",
+    "vocabulary",
+    "words",
+]
+
 ACCENTS = ("american", "british", "cmu")
 PARTS = ("train", "development", "test")
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-# Ids follow this order and are part of every checkpoint: append, never insert.
-SYMBOLS = "ˈˌ" + "iɪeɛæaɑɒɔoʊuʌəɜᵻ" + "pbtdkɡʔɾmnŋfvθðszʃʒhʧʤlɹjw"
-
 TEST_SHARE, DEVELOPMENT_SHARE = 0.04, 0.02
-
-
-class Vocabulary:
-    """Token ids: 0 padding, 1 begin, 2 end, then the letters of the source, then the symbols of the target.
-
-    The letter b and the sound b are different tokens.
-    """
-
-    pad_id, bos_id, eos_id = 0, 1, 2
-
-    def __init__(self, letters: str = LETTERS, symbols: str = SYMBOLS):
-        self.letters = letters
-        self.symbols = symbols
-        self.letter_ids = {letter: 3 + index for index, letter in enumerate(letters)}
-        self.symbol_ids = {symbol: 3 + len(letters) + index for index, symbol in enumerate(symbols)}
-        self._texts = ["", "", "", *letters, *symbols]
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    def encode_word(self, word: str) -> list[int]:
-        """The source: the word's letters, then end."""
-        return [*self._ids(word, self.letter_ids, "word"), self.eos_id]
-
-    def encode_pronunciation(self, text: str) -> list[int]:
-        """The target without its begin token: the pronunciation's symbols, then end."""
-        return [*self._ids(text, self.symbol_ids, "pronunciation"), self.eos_id]
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text up to the end token; begin and padding are left out."""
-        text = ""
-        for token in ids:
-            if token == self.eos_id:
-                break
-            if not 0 <= token < len(self):
-                raise ValueError(f"token {int(token)} is outside the vocabulary of {len(self)} tokens")
-            text += self._texts[token]
-        return text
-
-    @staticmethod
-    def _ids(text: str, table: dict[str, int], kind: str) -> list[int]:
-        if not text:
-            raise ValueError(f"the {kind} is empty; give at least one of: {''.join(table)}")
-        unknown = sorted(set(text) - set(table))
-        if unknown:
-            raise ValueError(f"the {kind} {text!r} holds {unknown}; allowed are only: {''.join(table)}")
-        return [table[character] for character in text]
-
-
-@cache
-def vocabulary() -> Vocabulary:
-    """The one vocabulary of all dictionaries and of every checkpoint."""
-    return Vocabulary()
-
-
-def tokenize(text: str) -> list[str]:
-    """A pronunciation's symbols: every character is one."""
-    return list(text)
 
 
 @cache
@@ -84,10 +33,7 @@ def load(accent: str) -> dict[str, tuple[str, ...]]:
     """Every word of a dictionary with its pronunciations, the usual one first; words are in alphabetical order."""
     if accent not in ACCENTS:
         raise ValueError(f"unknown accent {accent!r}; there are {', '.join(ACCENTS)}")
-    file = resources.files("lessons") / "data" / f"{accent}.tsv.gz"
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing; `python -m lessons.data.build` makes it")
-    lines = gzip.decompress(file.read_bytes()).decode().splitlines()
+    lines = _read_whole(accent).splitlines()
     entries = (line.split("\t") for line in lines)
     return {word: tuple(pronunciations) for word, *pronunciations in entries}
 
@@ -107,7 +53,7 @@ def words(accent: str, part: str, limit: int | None = None, seed: int | None = N
     """
     if part not in PARTS:
         raise ValueError(f"unknown part {part!r}; there are {', '.join(PARTS)}")
-    chosen = [word for word in load(accent) if part_of(word) == part]
+    chosen = _split(accent)[part]
     if limit is not None and not 0 <= limit <= len(chosen):
         raise ValueError(f"{limit} words asked for; the {part} part of {accent} holds {len(chosen)}")
     return sorted(chosen, key=lambda word: _hash(f"{seed or 0}:{word}"))[:limit]
@@ -120,7 +66,10 @@ def fine_tuning_words(accent: str = "british", count: int = 1000) -> list[str]:
 
 def pairs(accent: str, words: Iterable[str], all_pronunciations: bool = False) -> list[tuple[list[int], list[int]]]:
     """(source, target) ids of each word: its first pronunciation, or a pair for each listed one."""
-    dictionary, tokens = load(accent), vocabulary()
+    dictionary, tokens, words = load(accent), vocabulary(), list(words)
+    for word in words:
+        if word not in dictionary:
+            raise ValueError(f"{word!r} is not in the {accent} dictionary of {len(dictionary):,} words")
     return [
         (tokens.encode_word(word), tokens.encode_pronunciation(pronunciation))
         for word in words
@@ -130,9 +79,33 @@ def pairs(accent: str, words: Iterable[str], all_pronunciations: bool = False) -
 
 def unseen_symbols(accent: str = "american") -> list[int]:
     """The ids of the symbols that no training pronunciation of the accent holds: pretraining must mask them."""
-    training = (listed for word, listed in load(accent).items() if part_of(word) == "train")
-    seen = set(tokenize("".join(text for listed in training for text in listed)))
+    listed = load(accent)
+    seen = set(tokenize("".join(text for word in _split(accent)["train"] for text in listed[word])))
     return [token for symbol, token in vocabulary().symbol_ids.items() if symbol not in seen]
+
+
+@cache
+def _split(accent: str) -> dict[str, list[str]]:
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for word in load(accent):
+        parts[part_of(word)].append(word)
+    return parts
+
+
+def _read_whole(accent: str) -> str:
+    """The unpacked dictionary, after its hash is checked."""
+    folder = resources.files("lessons") / "data"
+    file, repair = folder / f"{accent}.tsv.gz", "`python -m lessons.data.build` makes it anew"
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing; {repair}")
+    try:
+        content = gzip.decompress(file.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{file} is damaged ({error}); {repair}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if f"{found}  {accent}.tsv" not in (folder / "SHA256SUMS").read_text().splitlines():
+        raise ValueError(f"{file} is not the dictionary of SHA256SUMS: its text has the sha256 {found}; {repair}")
+    return content.decode()
 
 
 def _hash(text: str) -> int:

