@@ -1,0 +1,53 @@
+"""The encoder-decoder Transformer, written by hand: one file per box of the paper's figure.
+
+Read in this order: config, masks, embedding, attention, add_norm, feed_forward, encoder, decoder, cache, model,
+beam, generation, loss, schedule, batching, checkpoint, resume, training, distributed.
+"""
+
+from transformer.add_norm import AddNorm, LayerNorm
+from transformer.attention import MultiHeadAttention, record_attention, scaled_dot_product_attention
+from transformer.batching import Batch, collate, epoch_batches
+from transformer.cache import KeyValueCache
+from transformer.checkpoint import load_model, save_model
+from transformer.config import TransformerConfig
+from transformer.decoder import Decoder, DecoderLayer
+from transformer.embedding import sinusoidal_positional_encoding
+from transformer.encoder import Encoder, EncoderLayer
+from transformer.feed_forward import FeedForward
+from transformer.generation import generate
+from transformer.loss import label_smoothed_cross_entropy
+from transformer.masks import causal_mask, padding_mask
+from transformer.model import Transformer
+from transformer.schedule import cosine_schedule, noam_schedule
+from transformer.training import TrainingConfig, parameter_groups, train
+
+__all__ = [
+    "AddNorm",
+    "Batch",
+    "Decoder",
+    "DecoderLayer",
+    "Encoder",
+    "EncoderLayer",
+    "FeedForward",
+    "KeyValueCache",
+    "LayerNorm",
+    "MultiHeadAttention",
+    "TrainingConfig",
+    "Transformer",
+    "TransformerConfig",
+    "causal_mask",
+    "collate",
+    "cosine_schedule",
+    "epoch_batches",
+    "generate",
+    "label_smoothed_cross_entropy",
+    "load_model",
+    "noam_schedule",
+    "padding_mask",
+    "parameter_groups",
+    "record_attention",
+    "save_model",
+    "scaled_dot_product_attention",
+    "sinusoidal_positional_encoding",
+    "train",
+]

@@ -1,0 +1,53 @@
+"""Add & Norm: the residual connection around a sub-layer, and the normalization that keeps its size.
+
+    LayerNorm(x) = g ⊙ (x - mean(x)) / √(var(x) + ε) + b        mean and biased variance over the last axis
+
+    post-norm (the paper)   y = LayerNorm(x + dropout(sublayer(x)))
+    pre-norm                y = x + dropout(sublayer(LayerNorm(x)))
+
+Parameters   2 d_model
+Papers       "Layer Normalization" (1607.06450); "Attention Is All You Need" (1706.03762), sections 3.1 and 5.4;
+             on the order of norm and residual: "On Layer Normalization in the Transformer Architecture" (2002.04745)
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from transformer.config import NormOrder
+
+
+class LayerNorm(nn.Module):
+    """Every vector to mean 0 and variance 1, then to a learned gain and bias."""
+
+    def __init__(self, d_model: int, eps: float = 1e-5):
+        super().__init__()
+        if d_model < 1 or not eps > 0.0:
+            raise ValueError(f"LayerNorm needs d_model >= 1 and eps > 0, not d_model {d_model} and eps {eps}")
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        centered = x - x.mean(dim=-1, keepdim=True)
+        variance = centered.square().mean(dim=-1, keepdim=True)
+        return self.weight * (centered * torch.rsqrt(variance + self.eps)) + self.bias
+
+
+class AddNorm(nn.Module):
+    """Wraps a sub-layer, given as a function, into its residual connection."""
+
+    def __init__(self, d_model: int, dropout: float = 0.0, norm: NormOrder = "post", eps: float = 1e-5):
+        super().__init__()
+        self.order = norm
+        self.norm = LayerNorm(d_model, eps)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Float[Tensor, "batch time d_model"], sublayer: Callable[[Tensor], Tensor]
+    ) -> Float[Tensor, "batch time d_model"]:
+        if self.order == "pre":
+            return x + self.dropout(sublayer(self.norm(x)))
+        return self.norm(x + self.dropout(sublayer(x)))

@@ -1,0 +1,100 @@
+"""The shape of a Transformer: every number that the other files need, checked once and never changed.
+
+Paper     "Attention Is All You Need", Vaswani et al. 2017 (1706.03762), section 3 and table 3
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+Activation = Literal["relu", "gelu", "silu"]
+NormOrder = Literal["post", "pre"]
+PositionKind = Literal["sinusoidal", "learned"]
+AttentionKind = Literal["math", "fused"]
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """One vocabulary serves source and target.
+
+    `norm`              "post" normalizes after the residual sum, as in the paper; "pre" before the sub-layer
+    `tie_embeddings`    one matrix is source embedding, target embedding and output
+    `scale_embeddings`  token vectors are multiplied by √d_model before the positions are added
+    `attention`         "math" is the formula written out; "fused" calls torch's kernel, with equal results
+    `dropout`           on every sub-layer's output and on the sum of embedding and position, as in the paper
+    `bos_id`            may equal `pad_id` or `eos_id`; `pad_id` and `eos_id` must differ
+
+    Raises ValueError for an impossible value, with the numbers in the message.
+    """
+
+    vocab_size: int
+    d_model: int
+    num_heads: int
+    num_encoder_layers: int
+    num_decoder_layers: int
+    d_ff: int
+    dropout: float
+    max_length: int
+    activation: Activation = "relu"
+    norm: NormOrder = "post"
+    positions: PositionKind = "sinusoidal"
+    tie_embeddings: bool = True
+    scale_embeddings: bool = True
+    attention: AttentionKind = "math"
+    layer_norm_eps: float = 1e-5
+    pad_id: int = 0
+    bos_id: int = 1
+    eos_id: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "d_model", "num_heads", "d_ff", "max_length"):
+            require_integer(name, getattr(self, name), at_least=1)
+        for name in ("num_encoder_layers", "num_decoder_layers"):
+            require_integer(name, getattr(self, name), at_least=0)
+        if self.d_model % self.num_heads:
+            raise ValueError(f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout is a probability in [0, 1), not {self.dropout}")
+        if not self.layer_norm_eps > 0.0:
+            raise ValueError(f"layer_norm_eps must be positive, not {self.layer_norm_eps}")
+        for name, choices in (
+            ("activation", Activation),
+            ("norm", NormOrder),
+            ("positions", PositionKind),
+            ("attention", AttentionKind),
+        ):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name} is one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
+        for name in ("tie_embeddings", "scale_embeddings"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is True or False, not {getattr(self, name)!r}")
+        for name in ("pad_id", "bos_id", "eos_id"):
+            require_integer(name, getattr(self, name), at_least=0)
+            if getattr(self, name) >= self.vocab_size:
+                raise ValueError(f"{name} {getattr(self, name)} is outside the vocabulary of {self.vocab_size}")
+        if self.pad_id == self.eos_id:
+            raise ValueError(f"pad_id and eos_id are both {self.pad_id}: the end of a sequence would count as padding")
+
+    @property
+    def d_head(self) -> int:
+        return self.d_model // self.num_heads
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TransformerConfig":
+        """The inverse of `to_dict`. Raises ValueError for an unknown or a missing field."""
+        known = set(cls.__dataclass_fields__)
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"unknown configuration fields {unknown}; known are {sorted(known)}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"incomplete configuration: {error}") from error
+
+
+def require_integer(name: str, value: Any, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name} must be an integer, not {value!r}")
+    if value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, not {value}")

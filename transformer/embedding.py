@@ -1,0 +1,80 @@
+"""Input embedding: what a token is, plus where it stands.
+
+    x_t = √d_model · E[token_t] + position_t
+
+Sinusoidal positions are a formula; learned positions are a table. Both are called with a length and an offset.
+
+    PE[t, 2i] = sin(t / 10000^{2i/d_model})        PE[t, 2i+1] = cos(t / 10000^{2i/d_model})
+
+Paper     "Attention Is All You Need" (1706.03762), sections 3.4 and 3.5
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from transformer.config import TransformerConfig
+
+
+def sinusoidal_positional_encoding(
+    length: int, d_model: int, dtype: torch.dtype | None = None
+) -> Float[Tensor, "length d_model"]:
+    """The paper's position waves; an odd `d_model` ends with a sine. Computed in float64, given in `dtype`."""
+    time = torch.arange(length, dtype=torch.float64)[:, None]
+    even = torch.arange(0, d_model, 2, dtype=torch.float64)
+    angle = time / 10000 ** (even / d_model)
+    encoding = torch.empty(length, d_model, dtype=torch.float64)
+    encoding[:, 0::2] = angle.sin()
+    encoding[:, 1::2] = angle.cos()[:, : d_model // 2]
+    return encoding.to(dtype or torch.get_default_dtype())
+
+
+class SinusoidalPositions(nn.Module):
+    """Positions that need no training."""
+
+    table: Tensor
+
+    def __init__(self, max_length: int, d_model: int):
+        super().__init__()
+        self.register_buffer("table", sinusoidal_positional_encoding(max_length, d_model), persistent=False)
+
+    def forward(self, length: int, offset: int = 0) -> Float[Tensor, "length d_model"]:
+        return self.table[offset : offset + length]
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> "SinusoidalPositions":
+        # A table that was rounded to fp32 stays rounded after .double(): make it anew in the new type instead.
+        super()._apply(fn, recurse)
+        exact = sinusoidal_positional_encoding(*self.table.shape, dtype=self.table.dtype)
+        self.table = exact.to(self.table.device)
+        return self
+
+
+class LearnedPositions(nn.Module):
+    """One trained vector for each position, as in BERT and GPT-2."""
+
+    def __init__(self, max_length: int, d_model: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(max_length, d_model))
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, length: int, offset: int = 0) -> Float[Tensor, "length d_model"]:
+        return self.weight[offset : offset + length]
+
+
+def positions(config: TransformerConfig) -> SinusoidalPositions | LearnedPositions:
+    kind = SinusoidalPositions if config.positions == "sinusoidal" else LearnedPositions
+    return kind(config.max_length, config.d_model)
+
+
+class SourceInput(nn.Module):
+    """What the encoder is given: here, the token vectors as they are.
+
+    It is a module of its own so that something may be put in front of the words.
+    """
+
+    def forward(
+        self, x: Float[Tensor, "batch source d_model"], mask: Bool[Tensor, "batch 1 1 source"]
+    ) -> tuple[Float[Tensor, "batch source d_model"], Bool[Tensor, "batch 1 1 source"]]:
+        return x, mask

@@ -1,0 +1,127 @@
+"""Generation: from a distribution over the next token to a sequence.
+
+    greedy      y_t = argmax p(· | y_{<t}, source)
+    sampling    y_t ~ p^{1/temperature}, cut to the top k tokens or to the smallest set of mass p
+    beam        keep the num_beams best prefixes; a finished one scores  Σ log p / length^{length_penalty}
+
+Each step feeds one token to the decoder and finds the past in the key/value cache.
+
+Papers    nucleus sampling: "The Curious Case of Neural Text Degeneration" (1904.09751);
+          length penalty: "Google's Neural Machine Translation System" (1609.08144), section 7
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from transformer.beam import beam_search
+
+
+@torch.no_grad()
+def generate(
+    model: Any,
+    source: Int[Tensor, "batch source"],
+    max_new_tokens: int,
+    num_beams: int = 1,
+    do_sample: bool = False,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    length_penalty: float = 1.0,
+    use_cache: bool = True,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, "batch time"]:
+    """Target ids that start with `bos_id`; a row that is finished is padded with `pad_id` after its `eos_id`.
+
+    Raises ValueError for impossible settings: beams and sampling do not mix, probabilities lie in (0, 1].
+    """
+    check_settings(max_new_tokens, num_beams, do_sample, temperature, top_k, top_p)
+    limit = model.config.max_length
+    if max_new_tokens > limit:
+        raise ValueError(f"max_new_tokens {max_new_tokens} is more than the model's max_length {limit}")
+    memory, memory_mask = model.encode(source)
+    next_logits = decoding_step(model, memory, memory_mask, num_beams, max_new_tokens, use_cache)
+    if num_beams > 1:
+        return beam_search(
+            next_logits, model.config, len(source), max_new_tokens, num_beams, length_penalty, source.device
+        )
+
+    config = model.config
+    tokens = torch.full((len(source), 1), config.bos_id, dtype=torch.long, device=source.device)
+    finished = torch.zeros(len(source), dtype=torch.bool, device=source.device)
+    for _ in range(max_new_tokens):
+        logits = next_logits(tokens, None)
+        if do_sample:
+            chosen = sample(logits, temperature, top_k, top_p, generator)
+        else:
+            chosen = logits.argmax(dim=-1)
+        chosen = torch.where(finished, config.pad_id, chosen)
+        tokens = torch.cat([tokens, chosen[:, None]], dim=1)
+        finished |= chosen == config.eos_id
+        if finished.all():
+            break
+    return tokens
+
+
+def decoding_step(
+    model: Any, memory: Tensor, memory_mask: Tensor | None, num_beams: int, max_new_tokens: int, use_cache: bool
+) -> Callable[[Tensor, Tensor | None], Tensor]:
+    """A function (tokens so far, rows they continue) → logits of the next token, with or without a cache."""
+    memory = memory.repeat_interleave(num_beams, dim=0)
+    memory_mask = None if memory_mask is None else memory_mask.repeat_interleave(num_beams, dim=0)
+    cache = model.new_cache(max_new_tokens) if use_cache else None
+
+    def next_logits(tokens: Tensor, rows: Tensor | None) -> Tensor:
+        if cache is None:
+            return model.decode(tokens, memory, memory_mask)[:, -1]
+        if rows is not None:
+            cache.reorder(rows)
+        return model.decode(tokens[:, -1:], memory, memory_mask, cache)[:, -1]
+
+    return next_logits
+
+
+def sample(
+    logits: Float[Tensor, "batch vocab"],
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, " batch"]:
+    """One token for each row, drawn from the distribution after temperature, top-k and top-p, in this order."""
+    probabilities = truncate(logits / temperature, top_k, top_p).softmax(dim=-1)
+    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+
+
+def truncate(
+    logits: Float[Tensor, "batch vocab"], top_k: int | None = None, top_p: float | None = None
+) -> Float[Tensor, "batch vocab"]:
+    """Sets to -inf what is not among the k best, or not in the smallest best set whose mass reaches p."""
+    if top_k is not None:
+        kth = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
+        logits = logits.masked_fill(logits < kth, float("-inf"))
+    if top_p is not None:
+        ordered, order = logits.sort(dim=-1, descending=True)
+        probabilities = ordered.softmax(dim=-1)
+        mass_before = probabilities.cumsum(dim=-1) - probabilities
+        ordered = ordered.masked_fill(mass_before >= top_p, float("-inf"))
+        logits = torch.empty_like(logits).scatter(-1, order, ordered)
+    return logits
+
+
+def check_settings(
+    max_new_tokens: int, num_beams: int, do_sample: bool, temperature: float, top_k: int | None, top_p: float | None
+) -> None:
+    if max_new_tokens < 1 or num_beams < 1:
+        raise ValueError(f"max_new_tokens {max_new_tokens} and num_beams {num_beams} must be at least 1")
+    if num_beams > 1 and do_sample:
+        raise ValueError(f"num_beams {num_beams} and do_sample do not mix: beam search is not random")
+    if not temperature > 0.0:
+        raise ValueError(f"temperature must be positive, not {temperature}; for temperature 0 leave do_sample False")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, not {top_k}")
+    if top_p is not None and not 0.0 < top_p <= 1.0:
+        raise ValueError(f"top_p is a probability in (0, 1], not {top_p}")

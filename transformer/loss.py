@@ -1,0 +1,49 @@
+"""The loss: how surprised the model is by the right token, with a little of the mass kept for all others.
+
+    L = mean over real tokens of  (1 - ε) · (-log p_y) + ε · mean_k (-log p_k)
+
+Papers    label smoothing: "Rethinking the Inception Architecture" (1512.00567), section 7; ε = 0.1 in 1706.03762
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def label_smoothed_cross_entropy(
+    logits: Float[Tensor, "batch target vocab"],
+    target: Int[Tensor, "batch target"],
+    smoothing: float = 0.0,
+    pad_id: int = 0,
+    never: tuple[int, ...] = (),
+    reduction: str = "mean",
+) -> Float[Tensor, ""]:
+    """The mean (or "sum") over the tokens of `target` that are not `pad_id`.
+
+    `never`   ids that take no part: no probability, no share of the smoothing. Their rows get no gradient from the output.
+
+    Raises ValueError for a smoothing outside [0, 1), an unknown reduction, or a target without a real token.
+    """
+    if not 0.0 <= smoothing < 1.0:
+        raise ValueError(f"smoothing is a probability in [0, 1), not {smoothing}")
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction is 'mean' or 'sum', not {reduction!r}")
+    if logits.shape[:-1] != target.shape:
+        raise ValueError(f"logits {tuple(logits.shape)} and target {tuple(target.shape)} do not belong together")
+    real = target != pad_id
+    count = real.sum()
+    excluded = torch.tensor(never, dtype=torch.long, device=logits.device)
+    log_probs = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+    log_probs = log_probs.index_fill(-1, excluded, float("-inf")).log_softmax(dim=-1)
+    loss = -log_probs.gather(-1, target.unsqueeze(-1)).squeeze(-1)
+    if smoothing > 0.0:
+        allowed = logits.shape[-1] - len(never)
+        uniform = -log_probs.index_fill(-1, excluded, 0.0).sum(dim=-1) / allowed
+        loss = (1.0 - smoothing) * loss + smoothing * uniform
+    # Padding may name an excluded id, whose loss is infinite: select, never multiply by zero.
+    total = torch.where(real, loss, torch.zeros_like(loss)).sum()
+    if reduction == "sum":
+        return total
+    if not count:
+        raise ValueError(f"the target holds nothing but padding (pad_id {pad_id}): there is no token to predict")
+    return total / count

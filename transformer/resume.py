@@ -1,0 +1,61 @@
+"""Keeping a run: what a killed training needs to go on as if nothing had happened.
+
+One file holds the trainable parameters, the optimizer's moments, the losses so far and the settings of the run.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from transformer.checkpoint import read_tensors, write_tensors
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def keep(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    settings: Mapping[str, Any],
+    losses: list[float],
+    path: str | Path,
+) -> None:
+    """Writes the state of a run, whole or not at all."""
+    tensors = {}
+    for name, parameter in trainable(model).items():
+        tensors[f"model.{name}"] = parameter
+        for moment in MOMENTS:
+            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_tensors(Path(path), tensors, {"settings": json.dumps(settings), "losses": json.dumps(losses)})
+
+
+def resume(
+    model: nn.Module, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any], path: str | Path | None
+) -> list[float]:
+    """Puts a kept state back and returns the losses so far; without a file it is a fresh start.
+
+    Raises ValueError for a file that was kept by another run.
+    """
+    if path is None or not Path(path).exists():
+        return []
+    tensors, metadata = read_tensors(path)
+    if metadata.get("settings") != json.dumps(settings):
+        raise ValueError(
+            f"{path} was kept by a run with other settings, {metadata.get('settings')}: name another file or remove it"
+        )
+    wanted = {f"{kind}.{name}" for name in trainable(model) for kind in ("model", *MOMENTS)}
+    if wanted != set(tensors):
+        raise ValueError(f"{path} was kept by another model: it differs in {sorted(wanted ^ set(tensors))[:8]}")
+    for name, parameter in trainable(model).items():
+        with torch.no_grad():
+            parameter.copy_(tensors[f"model.{name}"])
+        optimizer.state[parameter] = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in MOMENTS}
+    return json.loads(metadata["losses"])
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
