@@ -1,7 +1,8 @@
 """The encoder-decoder Transformer, written by hand: one file per box of the paper's figure.
 
-Read in this order: config, masks, embedding, attention, add_norm, feed_forward, encoder, decoder, cache, model,
-beam, generation, loss, schedule, batching, checkpoint, resume, training, distributed.
+Read in this order: config, masks, embedding, attention, add_norm, feed_forward, encoder, decoder, cache, token_model,
+model, encoder_only, decoder_only, beam, generation, loss, schedule, batching, checkpoint, resume, training,
+distributed, and then pretrained: real checkpoints.
 """
 
 from transformer.add_norm import AddNorm, LayerNorm
@@ -11,8 +12,10 @@ from transformer.cache import KeyValueCache
 from transformer.checkpoint import load_model, save_model
 from transformer.config import TransformerConfig
 from transformer.decoder import Decoder, DecoderLayer
+from transformer.decoder_only import DecoderOnly
 from transformer.embedding import sinusoidal_positional_encoding
 from transformer.encoder import Encoder, EncoderLayer
+from transformer.encoder_only import EncoderOnly, MaskedWordHead
 from transformer.feed_forward import FeedForward
 from transformer.generation import generate
 from transformer.loss import label_smoothed_cross_entropy
@@ -26,11 +29,14 @@ __all__ = [
     "Batch",
     "Decoder",
     "DecoderLayer",
+    "DecoderOnly",
     "Encoder",
     "EncoderLayer",
+    "EncoderOnly",
     "FeedForward",
     "KeyValueCache",
     "LayerNorm",
+    "MaskedWordHead",
     "MultiHeadAttention",
     "TrainingConfig",
     "Transformer",

@@ -43,17 +43,18 @@ class Finished:
 def beam_search(
     next_logits: Callable[[Tensor, Tensor | None], Tensor],
     config: TransformerConfig,
-    batch: int,
+    start: Int[Tensor, "batch start"],
     max_new_tokens: int,
     num_beams: int,
     length_penalty: float,
-    device: torch.device,
 ) -> Int[Tensor, "batch time"]:
-    """`next_logits(tokens, rows)` continues the prefixes `tokens` (batch · beams, time).
+    """The best continuation of each row of `start`, after those tokens.
 
-    `rows` says which row of the step before each prefix came from (None at the first step).
+    `next_logits(tokens, rows)` continues the prefixes `tokens` (batch · beams, time); `rows` says which row of the step
+    before each prefix came from (None at the first step).
     """
-    tokens = torch.full((batch, num_beams, 1), config.bos_id, dtype=torch.long, device=device)
+    batch, device = len(start), start.device
+    tokens = repeat(start, "batch start -> batch beams start", beams=num_beams)
     running = torch.full((batch, num_beams), NEVER, device=device)
     running[:, 0] = 0.0  # all prefixes are equal at the start: let only the first one branch
     finished = Finished(batch, num_beams, config.pad_id, device)
@@ -82,7 +83,7 @@ def beam_search(
         open_rows &= finished.can_improve(running[:, 0] / length**length_penalty)
         if not open_rows.any():
             break
-    return trimmed(finished.tokens[:, 0], config)
+    return trimmed(finished.tokens[:, 0], start.shape[1], config.eos_id)
 
 
 def pick(
@@ -91,9 +92,8 @@ def pick(
     return tokens.gather(1, repeat(order, "batch picked -> batch picked time", time=tokens.shape[2]))
 
 
-def trimmed(tokens: Int[Tensor, "batch time"], config: TransformerConfig) -> Int[Tensor, "batch time"]:
+def trimmed(tokens: Int[Tensor, "batch time"], start: int, eos_id: int) -> Int[Tensor, "batch time"]:
     """Without the columns in which every row is already finished."""
-    ended = (tokens[:, 1:] == config.eos_id).int().cumsum(dim=1)
-    alive_before = (ended == 0).any(dim=0)
-    width = 2 + int(alive_before[:-1].sum()) if tokens.shape[1] > 1 else 1
-    return tokens[:, :width]
+    ended = (tokens[:, start:] == eos_id).int().cumsum(dim=1) > 0
+    still_open = (~ended).any(dim=0)
+    return tokens[:, : start + 1 + int(still_open[:-1].sum())]

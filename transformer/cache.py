@@ -9,6 +9,8 @@ Memory   2 · layers · batch · (target + source) · d_model numbers
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
+from jaxtyping import Bool
 from torch import Tensor
 
 from transformer.attention import KeysAndValues
@@ -79,3 +81,39 @@ class KeyValueCache:
         """
         for past, _ in self.layers:
             past.reorder(rows.to(torch.long))
+
+
+class PromptCache:
+    """What a decoder-only model remembers: every layer's past, and which positions of it are real tokens.
+
+    `room`   how many tokens may come after the prompt
+    """
+
+    def __init__(self, num_layers: int, room: int):
+        self.num_layers = num_layers
+        self.room = room
+        self.length = 0
+        self.padded = False
+        self.stores: list[GrowingStore] = []
+
+    def begin(self, real: Bool[Tensor, "batch 1 1 prompt"]) -> None:
+        """Takes the prompt's mask; whatever comes after it is real."""
+        self.length = real.shape[-1]
+        self.capacity = self.length + self.room
+        self.stores = [GrowingStore(self.capacity) for _ in range(self.num_layers)]
+        self.real = F.pad(real, (0, self.room), value=True)
+        self.padded = not bool(real.all())
+
+    def advance(self, count: int) -> Bool[Tensor, "batch 1 1 memory"]:
+        """Makes room for `count` new tokens and returns the mask of all positions up to them."""
+        if self.length + count > self.capacity:
+            raise ValueError(
+                f"the cache has room for {self.capacity} positions; {self.length} are taken, {count} more came"
+            )
+        self.length += count
+        return self.real[..., : self.length]
+
+    def reorder(self, rows: Tensor) -> None:
+        """Row i becomes what row `rows[i]` was. The mask stays: all beams of one prompt share it."""
+        for store in self.stores:
+            store.reorder(rows.to(torch.long))

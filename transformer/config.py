@@ -6,7 +6,7 @@ Paper     "Attention Is All You Need", Vaswani et al. 2017 (1706.03762), section
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-Activation = Literal["relu", "gelu", "silu"]
+Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
 NormOrder = Literal["post", "pre"]
 PositionKind = Literal["sinusoidal", "learned"]
 AttentionKind = Literal["math", "fused"]
@@ -21,7 +21,14 @@ class TransformerConfig:
     `scale_embeddings`  token vectors are multiplied by √d_model before the positions are added
     `attention`         "math" is the formula written out; "fused" calls torch's kernel, with equal results
     `dropout`           on every sub-layer's output and on the sum of embedding and position, as in the paper
-    `bos_id`            may equal `pad_id` or `eos_id`; `pad_id` and `eos_id` must differ
+    `bos_id`            may equal `pad_id` or `eos_id`; `pad_id` and `eos_id` must differ where there is an encoder
+
+    What published models have beyond the paper:
+
+    `norm_embeddings`   a LayerNorm on the sum of embedding and position (BART, BERT)
+    `output_bias`       a bias on the logits also where the matrices are tied (Marian, BART); untied there always is one
+    `num_segments`      kinds of tokens, each with a vector that is added to its tokens (BERT); an encoder-only model's
+    "gelu_tanh"         the tanh formula that GPT-2 took for GELU
 
     Raises ValueError for an impossible value, with the numbers in the message.
     """
@@ -44,11 +51,14 @@ class TransformerConfig:
     pad_id: int = 0
     bos_id: int = 1
     eos_id: int = 2
+    norm_embeddings: bool = False
+    output_bias: bool = False
+    num_segments: int = 0
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "d_model", "num_heads", "d_ff", "max_length"):
             require_integer(name, getattr(self, name), at_least=1)
-        for name in ("num_encoder_layers", "num_decoder_layers"):
+        for name in ("num_encoder_layers", "num_decoder_layers", "num_segments"):
             require_integer(name, getattr(self, name), at_least=0)
         if self.d_model % self.num_heads:
             raise ValueError(f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}")
@@ -64,14 +74,14 @@ class TransformerConfig:
         ):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} is one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
-        for name in ("tie_embeddings", "scale_embeddings"):
+        for name in ("tie_embeddings", "scale_embeddings", "norm_embeddings", "output_bias"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is True or False, not {getattr(self, name)!r}")
         for name in ("pad_id", "bos_id", "eos_id"):
             require_integer(name, getattr(self, name), at_least=0)
             if getattr(self, name) >= self.vocab_size:
                 raise ValueError(f"{name} {getattr(self, name)} is outside the vocabulary of {self.vocab_size}")
-        if self.pad_id == self.eos_id:
+        if self.pad_id == self.eos_id and self.num_encoder_layers > 0:
             raise ValueError(f"pad_id and eos_id are both {self.pad_id}: the end of a sequence would count as padding")
 
     @property

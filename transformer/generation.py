@@ -14,10 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from transformer.beam import beam_search
+from transformer.masks import prompt_mask
 
 
 @torch.no_grad()
@@ -36,21 +38,23 @@ def generate(
 ) -> Int[Tensor, "batch time"]:
     """Target ids that start with `bos_id`; a row that is finished is padded with `pad_id` after its `eos_id`.
 
+    A decoder-only model continues the source instead: its rows start with the source, which is padded in front.
+
     Raises ValueError for impossible settings: beams and sampling do not mix, probabilities lie in (0, 1].
     """
     check_settings(max_new_tokens, num_beams, do_sample, temperature, top_k, top_p)
-    limit = model.config.max_length
-    if max_new_tokens > limit:
-        raise ValueError(f"max_new_tokens {max_new_tokens} is more than the model's max_length {limit}")
-    memory, memory_mask = model.encode(source)
-    next_logits = decoding_step(model, memory, memory_mask, num_beams, max_new_tokens, use_cache)
-    if num_beams > 1:
-        return beam_search(
-            next_logits, model.config, len(source), max_new_tokens, num_beams, length_penalty, source.device
-        )
-
     config = model.config
-    tokens = torch.full((len(source), 1), config.bos_id, dtype=torch.long, device=source.device)
+    if max_new_tokens > config.max_length:
+        raise ValueError(f"max_new_tokens {max_new_tokens} is more than the model's max_length {config.max_length}")
+    if getattr(model, "continues_source", False):
+        next_logits = continuing(model, source, num_beams, max_new_tokens, use_cache)
+        tokens = source
+    else:
+        next_logits = answering(model, source, num_beams, max_new_tokens, use_cache)
+        tokens = torch.full((len(source), 1), config.bos_id, dtype=torch.long, device=source.device)
+    if num_beams > 1:
+        return beam_search(next_logits, config, tokens, max_new_tokens, num_beams, length_penalty)
+
     finished = torch.zeros(len(source), dtype=torch.bool, device=source.device)
     for _ in range(max_new_tokens):
         logits = next_logits(tokens, None)
@@ -66,10 +70,11 @@ def generate(
     return tokens
 
 
-def decoding_step(
-    model: Any, memory: Tensor, memory_mask: Tensor | None, num_beams: int, max_new_tokens: int, use_cache: bool
+def answering(
+    model: Any, source: Tensor, num_beams: int, max_new_tokens: int, use_cache: bool
 ) -> Callable[[Tensor, Tensor | None], Tensor]:
-    """A function (tokens so far, rows they continue) → logits of the next token, with or without a cache."""
+    """A function (tokens so far, rows they continue) → logits of the next token, given the source."""
+    memory, memory_mask = model.encode(source)
     memory = memory.repeat_interleave(num_beams, dim=0)
     memory_mask = None if memory_mask is None else memory_mask.repeat_interleave(num_beams, dim=0)
     cache = model.new_cache(max_new_tokens) if use_cache else None
@@ -80,6 +85,24 @@ def decoding_step(
         if rows is not None:
             cache.reorder(rows)
         return model.decode(tokens[:, -1:], memory, memory_mask, cache)[:, -1]
+
+    return next_logits
+
+
+def continuing(
+    model: Any, source: Tensor, num_beams: int, max_new_tokens: int, use_cache: bool
+) -> Callable[[Tensor, Tensor | None], Tensor]:
+    """The same for a model that has no encoder: the source is the first part of the tokens."""
+    real = prompt_mask(source, model.config.pad_id).repeat_interleave(num_beams, dim=0)
+    cache = model.new_cache(max_new_tokens) if use_cache else None
+
+    def next_logits(tokens: Tensor, rows: Tensor | None) -> Tensor:
+        if cache is None:
+            generated = tokens.shape[1] - real.shape[1]
+            return model.decode(tokens, real=F.pad(real, (0, generated), value=True))[:, -1]
+        if rows is not None:
+            cache.reorder(rows)
+        return model.decode(tokens if cache.length == 0 else tokens[:, -1:], cache)[:, -1]
 
     return next_logits
 

@@ -16,6 +16,16 @@ def padding_mask(ids: Int[Tensor, "batch time"], pad_id: int) -> Bool[Tensor, "b
     return (ids != pad_id)[:, None, None, :]
 
 
+def prompt_mask(ids: Int[Tensor, "batch time"], pad_id: int) -> Bool[Tensor, "batch time"]:
+    """False for the padding in front of a row.
+
+    Behind the first real token, and at the last place, `pad_id` counts as real: it may be a token with a meaning.
+    """
+    real = (ids != pad_id).cumsum(dim=1) > 0
+    real[:, -1] = True
+    return real
+
+
 def causal_mask(length: int, past: int = 0, device: torch.device | None = None) -> Bool[Tensor, "query key"]:
     """True where the key is not in the query's future: position i attends to positions 0..i.
 

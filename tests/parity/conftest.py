@@ -1,0 +1,67 @@
+"""Comparing with the published libraries: they run in a process and an environment of their own.
+
+`published`   runs one of the *_runner.py here under the second Python and returns the folder that it filled
+`row`         notes one comparison; all of them are printed as a table when the tests are done
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROWS = pytest.StashKey[list[tuple[str, str, str]]]()
+
+
+def parity_python() -> Path:
+    return Path(os.environ.get("FT_PARITY_PYTHON", HERE.parent.parent / ".venv-parity" / "bin" / "python"))
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory) -> Callable[..., Path]:
+    """`published("models", job, folder)` runs models_runner.py on a job; without `folder` it works in an empty one."""
+    python = parity_python()
+    if not python.is_file():
+        pytest.skip(f"there is no {python}: make parity, or set FT_PARITY_PYTHON")
+
+    def run(runner: str, job: Any, folder: Path | None = None) -> Path:
+        folder = folder or tmp_path_factory.mktemp(runner)
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+        # -I: neither the folder it is started in nor PYTHONPATH can put our own peft in the published one's place
+        command = [str(python), "-I", str(HERE / f"{runner}_runner.py"), str(folder)]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            pytest.fail(f"{runner}_runner.py failed:\n{done.stderr[-4000:]}")
+        return folder
+
+    return run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ROWS] = []
+
+
+@pytest.fixture
+def row(request) -> Callable[[str, str, float | str], None]:
+    """`row(technique, direction, difference)`: the difference is a number, or a word such as "equal"."""
+
+    def note(technique: str, direction: str, difference: float | str) -> None:
+        text = difference if isinstance(difference, str) else f"{difference:.1e}"
+        request.config.stash[ROWS].append((technique, direction, text))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    if not config.stash[ROWS]:
+        return
+    table = [("technique", "direction", "largest difference"), *config.stash[ROWS]]
+    widths = [max(len(line[column]) for line in table) for column in range(3)]
+    terminalreporter.section("parity with the published libraries")
+    for line in table:
+        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())

@@ -1,0 +1,54 @@
+"""Reading a published folder: `config.json` and safetensors, in one file or in shards. Nothing is ever unpickled."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from transformer.checkpoint import read_json, read_tensors
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    values = read_json(folder / "config.json")
+    if not isinstance(values, dict):
+        raise ValueError(f"{folder / 'config.json'} must hold an object of settings, not {type(values).__name__}")
+    return values
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Every tensor of the folder by its published name."""
+    if (folder / WEIGHTS).is_file():
+        tensors, _ = read_tensors(folder / WEIGHTS)
+        return tensors
+    if (folder / INDEX).is_file():
+        return read_shards(folder)
+    if pickles := sorted(path.name for path in folder.glob("pytorch_model*")):
+        raise ValueError(
+            f"{folder} holds {', '.join(pickles)}, a pickle: reading it can run any program that is hidden in it. "
+            f"Take the folder's {WEIGHTS}, or let the published library write one: save_pretrained({str(folder)!r})"
+        )
+    raise FileNotFoundError(f"there is no {WEIGHTS} and no {INDEX} in {folder}")
+
+
+def read_shards(folder: Path) -> dict[str, Tensor]:
+    """The files that the index names. Each must be a plain file name, be there, and hold what the index says."""
+    index = read_json(folder / INDEX)
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
+        raise ValueError(f"{folder / INDEX} has no weight_map from tensors to file names")
+    shards = sorted(set(places.values()))
+    if outside := [name for name in shards if name in ("", ".", "..") or "/" in name or "\\" in name]:
+        raise ValueError(f"{folder / INDEX} names files outside its folder: {outside}")
+    if missing := [name for name in shards if not (folder / name).is_file()]:
+        raise FileNotFoundError(f"{folder / INDEX} names {len(shards)} files; missing are {', '.join(missing)}")
+    tensors: dict[str, Tensor] = {}
+    for shard in shards:
+        found, _ = read_tensors(folder / shard)
+        promised = {name for name, place in places.items() if place == shard}
+        if promised != set(found):
+            raise ValueError(f"{folder / shard} and the index differ in {sorted(promised ^ set(found))[:8]}")
+        tensors |= found
+    return tensors

@@ -1,0 +1,79 @@
+"""What every model begins with: token ids are checked, become vectors, and learn where they stand.
+
+x = dropout(norm?(√d_model · E[source] + positions))
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from transformer.add_norm import LayerNorm
+from transformer.config import TransformerConfig
+from transformer.embedding import SourceInput, positions
+from transformer.masks import padding_mask
+
+
+class TokenModel(nn.Module):
+    """The source's way in, the checks, and the first weights. Raises ValueError for ids it cannot read."""
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        self.config = config
+        self.source_embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.source_positions = positions(config)
+        self.source_input = SourceInput()
+        self.source_norm = embedding_norm(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.embedding_scale = math.sqrt(config.d_model) if config.scale_embeddings else 1.0
+
+    def embed_source(
+        self, source: Int[Tensor, "batch source"]
+    ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
+        """The one place where a source becomes vectors and a mask. Positions are added after it."""
+        x = self.embedding_scale * self.source_embedding(source)
+        return self.source_input(x, padding_mask(source, self.config.pad_id))
+
+    def place_source(self, x: Float[Tensor, "batch memory d_model"]) -> Float[Tensor, "batch memory d_model"]:
+        """Adds the positions, those of whatever stands in front of the words included."""
+        length = x.shape[1]
+        if length > self.config.max_length:
+            raise ValueError(f"the source has {length} positions; max_length is {self.config.max_length}")
+        return self.dropout(self.source_norm(x + self.source_positions(length)))
+
+    def check_ids(self, name: str, ids: Tensor) -> None:
+        """Raises TypeError or ValueError, with the numbers, for ids that are no batch of tokens of this vocabulary."""
+        if torch.compiler.is_compiling():
+            return
+        if ids.is_floating_point() or ids.dtype == torch.bool:
+            raise TypeError(f"{name} must hold integer token ids, not {ids.dtype}")
+        if ids.dim() != 2 or 0 in ids.shape:
+            raise ValueError(
+                f"{name} must be a non-empty (batch, time) matrix of token ids, not shape {tuple(ids.shape)}"
+            )
+        if ids.shape[1] > self.config.max_length:
+            raise ValueError(f"{name} has {ids.shape[1]} tokens; max_length is {self.config.max_length}")
+        lowest, highest = (int(bound) for bound in ids.aminmax())
+        if lowest < 0 or highest >= self.config.vocab_size:
+            raise ValueError(
+                f"{name} holds token ids from {lowest} to {highest}; the vocabulary is 0..{self.config.vocab_size - 1}"
+            )
+
+    def reset_parameters(self) -> None:
+        """Glorot-uniform matrices, zero biases, embeddings whose scaled vectors have unit variance."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=1.0 / self.embedding_scale if self.config.scale_embeddings else 0.02)
+        self.tie_weights()
+
+    def tie_weights(self) -> None:
+        """Lets the model's matrices of tokens be one, where its config says so."""
+
+
+def embedding_norm(config: TransformerConfig) -> nn.Module:
+    return LayerNorm(config.d_model, config.layer_norm_eps) if config.norm_embeddings else nn.Identity()
