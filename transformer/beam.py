@@ -92,7 +92,7 @@ def pick(
     return tokens.gather(1, repeat(order, "batch picked -> batch picked time", time=tokens.shape[2]))
 
 
-def trimmed(tokens: Int[Tensor, "batch time"], start: int, eos_id: int) -> Int[Tensor, "batch time"]:
+def trimmed(tokens: Int[Tensor, "batch time"], start: int, eos_id: int) -> Int[Tensor, "batch kept"]:
     """Without the columns in which every row is already finished."""
     ended = (tokens[:, start:] == eos_id).int().cumsum(dim=1) > 0
     still_open = (~ended).any(dim=0)

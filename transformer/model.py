@@ -75,3 +75,11 @@ class Transformer(TokenModel):
         if self.config.tie_embeddings:
             self.source_embedding.weight = self.target_embedding.weight
             self.output.weight = self.target_embedding.weight
+
+    def untie_weights(self) -> None:
+        """Each of the three places gets a matrix of its own, with the numbers that it has now."""
+        for module in (self.source_embedding, self.target_embedding, self.output):
+            module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
+        if self.output.bias is None:
+            self.output.bias = nn.Parameter(self.output.weight.new_zeros(self.config.vocab_size))
+        self.config = replace(self.config, tie_embeddings=False)
