@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHAPED_PACKAGES = ["transformer", "quant", "peft", "rlhf"]
 
 if importlib.util.find_spec("beartype"):
-    jaxtyping.install_import_hook(SHAPED_PACKAGES, "beartype.beartype")
+    import tests.typechecking
+
+    jaxtyping.install_import_hook(SHAPED_PACKAGES, "tests.typechecking.checked")
 
 torch.set_num_threads(int(os.environ.get("FT_THREADS", "2")))
 torch.use_deterministic_algorithms(True)

@@ -1,0 +1,28 @@
+"""Full fine-tuning: every parameter of the base is trained.
+
+    θ ← θ - η ∇L(θ)        for all θ
+
+Changes   a parameter that is already there (place 5)        Identity at start   yes
+Trains    everything, 100 %                                  Merges              yes: the copy takes the base's place
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from peft.config import PeftConfig
+from peft.layers import Placement
+from peft.owned import parameters_of
+from peft.registry import register
+
+
+@register
+@dataclass(frozen=True)
+class FullConfig(PeftConfig):
+    """Nothing to choose but the sites."""
+
+    peft_type: ClassVar[str] = "FULL"
+
+    def place(self, model: nn.Module) -> Placement:
+        return Placement(parameters=tuple(name for name, _, _, _ in parameters_of(model) if self.covers(name)))

@@ -1,0 +1,107 @@
+"""LoRA: a frozen weight matrix learns through two thin matrices beside it.
+
+    y = W x + b + (α/r) · B A dropout(x)        A ∈ R^{r × d_in},  B ∈ R^{d_out × r}
+
+Changes   a weight matrix (place 1)        Identity at start   yes: B = 0
+Trains    r (d_in + d_out) per layer       Merges              yes: W ← W + (α/r) B A
+Paper     "LoRA" (2106.09685); rsLoRA, scale α/√r: "A Rank Stabilization Scaling Factor" (2312.03732)
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from peft.config import PeftConfig
+from peft.layers import AdditiveLayer, Placement, adapter_dtype
+from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
+from peft.registry import register
+from peft.targets import check_patterns, pattern_value, target_linears
+from peft.weights import device_of, plus_delta
+
+
+class LoraLinear(AdditiveLayer):
+    """A frozen linear layer and its low-rank update."""
+
+    def __init__(
+        self,
+        base: nn.Module,
+        rank: int,
+        alpha: float,
+        dropout: float = 0.0,
+        use_rslora: bool = False,
+        initialization: Initialization = True,
+    ):
+        super().__init__(base)
+        check_rank(rank, base.in_features, base.out_features, type(base).__name__)
+        self.scaling = scaling_of(rank, alpha, use_rslora)
+        self.lora_A, self.lora_B = new_factors(
+            base.in_features, base.out_features, rank, initialization, device_of(base), adapter_dtype(base)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def delta(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
+        x = self.dropout(x).to(self.lora_A.weight.dtype)
+        return self.scaling * self.lora_B(self.lora_A(x))
+
+    def merged(self) -> nn.Module:
+        return plus_delta(self.base, product(self.lora_B, self.lora_A, self.scaling))
+
+
+@register
+@dataclass(frozen=True)
+class LoraConfig(PeftConfig):
+    """Names and defaults of the published LoraConfig.
+
+    `target_modules`                   which linear layers (targets.py); q_proj and v_proj in the paper
+    `rank_pattern`, `alpha_pattern`    path, last part of a path or regular expression → its own r or alpha
+    `init_lora_weights`                True, "gaussian", False (both random, for tests), or another technique's start
+    """
+
+    r: int = 8
+    target_modules: str | Collection[str] = ("q_proj", "v_proj")
+    exclude_modules: Collection[str] = ()
+    lora_alpha: float = 8
+    lora_dropout: float = 0.0
+    use_rslora: bool = False
+    use_dora: bool = False
+    init_lora_weights: Initialization = True
+    rank_pattern: Mapping[str, int] = field(default_factory=dict)
+    alpha_pattern: Mapping[str, float] = field(default_factory=dict)
+    peft_type: ClassVar[str] = "LORA"
+    variants: ClassVar[dict[str, Any]] = {}
+
+    def check(self) -> None:
+        if self.r < 1:
+            raise ValueError(f"rank {self.r} must be at least 1")
+        if not 0.0 <= self.lora_dropout < 1.0:
+            raise ValueError(f"lora_dropout is a probability in [0, 1), not {self.lora_dropout}")
+        if not isinstance(self.init_lora_weights, bool) and self.variant not in {"gaussian", *self.variants}:
+            raise ValueError(
+                f"init_lora_weights {self.init_lora_weights!r} is unknown; there are {sorted(self.variants)}"
+            )
+
+    @property
+    def variant(self) -> str:
+        """The relative of LoRA that this config asks for."""
+        return "dora" if self.use_dora else str(self.init_lora_weights)
+
+    def place(self, model: nn.Module) -> Placement:
+        layer_class = self.variants.get(self.variant, LoraLinear)
+        targets = target_linears(self, model, self.target_modules, self.exclude_modules)
+        check_patterns({**self.rank_pattern, **self.alpha_pattern}, targets)
+        return Placement(
+            {
+                path: layer_class(
+                    base,
+                    pattern_value(self.rank_pattern, path, self.r),
+                    pattern_value(self.alpha_pattern, path, self.lora_alpha),
+                    self.lora_dropout,
+                    self.use_rslora,
+                    self.init_lora_weights,
+                )
+                for path, base in targets.items()
+            }
+        )

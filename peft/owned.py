@@ -1,0 +1,74 @@
+"""Place 5: a parameter that is already there. The adapter owns a copy of it.
+
+Enabling puts the copies into the modules, at every place that shares the tensor; disabling puts the base's tensors back.
+So "disable" and "save only the difference" mean for full fine-tuning and BitFit what they mean for LoRA, and the base is
+never written.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from peft.config import base_modules
+
+
+class OwnedParameters(nn.Module):
+    """Copies of base parameters, by the base's names, with the originals and all places where each one sits."""
+
+    def __init__(self, model: nn.Module, names: Sequence[str]):
+        super().__init__()
+        self.names: list[str] = []
+        self.places: list[list[tuple[nn.Module, str]]] = []
+        self.originals = nn.ParameterList()
+        self.copies = nn.ParameterList()
+        everywhere = places_by_tensor(model)
+        known = {name: tensor for name, tensor, _, _ in parameters_of(model)}
+        for name in names:
+            if name not in known:
+                raise ValueError(f"the base has no parameter {name}")
+            original = known[name]
+            if any(original is other for other in self.originals):
+                continue
+            if not original.is_floating_point():
+                raise ValueError(f"{name} holds {original.dtype}, which cannot be trained")
+            self.names.append(name)
+            self.places.append(everywhere[id(original)])
+            self.originals.append(original)
+            self.copies.append(nn.Parameter(original.detach().clone()))
+
+    def enable(self) -> None:
+        self.put(self.copies)
+
+    def disable(self) -> None:
+        self.put(self.originals)
+
+    def put(self, tensors: nn.ParameterList) -> None:
+        for tensor, places in zip(tensors, self.places, strict=True):
+            for module, name in places:
+                setattr(module, name, tensor)
+
+    def own_parameters(self) -> dict[str, nn.Parameter]:
+        return dict(zip(self.names, self.copies, strict=True))
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.own_parameters().items():
+                parameter.copy_(tensors[name])
+
+
+def parameters_of(model: nn.Module) -> list[tuple[str, nn.Parameter, nn.Module, str]]:
+    """(name, tensor, module, attribute) of every base parameter, a shared tensor at each of its places."""
+    return [
+        (f"{path}.{attribute}" if path else attribute, parameter, module, attribute)
+        for path, module in base_modules(model)
+        for attribute, parameter in module._parameters.items()
+        if parameter is not None
+    ]
+
+
+def places_by_tensor(model: nn.Module) -> dict[int, list[tuple[nn.Module, str]]]:
+    places: dict[int, list[tuple[nn.Module, str]]] = {}
+    for _, parameter, module, attribute in parameters_of(model):
+        places.setdefault(id(parameter), []).append((module, attribute))
+    return places

@@ -1,0 +1,53 @@
+"""Names are recipes: what is done to the base first, the config, and the optimizer's parameter groups.
+
+    base = recipe.prepare(base);  model = get_peft_model(base, recipe.config(...));  groups = recipe.groups(model, ...)
+
+`compare`, `pronounce --method` and the memory planner list the techniques from here, in this order. A technique appears
+in them by its one line in RECIPES.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from peft.bitfit import BitFitConfig
+from peft.config import PeftConfig
+from peft.full import FullConfig
+from peft.lora import LoraConfig
+from transformer.training import parameter_groups
+
+
+def as_it_is(model: nn.Module) -> nn.Module:
+    return model
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A technique with the settings that suit a small model."""
+
+    config_class: type[PeftConfig]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[nn.Module], nn.Module] = as_it_is
+    groups: Callable[[nn.Module, float, float], list[dict[str, Any]]] = parameter_groups
+
+    def config(self, **changes: Any) -> PeftConfig:
+        return self.config_class(**{**self.settings, **changes})
+
+
+LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear"}
+
+RECIPES = {
+    "full": Recipe(FullConfig),
+    "bitfit": Recipe(BitFitConfig),
+    "lora": Recipe(LoraConfig, LORA),
+    "rslora": Recipe(LoraConfig, {**LORA, "use_rslora": True}),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises ValueError that lists the names there are."""
+    if name not in RECIPES:
+        raise ValueError(f"unknown technique {name!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,104 @@
+"""Keeping: an adapter is a folder with `adapter_config.json` and `adapter_model.safetensors`.
+
+Names and keys are the published library's wherever it has the technique. What is ours alone stands in the config under
+one key, "finetune_by_hand": fields that the published library does not know, and what base the adapter was trained on.
+"""
+
+import hashlib
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from peft.config import PeftConfig
+from peft.owned import parameters_of
+from peft.registry import config_class
+from transformer.checkpoint import read_json, read_tensors, write_json, write_tensors
+
+if TYPE_CHECKING:
+    from peft.model import PeftModel
+
+CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "finetune_by_hand"
+FORMAT = 1
+
+
+def save_pretrained(peft_model: "PeftModel", folder: str | Path) -> None:
+    with peft_model.disable_adapter():
+        base = fingerprint(peft_model.base_model)
+    for name, adapter in peft_model.adapters.items():
+        place = Path(folder) if name == "default" else Path(folder) / name
+        place.mkdir(parents=True, exist_ok=True)
+        tensors, config = adapter.config.exported(adapter.saved())
+        write_tensors(place / TENSORS, tensors)
+        write_json(place / CONFIG, config_to_json(config, base))
+
+
+def config_to_json(config: PeftConfig, base: str) -> dict[str, Any]:
+    values = {field.name: getattr(config, field.name) for field in fields(config)}
+    ours = {name: values.pop(name) for name in config.ours if name in values}
+    published = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    empty = {name: None for name in ("modules_to_save", "trainable_token_indices") if not published.get(name)}
+    return {
+        "peft_type": config.peft_type,
+        "task_type": None,
+        **published,
+        **empty,
+        **config.published_extras(),
+        OURS: {"format": FORMAT, "base": base, **ours},
+    }
+
+
+def load_config(folder: str | Path) -> PeftConfig:
+    """The config of a saved adapter. Raises ValueError for an unknown technique, a newer format, an unknown field."""
+    path = Path(folder) / CONFIG
+    values = read_json(path)
+    ours = values.pop(OURS, {})
+    if ours.pop("format", FORMAT) > FORMAT:
+        raise ValueError(f"{path} was written by a newer version of this library: upgrade it")
+    ours.pop("base", None)
+    if not values.get("peft_type"):
+        raise ValueError(f"{path} names no peft_type: it is no adapter's config")
+    cls = config_class(values.pop("peft_type"), path)
+    values = cls.from_published({name: value for name, value in values.items() if value is not None})
+    known = {field.name for field in fields(cls)}
+    needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING and f.init]
+    if missing := [name for name in needed if name not in values | ours]:
+        raise ValueError(f"{path} lacks {', '.join(missing)}")
+    if unknown := sorted(
+        name for name, value in (values | ours).items() if name not in known and not is_neutral(value)
+    ):
+        raise ValueError(f"{path} sets {', '.join(unknown)}, which {cls.__name__} does not have")
+    return cls(**{name: value for name, value in (values | ours).items() if name in known})
+
+
+def is_neutral(value: Any) -> bool:
+    """A field of the published config that we lack changes nothing when it is off."""
+    return value in (None, False, "", 0, "none") or value == {} or value == []
+
+
+def load_tensors(folder: str | Path, base: nn.Module | None) -> dict[str, Tensor]:
+    """The tensors of a saved adapter. With `base`, raises ValueError when the adapter was trained on another one."""
+    path = Path(folder) / TENSORS
+    if not path.exists() and (Path(folder) / "adapter_model.bin").exists():
+        raise ValueError(
+            f"{folder} holds adapter_model.bin, a pickle, which may run code when it is read: convert it first"
+        )
+    trained_on = read_json(Path(folder) / CONFIG).get(OURS, {}).get("base")
+    if base is not None and trained_on not in (None, here := fingerprint(base)):
+        raise ValueError(
+            f"{folder} was trained on another base ({trained_on}, this one is {here}); "
+            "pass check_base=False to put it on this one all the same"
+        )
+    tensors, _ = read_tensors(path)
+    return tensors
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A short name of a base: shapes of all parameters and a sample of each one's values, rounded to bf16."""
+    digest = hashlib.sha256()
+    for name, parameter, _, _ in parameters_of(model):
+        sample = parameter.detach().flatten()[:64].to(torch.bfloat16).float().cpu()
+        digest.update(f"{name} {tuple(parameter.shape)}".encode() + sample.numpy().tobytes())
+    return digest.hexdigest()[:16]
