@@ -29,7 +29,7 @@ def base_config() -> TransformerConfig:
         num_encoder_layers=3,
         num_decoder_layers=3,
         d_ff=512,
-        dropout=0.1,
+        dropout=0.2,
         max_length=96,
         norm="pre",
     )
@@ -41,6 +41,7 @@ def pretraining_config(steps: int, seed: int, bf16: bool) -> TrainingConfig:
         learning_rate=2e-3,
         warmup=400,
         max_tokens=3000,
+        label_smoothing=0.1,
         never=tuple(unseen_symbols("american")),
         precision="bf16" if bf16 else "fp32",
         seed=seed,

@@ -1,0 +1,25 @@
+"""The shipped base: a small Transformer that was pretrained on American English (`python -m lessons pretrain`)."""
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from transformer import Transformer, load_model
+
+
+def base_folder() -> Path:
+    """Where the base lies, inside the package."""
+    return Path(str(resources.files("lessons") / "base"))
+
+
+def load_base(device: torch.device | None = None) -> Transformer:
+    """The base in evaluation mode, in fp32. Raises FileNotFoundError or ValueError when it is not whole."""
+    return load_model(base_folder()).float().to(device or torch.device("cpu"))
+
+
+def model_card() -> dict[str, Any]:
+    """What is known of the base: data, split, seed, steps, seconds, threads, held-out errors."""
+    return json.loads((base_folder() / "card.json").read_text(encoding="utf-8"))

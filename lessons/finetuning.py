@@ -1,0 +1,96 @@
+"""Fine-tuning the base to another accent, the same way for every technique.
+
+Same words, same steps, same batches and schedule; only the technique and its learning rate differ. The symbols that
+pretraining never saw get rows of their own with every technique.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from lessons.base import load_base
+from lessons.dictionary import fine_tuning_words, pairs, unseen_symbols, vocabulary
+from lessons.pretrain import base_config
+from peft import PeftModel, get_peft_model, recipe
+from transformer import Transformer, TrainingConfig, train
+
+STEPS, MAX_TOKENS = 300, 1000
+VOWEL_LETTERS = "aeiouy"
+RATES_FILE = Path(__file__).with_name("learning_rates.json")
+
+
+def adapter_config(method: str, **changes: Any) -> Any:
+    """The recipe's config with what the pronunciation task adds: trained rows for unseen symbols, letter types for PILL."""
+    if method == "pill":
+        changes = {"token_types": letter_types(), **changes}
+    if method != "full":  # which trains every row already
+        changes = {"trainable_token_indices": unseen_symbols("american"), **changes}
+    return recipe(method).config(**changes)
+
+
+def letter_types() -> list[int]:
+    """For each vocabulary id: 1 for a vowel letter, 0 for everything else."""
+    vowels = {vocabulary().letter_ids[letter] for letter in VOWEL_LETTERS}
+    return [int(token in vowels) for token in range(len(vocabulary()))]
+
+
+def adapted(method: str, seed: int = 0, base: nn.Module | None = None) -> PeftModel:
+    """The base, prepared as the recipe wants it, with a fresh adapter of this technique."""
+    torch.manual_seed(seed)
+    model = recipe(method).prepare(load_base() if base is None else base)
+    return get_peft_model(model, adapter_config(method))
+
+
+def training_config(steps: int, learning_rate: float, seed: int) -> TrainingConfig:
+    return TrainingConfig(
+        steps=steps,
+        learning_rate=learning_rate,
+        warmup=max(1, steps // 20),
+        max_tokens=MAX_TOKENS,
+        weight_decay=0.0,
+        seed=seed,
+        checkpoint_every=max(1, steps // 4),
+    )
+
+
+def fine_tune(
+    method: str,
+    words: Sequence[str] | None = None,
+    steps: int = STEPS,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    accent: str = "british",
+    checkpoint: str | Path | None = None,
+    on_step: Callable[[int, float], None] | None = None,
+) -> tuple[PeftModel, list[float]]:
+    """A fine-tuned model and the loss of every step. The learning rate is the searched one unless it is given."""
+    model = adapted(method, seed)
+    config = training_config(steps, learning_rate or learning_rates()[method], seed)
+    examples = pairs(accent, words or fine_tuning_words(accent), all_pronunciations=True)
+    groups = recipe(method).groups(model, config.learning_rate, config.weight_decay)
+    return model, train(model, examples, config, groups, checkpoint, on_step)
+
+
+def from_scratch(
+    words: Sequence[str] | None = None,
+    steps: int = STEPS,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    accent: str = "british",
+    on_step: Callable[[int, float], None] | None = None,
+) -> tuple[Transformer, list[float]]:
+    """The row below all others: the base's architecture, random weights, the same words and steps."""
+    torch.manual_seed(seed)
+    model = Transformer(base_config())
+    config = training_config(steps, learning_rate or learning_rates()["scratch"], seed)
+    examples = pairs(accent, words or fine_tuning_words(accent), all_pronunciations=True)
+    return model, train(model, examples, config, on_step=on_step)
+
+
+def learning_rates() -> dict[str, float]:
+    """The best learning rate of each technique; `python -m lessons search` makes the file."""
+    return {method: entry["best"] for method, entry in json.loads(RATES_FILE.read_text())["methods"].items()}
