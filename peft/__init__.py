@@ -17,13 +17,9 @@ from peft.recipes import RECIPES, Recipe, recipe
 FINETUNE_BY_HAND = True
 """How the rest of this project knows that it has imported this `peft` and not another."""
 
-try:
-    published = metadata.version("peft")
-except metadata.PackageNotFoundError:
-    published = None
-if published is not None:
+if published := [found.version for found in metadata.distributions(name="peft")]:
     warnings.warn(
-        f"the published peft {published} is installed as well; this process uses the hand-written one in {__path__[0]}. "
+        f"the published peft {published[0]} is installed as well; this process uses the hand-written one in {__path__[0]}. "
         "In this process the published one, and `from transformers import Trainer`, do not work.",
         stacklevel=2,
     )

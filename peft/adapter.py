@@ -50,7 +50,7 @@ class Adapter(nn.Module):
 
     def own_parameters(self) -> dict[str, nn.Parameter]:
         """Every trainable tensor of this adapter under the name that it is saved by."""
-        named = {}
+        named: dict[str, nn.Parameter] = {}
         for path, wrapper in self.wrappers.items():
             named |= {self.config.key(path, name): p for name, p in wrapper.own_parameters().items()}
         if self.shared is not None:
@@ -67,7 +67,7 @@ class Adapter(nn.Module):
 
     def saved(self) -> dict[str, Tensor]:
         """What is written to disk."""
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for path, wrapper in self.wrappers.items():
             tensors |= {self.config.key(path, name): t for name, t in technique_of(wrapper).saved().items()}
         if self.shared is not None:

@@ -28,7 +28,7 @@ class TokenRows(AdaptedLayer):
         y = self.base(x)
         rows = self.rows.to(y.dtype)
         if isinstance(self.original[0], nn.Embedding):
-            match = x.unsqueeze(-1) == self.tokens
+            match = torch.eq(x.unsqueeze(-1), self.tokens)
             return torch.where(match.any(dim=-1, keepdim=True), rows[match.int().argmax(dim=-1)], y)
         logits = nn.functional.linear(x.to(y.dtype), rows)
         if self.original[0].bias is not None:

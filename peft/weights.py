@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 def weight_of(base: nn.Module) -> Float[Tensor, "d_out d_in"]:
     """The matrix that the layer multiplies with; a layer in 4 bits is dequantized for it."""
-    return base.dequantized() if hasattr(base, "dequantized") else base.weight
+    weight: Tensor = base.dequantized() if hasattr(base, "dequantized") else base.weight
+    return weight
 
 
 def device_of(base: nn.Module) -> torch.device:

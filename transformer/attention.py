@@ -113,7 +113,8 @@ class MultiHeadAttention(nn.Module):
         queries = self.split_heads(self.q_proj(query))
         keys, values = project() if cache is None else cache.keys_and_values(project)
         if mask is not None:
-            check_mask(mask, *queries.shape[:3], keys.shape[2])
+            batch, heads, length, _ = queries.shape
+            check_mask(mask, batch, heads, length, keys.shape[2])
         heads = self.attend(queries, keys, values, mask)
         return self.out_proj(rearrange(heads, "batch heads query d_head -> batch query (heads d_head)"))
 

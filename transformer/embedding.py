@@ -46,7 +46,7 @@ class SinusoidalPositions(nn.Module):
     def _apply(self, fn: Callable, recurse: bool = True) -> "SinusoidalPositions":
         # A table that was rounded to fp32 stays rounded after .double(): make it anew in the new type instead.
         super()._apply(fn, recurse)
-        exact = sinusoidal_positional_encoding(*self.table.shape, dtype=self.table.dtype)
+        exact = sinusoidal_positional_encoding(self.table.shape[0], self.table.shape[1], self.table.dtype)
         self.table = exact.to(self.table.device)
         return self
 

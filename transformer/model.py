@@ -5,6 +5,8 @@
 Paper     "Attention Is All You Need" (1706.03762), figure 1; tied matrices: "Using the Output Embedding" (1608.05859)
 """
 
+from dataclasses import replace
+
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
