@@ -7,11 +7,12 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 HERE = Path(__file__).resolve().parent
 ROWS = pytest.StashKey[list[tuple[str, str, str]]]()
@@ -31,7 +32,7 @@ def published(tmp_path_factory) -> Callable[..., Path]:
     def run(runner: str, job: Any, folder: Path | None = None) -> Path:
         folder = folder or tmp_path_factory.mktemp(runner)
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+        environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "1"}
         # -I: neither the folder it is started in nor PYTHONPATH can put our own peft in the published one's place
         command = [str(python), "-I", str(HERE / f"{runner}_runner.py"), str(folder)]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
@@ -40,6 +41,15 @@ def published(tmp_path_factory) -> Callable[..., Path]:
         return folder
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Several threads only wait for each other on models as small as these."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def pytest_configure(config: pytest.Config) -> None:

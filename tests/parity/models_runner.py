@@ -25,6 +25,7 @@ def randomized(case: dict) -> torch.nn.Module:
                 parameter.copy_(start + 0.3 * torch.randn_like(parameter))
         if hasattr(model, "final_logits_bias"):
             model.final_logits_bias.copy_(torch.randn_like(model.final_logits_bias))
+            model.final_logits_bias[0, model.config.eos_token_id] += case.get("eos_bias", 0.0)
     return model
 
 
@@ -66,13 +67,12 @@ def logits(model: torch.nn.Module, case: dict) -> dict[str, torch.Tensor]:
 def generation(model: torch.nn.Module, case: dict) -> dict[str, torch.Tensor]:
     """What `generate` answers, in float64 so that no rounding decides between two tokens."""
     config, found = model.double().config, {}
-    pad_id = config.pad_token_id
-    rows, length = 4, 6
-    in_front = not config.is_encoder_decoder
-    ids, mask = padded(random_ids(rows, length, config.vocab_size, {pad_id}), pad_id, [6, 3, 5, 1], in_front)
+    pad_id = config.eos_token_id if config.pad_token_id is None else config.pad_token_id
+    ids = random_ids(4, 6, config.vocab_size, {pad_id})
+    ids, mask = padded(ids, pad_id, [6, 3, 5, 1], in_front=not config.is_encoder_decoder)
     found["source"] = ids
     for name, settings in case["generate"].items():
-        found[name] = model.generate(ids, attention_mask=mask, do_sample=False, early_stopping=False, **settings)
+        found[name] = model.generate(ids, attention_mask=mask, do_sample=False, **settings)
     return found
 
 

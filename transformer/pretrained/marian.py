@@ -29,6 +29,8 @@ def build(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Transformer:
     model = encoder_decoder.build(values, changes, norm_embeddings=False)
     for positions in (model.source_positions, model.target_positions):
         positions.requires_grad_(False)  # a formula, kept in a table: not trained
+    # Decoding starts with the padding, and the published embedding learns nothing from a padding that it looks up.
+    model.source_embedding.padding_idx = model.target_embedding.padding_idx = model.config.pad_id
     return model
 
 

@@ -1,0 +1,76 @@
+"""Training from the same start: ten AdamW steps of the published model and of ours have the same losses and gradients."""
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from transformer import label_smoothed_cross_entropy, padding_mask
+from transformer.pretrained import load_pretrained
+
+pytestmark = pytest.mark.parity
+
+STEPS = 10
+OPTIMIZER = {"lr": 3e-3, "betas": [0.9, 0.98], "eps": 1e-9, "weight_decay": 0.01}
+MARIAN = {
+    "vocab_size": 29,
+    "d_model": 24,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 40,
+    "decoder_ffn_dim": 40,
+    "max_position_embeddings": 20,
+    "pad_token_id": 28,
+    "decoder_start_token_id": 28,
+    "eos_token_id": 0,
+    "scale_embedding": True,
+    "activation_function": "swish",
+    "dropout": 0.0,
+}
+
+
+def random_batches(config):
+    """One batch for every step, with padding on both sides."""
+    source = torch.randint(1, config.pad_id, (STEPS, 4, 8))
+    labels = torch.randint(1, config.pad_id, (STEPS, 4, 6))
+    for row, length in enumerate((8, 5, 3, 7)):
+        source[:, row, length:] = config.pad_id
+        labels[:, row, length - 2 :] = config.pad_id
+    inputs = torch.full_like(labels, config.bos_id)
+    inputs[..., 1:] = labels[..., :-1]
+    mask = torch.stack([padding_mask(ids, config.pad_id)[:, 0, 0] for ids in source]).long()
+    return {"source": source, "mask": mask, "inputs": inputs, "labels": labels}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(published):
+    case = {"name": "Marian", "architecture": "MarianMTModel", "config": MARIAN, "seed": 5}
+    return published("models", [case]) / "Marian"
+
+
+def test_ten_steps_of_full_training_have_equal_losses_and_gradients(checkpoint, published, row):
+    model = load_pretrained(checkpoint).train()
+    batches = random_batches(model.config)
+    save_file(batches, checkpoint / "batches.safetensors")
+    published("training", {"optimizer": OPTIMIZER}, checkpoint)
+    kept = load_file(checkpoint / "losses.safetensors")
+    optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), **OPTIMIZER)
+
+    losses, norms = [], []
+    for step in range(STEPS):
+        logits = model(batches["source"][step], batches["inputs"][step])
+        loss = label_smoothed_cross_entropy(logits, batches["labels"][step], pad_id=model.config.pad_id)
+        optimizer.zero_grad()
+        loss.backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), float("inf")))
+        optimizer.step()
+        losses.append(loss.detach())
+
+    difference = (torch.stack(losses) - kept["losses"]).abs().max().item()
+    of_gradients = (torch.stack(norms) / kept["norms"] - 1.0).abs().max().item()
+    row("Marian: ten AdamW steps, losses", "same start, both train", difference)
+    row("Marian: ten AdamW steps, gradient norms (relative)", "same start, both train", of_gradients)
+    assert kept["losses"][0] - kept["losses"][-1] > 0.1
+    assert difference < 1e-5
+    assert of_gradients < 1e-5
