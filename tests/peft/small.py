@@ -1,0 +1,65 @@
+"""A small base for tests of techniques: sizes that differ, norms and biases that are not at their start values."""
+
+import torch
+from torch import Tensor
+
+from peft import RECIPES, PeftModel, get_peft_model
+from transformer import Transformer, TransformerConfig
+
+CONFIG = TransformerConfig(
+    vocab_size=31,
+    d_model=24,
+    num_heads=3,
+    num_encoder_layers=1,
+    num_decoder_layers=2,
+    d_ff=40,
+    dropout=0.1,
+    max_length=48,
+    norm="pre",
+)
+UNSEEN = (29, 30)
+
+
+def small_base(seed: int = 0, **changes: object) -> Transformer:
+    torch.manual_seed(seed)
+    model = Transformer(TransformerConfig(**{**CONFIG.to_dict(), **changes}))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def technique(method: str, base: Transformer | None = None, seed: int = 1, **changes: object) -> PeftModel:
+    """A fresh adapter on the small base, with trained rows for two tokens."""
+    prepared = RECIPES[method].prepare(base or small_base())
+    torch.manual_seed(seed)
+    return get_peft_model(prepared, config_of(method, **changes))
+
+
+def config_of(method: str, **changes: object) -> object:
+    if method == "pill":
+        changes = {"token_types": [token % 2 for token in range(CONFIG.vocab_size)], **changes}
+    return RECIPES[method].config(**{"trainable_token_indices": UNSEEN, **changes})
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    """Two sources of unequal length and their targets."""
+    source = torch.tensor([[5, 8, 11, 29, 2], [7, 12, 2, 0, 0]])
+    target = torch.tensor([[1, 20, 29, 22, 3, 9], [1, 24, 25, 30, 6, 4]])
+    return source, target
+
+
+def take_steps(model: PeftModel, count: int = 3, learning_rate: float = 0.02) -> None:
+    """A few steps of AdamW on a random objective, so that nothing that can move stays where it was."""
+    source, target = batch()
+    wanted = torch.randn(*target.shape, CONFIG.vocab_size, generator=torch.Generator().manual_seed(3))
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0)
+    model.train()
+    for _ in range(count):
+        optimizer.zero_grad()
+        logits = model(source, target)
+        (logits.float() * wanted).mean().backward()
+        optimizer.step()
+    model.eval()
