@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from transformer.config import NormOrder
+from transformer.dropout import Dropout
 
 
 class LayerNorm(nn.Module):
@@ -43,7 +44,7 @@ class AddNorm(nn.Module):
         super().__init__()
         self.order = norm
         self.norm = LayerNorm(d_model, eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "batch time d_model"], sublayer: Callable[[Tensor], Tensor]

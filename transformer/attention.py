@@ -18,6 +18,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from transformer.dropout import apply_dropout
 from transformer.masks import check_mask
 
 KeysAndValues = tuple[Tensor, Tensor]
@@ -41,7 +42,7 @@ def scaled_dot_product_attention(
         # The lowest finite number, not -inf: softmax of a row of -inf would be NaN.
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         weights = scores.softmax(dim=-1).masked_fill(~mask, 0.0)
-    return F.dropout(weights, dropout) @ value, weights
+    return apply_dropout(weights, dropout) @ value, weights
 
 
 class Attend(nn.Module):

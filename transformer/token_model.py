@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from transformer.add_norm import LayerNorm
 from transformer.config import TransformerConfig
+from transformer.dropout import Dropout
 from transformer.embedding import SourceInput, positions
 from transformer.masks import padding_mask
 
@@ -25,7 +26,7 @@ class TokenModel(nn.Module):
         self.source_positions = positions(config)
         self.source_input = SourceInput()
         self.source_norm = embedding_norm(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.embedding_scale = math.sqrt(config.d_model) if config.scale_embeddings else 1.0
 
     def embed_source(
