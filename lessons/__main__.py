@@ -1,0 +1,83 @@
+"""The command line of the course: `python -m lessons [COMMAND]`.
+
+A command is a function (arguments) → exit code, imported only when it is called.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+
+from lessons.own_peft import require_own_peft
+
+EXERCISES = "lessons.exercises.commands"
+COMMANDS = {
+    "compare": ("lessons.compare:main", "the main job: fine-tune the base with every technique, table and report"),
+    "pronounce": ("lessons.pronounce:main", "say words in every accent that there is an adapter for"),
+    "pretrain": ("lessons.pretrain:main", "train the base anew, from random weights"),
+    "search": ("lessons.search:main", "find the learning rate of each technique"),
+    "rlhf": ("lessons.rlhf_demo:main", "learn from preferences: reward model, PPO, DPO, GRPO"),
+    "prefer": ("lessons.prefer:main", "give preferences of your own"),
+    "memory": ("lessons.memory:main", "what a technique needs in memory, on a model of any size"),
+    "benchmark": ("lessons.benchmark:main", "how fast this machine trains and decodes"),
+    "doctor": ("lessons.doctor:main", "check this installation"),
+    "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),
+    "next": (f"{EXERCISES}:next_exercise", "the exercise to do now"),
+    "start": (f"{EXERCISES}:start", "write an exercise's stub into your workbook"),
+    "check": (f"{EXERCISES}:check", "grade your solution"),
+    "hint": (f"{EXERCISES}:hint", "a hint, and then a larger one"),
+    "solution": (f"{EXERCISES}:solution", "show the solution"),
+    "reset": (f"{EXERCISES}:reset", "begin an exercise again"),
+    "watch": (f"{EXERCISES}:watch", "grade whenever a file is saved"),
+    "release": (f"{EXERCISES}:release", "for teachers: make the students' repository"),
+    "grade": (f"{EXERCISES}:grade", "for teachers: grade a folder of submissions"),
+}
+OVERVIEW = f"{EXERCISES}:overview"
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command. 2: it could not be done, and stderr says why in one line; 130: stopped by Ctrl-C."""
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if name in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if name and name not in COMMANDS:
+        print(f"there is no command {name!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    try:
+        require_own_peft()
+        return find(COMMANDS[name][0] if name else OVERVIEW)(rest)
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        print(f"{' '.join(['python -m lessons', name]).strip()}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def find(place: str) -> Callable[[list[str]], int]:
+    """The function at "module:function". Raises ImportError that says which file is not here."""
+    module, _, function = place.partition(":")
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise ImportError(f"this installation lacks {module.replace('.', '/')}.py: update it, or use a clone") from error
+    return getattr(found, function)
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: python -m lessons [COMMAND] [--help]",
+            "",
+            f"  {'':<{width}}without a command: the course, and where you are",
+            *lines,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,145 @@
+"""One row of the comparison, in a process of its own: fine-tune, measure, evaluate, write one JSON file.
+
+    python -m lessons.compare_row SETTING FOLDER       SETTING: a RowSetting as JSON
+
+A process of its own makes the peak memory that row's alone, and a crash that row's alone. It writes "step loss" on
+stdout, one line a step, and its file only when everything is done.
+"""
+
+import contextlib
+import hashlib
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lessons.base import base_folder, load_base
+from lessons.dictionary import fine_tuning_words, words
+from lessons.finetuning import adapter_config, fine_tune, from_scratch
+from lessons.machine import set_threads
+from lessons.scoring import predict, score
+from peft import PeftModel, recipe
+from peft.recipes import as_it_is
+from transformer import Transformer, save_model
+from transformer.checkpoint import write_json
+
+BASE, SCRATCH = "base", "scratch"
+
+
+@dataclass(frozen=True)
+class RowSetting:
+    """All that decides a row's numbers. `test_words` None: all there are. `base` is the hash of the base's weights."""
+
+    method: str
+    seed: int
+    steps: int
+    learning_rate: float
+    test_words: int | None
+    train_words: int
+    base: str
+
+    @property
+    def name(self) -> str:
+        """The row's file name: rows of another setting have another, and are never taken for this one."""
+        technique = "" if self.method in (BASE, SCRATCH) else repr(adapter_config(self.method))
+        digest = hashlib.sha256((json.dumps(asdict(self)) + technique).encode()).hexdigest()
+        return f"{self.method}-{self.seed}-{digest[:8]}"
+
+
+def base_hash() -> str:
+    return hashlib.sha256((base_folder() / "model.safetensors").read_bytes()).hexdigest()[:16]
+
+
+def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], None] | None = None) -> dict[str, Any]:
+    """The row as report.json has it, and what the figures need besides: losses and what was said."""
+    test = {accent: words(accent, "test", setting.test_words) for accent in ("american", "british")}
+    row: dict[str, Any] = {"method": setting.method, "seed": setting.seed}
+    if setting.method == BASE:
+        return row | errors(load_base(), test)
+    taught = fine_tuning_words("british", setting.train_words)
+    learning: dict[str, Any] = {"steps": setting.steps, "learning_rate": setting.learning_rate, "seed": setting.seed}
+    start = time.perf_counter()
+    model: Transformer | PeftModel
+    if setting.method == SCRATCH:
+        model, losses = from_scratch(taught, **learning, on_step=on_step)
+    else:
+        model, losses = fine_tune(setting.method, taught, **learning, on_step=on_step)
+    row |= {"seconds": time.perf_counter() - start, "peak_memory_bytes": peak_memory()}
+    keep(model, folder)
+    row |= {
+        **size(model),
+        "adapter_bytes": sum(file.stat().st_size for file in folder.iterdir()),
+        "learning_rate": setting.learning_rate,
+        "losses": losses,
+        **errors(model, test),
+        "american_disabled": None,
+    }
+    if isinstance(model, PeftModel):
+        with model.disable_adapter():
+            row["american_disabled"] = error(predict(model, test["american"]), "american")
+        if recipe(setting.method).prepare is not as_it_is:
+            prepared = recipe(setting.method).prepare(load_base())
+            row["base_american"] = error(predict(prepared, test["american"]), "american")
+    return row
+
+
+def keep(model: Transformer | PeftModel, folder: Path) -> None:
+    if isinstance(model, PeftModel):
+        model.save_pretrained(folder)
+    else:
+        save_model(model, folder)
+
+
+def size(model: nn.Module) -> dict[str, Any]:
+    """What is trained. `trained_rows`: how much of it are the embeddings of symbols that pretraining never saw."""
+    if isinstance(model, PeftModel):
+        trainable, every = model.get_nb_trainable_parameters()
+        rows = sum(tensor.numel() for tensor in model.adapters["default"].token_rows().values())
+    else:
+        trainable = every = sum(parameter.numel() for parameter in model.parameters())
+        rows = 0
+    return {
+        "trainable_parameters": trainable,
+        "trainable_percent": 100 * trainable / every,
+        "trained_rows": rows,
+    }
+
+
+def errors(model: nn.Module, test: dict[str, list[str]]) -> dict[str, Any]:
+    said = {accent: predict(model, chosen) for accent, chosen in test.items()}
+    return {accent: error(said[accent], accent) for accent in said} | {"said": said["british"]}
+
+
+def error(said: dict[str, str], accent: str) -> dict[str, float]:
+    measured = score(said, accent)
+    return {"phoneme_error": measured.phoneme_error, "word_error": measured.word_error}
+
+
+def peak_memory() -> int:
+    """The most memory that this process ever held, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def main(arguments: list[str]) -> int:
+    setting, folder, stdout = RowSetting(**json.loads(arguments[0])), Path(arguments[1]), sys.stdout
+    set_threads(1)
+
+    def on_step(step: int, loss: float) -> None:
+        print(step, loss, file=stdout, flush=True)
+
+    # Only steps may stand on stdout: whatever else is printed goes to the log.
+    with contextlib.redirect_stdout(sys.stderr):
+        row = run_row(setting, folder / "adapters" / f"{setting.method}-{setting.seed}", on_step)
+    write_json(folder / "rows" / f"{setting.name}.json", row)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""Running rows side by side: one process for each, a bar for each, and what a process says when it crashes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lessons.compare_row import RowSetting
+
+COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
+
+
+class RowProcesses:
+    """At most `jobs` rows at once. Leaving `running()` early, by Ctrl-C or an error, ends the processes."""
+
+    def __init__(self, folder: Path, jobs: int, progress: Progress):
+        self.folder, self.progress = folder, progress
+        self.pool = ThreadPoolExecutor(jobs)
+        self.processes: set[subprocess.Popen[str]] = set()
+        self.stopped = False
+
+    @contextmanager
+    def running(self) -> Iterator["RowProcesses"]:
+        try:
+            yield self
+        finally:
+            self.stopped = True
+            self.pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(self.processes):
+                process.kill()
+            self.pool.shutdown(wait=True)
+
+    def run(self, settings: Sequence[RowSetting]) -> Iterator[tuple[RowSetting, dict[str, Any]]]:
+        """Each row as it is done; a row that crashed is {"method", "seed", "failed": its last words}."""
+        waiting: dict[Future[dict[str, Any]], RowSetting] = {self.pool.submit(self.row, s): s for s in settings}
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield waiting.pop(future), future.result()
+
+    def row(self, setting: RowSetting) -> dict[str, Any]:
+        log = self.folder / "logs" / f"{setting.method}-{setting.seed}.txt"
+        bar = self.progress.add_task(f"{setting.method} {setting.seed}", total=setting.steps, loss="starting")
+        with log.open("w", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "lessons.compare_row", json.dumps(asdict(setting)), str(self.folder)],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment(),
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the others
+            )
+            self.processes.add(process)
+            if self.stopped:
+                process.kill()
+            for line in process.stdout or ():
+                step, loss = line.split()
+                last = int(step) == setting.steps
+                self.progress.update(bar, completed=int(step), loss="evaluating" if last else f"loss {float(loss):.3f}")
+            code = process.wait()
+            self.processes.discard(process)
+        self.progress.remove_task(bar)
+        if code:
+            said = deque((line.strip() for line in log.open(encoding="utf-8") if line.strip()), maxlen=1)
+            reason = said[0] if said else f"ended with exit code {code}"
+            return {"method": setting.method, "seed": setting.seed, "failed": f"{reason} (all of it: {log})"}
+        return read_row(setting, self.folder) or {}
+
+
+def read_row(setting: RowSetting, folder: Path) -> dict[str, Any] | None:
+    """The row of exactly this setting, if it is there."""
+    file = folder / "rows" / f"{setting.name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def environment() -> dict[str, str]:
+    """One thread for a row, and the same `lessons` and `peft` as here, wherever the command was called."""
+    root = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def progress_bars(quiet: bool = False) -> Progress:
+    return Progress(*COLUMNS, TimeElapsedColumn(), disable=quiet)
