@@ -7,6 +7,7 @@ begin with.
 import warnings
 from importlib import metadata
 
+from peft.adapters import AdapterConfig
 from peft.bitfit import BitFitConfig
 from peft.config import PeftConfig
 from peft.full import FullConfig
@@ -26,6 +27,7 @@ if published := [found.version for found in metadata.distributions(name="peft")]
 
 __all__ = [
     "RECIPES",
+    "AdapterConfig",
     "BitFitConfig",
     "FullConfig",
     "LoraConfig",

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from peft.adapters import AdapterConfig
 from peft.bitfit import BitFitConfig
 from peft.config import PeftConfig
 from peft.full import FullConfig
@@ -43,6 +44,9 @@ RECIPES = {
     "bitfit": Recipe(BitFitConfig),
     "lora": Recipe(LoraConfig, LORA),
     "rslora": Recipe(LoraConfig, {**LORA, "use_rslora": True}),
+    "adapter_houlsby": Recipe(AdapterConfig, {"style": "houlsby", "bottleneck": 16}),
+    "adapter_pfeiffer": Recipe(AdapterConfig, {"style": "pfeiffer", "bottleneck": 32}),
+    "adapter_parallel": Recipe(AdapterConfig, {"style": "parallel", "bottleneck": 32}),
 }
 
 
