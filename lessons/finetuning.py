@@ -14,6 +14,7 @@ from torch import nn
 
 from lessons.base import load_base
 from lessons.dictionary import fine_tuning_words, pairs, unseen_symbols, vocabulary
+from lessons.machine import bf16_pays
 from lessons.pretrain import base_config
 from peft import PeftModel, get_peft_model, recipe
 from transformer import Transformer, TrainingConfig, train
@@ -52,6 +53,7 @@ def training_config(steps: int, learning_rate: float, seed: int) -> TrainingConf
         warmup=max(1, steps // 20),
         max_tokens=MAX_TOKENS,
         weight_decay=0.0,
+        precision="bf16" if bf16_pays() else "fp32",
         seed=seed,
         checkpoint_every=max(1, steps // 4),
     )

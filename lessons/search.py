@@ -1,0 +1,93 @@
+"""The search of learning rates: each technique at a few rates, on words that no test ever sees.
+
+    python -m lessons search                          every technique that has no result yet
+    python -m lessons search --methods lora bitfit    these, anew
+
+A rate is judged by the phoneme error on British development words after the steps of `compare`. What is found, and all
+that was tried, goes into lessons/learning_rates.json; a search that is stopped goes on where it was.
+"""
+
+import argparse
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from lessons.dictionary import words
+from lessons.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
+from lessons.machine import set_threads
+from lessons.scoring import evaluate
+from peft import RECIPES
+from transformer.checkpoint import read_json, write_json
+
+SCRATCH = "scratch"
+DEVELOPMENT_WORDS = 400
+LARGE = ("prompt_tuning", "p_tuning_v2", "prefix_tuning", "vera")
+SMALL = ("full", SCRATCH, "p_tuning")
+
+
+def rates_for(method: str) -> tuple[float, ...]:
+    """Three rates, a factor of three apart: lower where everything moves, higher where little does."""
+    if method in SMALL:
+        return (3e-4, 1e-3, 3e-3)
+    return (1e-2, 3e-2, 1e-1) if method in LARGE else (1e-3, 3e-3, 1e-2)
+
+
+def try_rate(method: str, rate: float, steps: int, seed: int) -> float:
+    """The phoneme error on British development words after fine-tuning at this rate."""
+    set_threads(1)
+    tune = {"steps": steps, "learning_rate": rate, "seed": seed}
+    model, _ = from_scratch(**tune) if method == SCRATCH else fine_tune(method, **tune)
+    return evaluate(model, words("british", "development", DEVELOPMENT_WORDS), "british").phoneme_error
+
+
+def best_of(tried: dict[str, float]) -> float:
+    return float(min(tried, key=lambda rate: tried[rate]))
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m lessons search", description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", choices=[*RECIPES, SCRATCH], help="default: those without a result")
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="processes, one thread each (default: the cores)"
+    )
+    parser.add_argument("--file", type=Path, default=RATES_FILE, help="where the result is kept")
+    options = parser.parse_args(arguments)
+    search(options)
+    return 0
+
+
+def search(options: Any) -> None:
+    kept = read_json(options.file) if options.file.exists() else {"methods": {}}
+    setting = {"steps": options.steps, "seed": options.seed, "development_words": DEVELOPMENT_WORDS}
+    kept |= {"command": "python -m lessons search", "measure": "British development phoneme error", **setting}
+    if options.methods:
+        kept["methods"] = {name: entry for name, entry in kept["methods"].items() if name not in options.methods}
+    methods = options.methods or [*RECIPES, SCRATCH]
+    todo = [
+        (method, rate)
+        for method in methods
+        for rate in rates_for(method)
+        if str(rate) not in kept["methods"].get(method, {}).get("tried", {})
+    ]
+    context = get_context("spawn")  # a fork of a process that has used threads may hang
+    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool, Progress() as progress:
+        task = progress.add_task("searching", total=len(todo))
+        runs = {
+            pool.submit(try_rate, method, rate, options.steps, options.seed): (method, rate) for method, rate in todo
+        }
+        for run in as_completed(runs):
+            method, rate = runs[run]
+            entry = kept["methods"].setdefault(method, {"tried": {}})
+            entry.setdefault("tried", {})[str(rate)] = round(run.result(), 5)
+            entry["best"] = best_of(entry["tried"])
+            write_json(options.file, kept)
+            progress.advance(task)
+            progress.console.print(f"{method:18} {rate:<7g} {run.result():.4f}")
+    print(json.dumps({method: entry["best"] for method, entry in kept["methods"].items()}, indent=2))
