@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
         print(f"there is no command {name!r}\n\n{usage()}", file=sys.stderr)
         return 2
     try:
-        require_own_peft()
+        if name != "doctor":  # which says the same, and goes on
+            require_own_peft()
         return find(COMMANDS[name][0] if name else OVERVIEW)(rest)
     except (ValueError, FileNotFoundError, ImportError) as error:
         print(f"{' '.join(['python -m lessons', name]).strip()}: {error}", file=sys.stderr)
@@ -62,7 +63,9 @@ def find(place: str) -> Callable[[list[str]], int]:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise ImportError(f"this installation lacks {module.replace('.', '/')}.py: update it, or use a clone") from error
+        raise ImportError(
+            f"this installation lacks {module.replace('.', '/')}.py: update it, or use a clone"
+        ) from error
     return getattr(found, function)
 
 

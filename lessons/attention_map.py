@@ -1,11 +1,13 @@
 """Which letters does the model look at while it says each sound? The decoder's cross-attention on one word, as a figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from torch import Tensor, nn
 
 from lessons.dictionary import vocabulary
@@ -44,26 +46,37 @@ def letter_attention(model: nn.Module, word: str) -> LetterAttention:
     return LetterAttention(word, said, [*word, END], sounds, sharpest[: len(sounds), -source.shape[1] :])
 
 
-def draw_attention(maps: Mapping[str, LetterAttention], path: Path) -> Path:
-    """One panel for each map, with its title: sounds downwards, letters across, dark where attention lies."""
-    from matplotlib import pyplot as plt
-
-    sizes = [(0.42 * len(found.letters) + 1.0, 0.36 * len(found.sounds) + 1.6) for found in maps.values()]
-    width, height = max(5.0, sum(size[0] for size in sizes) + 1.0), max(size[1] for size in sizes)
-    figure, panels = plt.subplots(1, len(maps), figsize=(width, height), squeeze=False, layout="constrained")
-    image: Any = None
-    for axis, (title, found) in zip(panels[0], maps.items(), strict=True):
-        image = axis.imshow(found.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axis.set_xticks(range(len(found.letters)), found.letters)
-        axis.set_yticks(range(len(found.sounds)), found.sounds)
-        axis.set_xticks([position - 0.5 for position in range(1, len(found.letters))], minor=True)
-        axis.set_yticks([position - 0.5 for position in range(1, len(found.sounds))], minor=True)
-        axis.grid(which="minor", color="#dddddd", linewidth=0.6)
-        axis.tick_params(which="both", length=0)
-        axis.set_title(f"{title}\n{found.word} → {found.said}")
-        axis.set_xlabel("letters")
-    panels[0][0].set_ylabel("sounds")
-    figure.colorbar(image, ax=list(panels[0]), label="attention", shrink=0.8)
+def draw_attention(lines: Sequence[Mapping[str, LetterAttention]], path: Path) -> Path:
+    """A panel for each map, with its title: sounds downwards, letters across, dark where attention lies."""
+    widest = max(sum(0.42 * len(found.letters) + 1.0 for found in line.values()) for line in lines)
+    heights = [max(0.34 * len(found.sounds) + 1.1 for found in line.values()) for line in lines]
+    figure, panels = plt.subplots(
+        len(lines),
+        len(lines[0]),
+        figsize=(max(5.0, widest + 1.0), sum(heights)),
+        height_ratios=heights,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, line in zip(panels, lines, strict=True):
+        for axis, (title, found) in zip(axes, line.items(), strict=True):
+            image = draw_panel(axis, title, found)
+        axes[0].set_ylabel("sounds")
+    figure.colorbar(image, ax=list(panels.flat), label="attention", shrink=0.8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
     return path
+
+
+def draw_panel(axis: Axes, title: str, found: LetterAttention) -> AxesImage:
+    image = axis.imshow(found.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axis.set_xticks(range(len(found.letters)), found.letters)
+    axis.set_yticks(range(len(found.sounds)), found.sounds, fontsize=12)
+    axis.set_xticks([position - 0.5 for position in range(1, len(found.letters))], minor=True)
+    axis.set_yticks([position - 0.5 for position in range(1, len(found.sounds))], minor=True)
+    axis.grid(False, which="major")
+    axis.grid(True, which="minor", color="#dddddd", linewidth=0.6)
+    axis.tick_params(which="both", length=0)
+    axis.set_title(f"{title}\n{found.word} → {found.said}", fontsize=12)
+    axis.set_xlabel("letters")
+    return image

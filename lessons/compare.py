@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 
 from lessons.compare_row import BASE, SCRATCH, RowSetting, base_hash
 from lessons.figures import draw_all
@@ -28,6 +29,8 @@ from transformer.checkpoint import write_json
 
 TRAIN_WORDS, TEST_WORDS = 1000, 500
 QUICK_STEPS, QUICK_TEST_WORDS = 12, 40
+# Where there is no terminal whose width could be asked for.
+LOG_WIDTH = 120
 # For a technique that `python -m lessons search` has not seen yet.
 UNSEARCHED_RATE = 3e-3
 
@@ -35,6 +38,8 @@ UNSEARCHED_RATE = 3e-3
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)
     settings = row_settings(options)
     for folder in ("rows", "logs", "adapters"):
         (options.out / folder).mkdir(parents=True, exist_ok=True)
@@ -51,7 +56,9 @@ def main(arguments: list[str]) -> int:
                 rows.append(row)
                 progress.console.print(line(setting, row), highlight=False)
     except KeyboardInterrupt:
-        console.print(f"{len(rows)} of {len(settings)} rows are kept in {options.out}; --resume goes on with the others")
+        console.print(
+            f"{len(rows)} of {len(settings)} rows are kept in {options.out}; --resume goes on with the others"
+        )
         raise
     return finish(rows, settings, options, console)
 
@@ -96,7 +103,7 @@ def finished_rows(settings: list[RowSetting], folder: Path) -> list[dict[str, An
 def line(setting: RowSetting, row: dict[str, Any]) -> str:
     """What is printed when a row is done."""
     if "failed" in row:
-        return f"[red]{setting.method} (seed {setting.seed}) failed:[/] {row['failed']}"
+        return f"[red]{setting.method} (seed {setting.seed}) failed:[/] {escape(row['failed'])}"
     return f"{setting.method} (seed {setting.seed}): British word error {row['british']['word_error']:.1%}"
 
 

@@ -100,7 +100,8 @@ def size(model: nn.Module) -> dict[str, Any]:
     """What is trained. `trained_rows`: how much of it are the embeddings of symbols that pretraining never saw."""
     if isinstance(model, PeftModel):
         trainable, every = model.get_nb_trainable_parameters()
-        rows = sum(tensor.numel() for tensor in model.adapters["default"].token_rows().values())
+        adapter: Any = model.adapters["default"]
+        rows = sum(tensor.numel() for tensor in adapter.token_rows().values())
     else:
         trainable = every = sum(parameter.numel() for parameter in model.parameters())
         rows = 0

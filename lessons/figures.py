@@ -6,28 +6,19 @@ from typing import Any
 
 import matplotlib
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from lessons.attention_map import draw_attention, letter_attention
+from lessons.attention_map import LetterAttention, draw_attention, letter_attention
 from lessons.base import load_base
-from lessons.compare_row import SCRATCH
+from lessons.compare_row import BASE, SCRATCH
+from lessons.dictionary import load
 from lessons.report import Row, by_method, percent, spread
+from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, draw_forgetting, draw_price, family, saved
 from peft import PeftModel, recipe
 
-# Okabe and Ito's colours: they differ for colour-blind eyes too. Families differ in their marker as well.
-BRITISH, AMERICAN, BEFORE = "#0072B2", "#D55E00", "#8c8c8c"
-FAMILIES = {
-    "own parameters": (("full", "bitfit", "ln_tuning"), "#000000", "o"),
-    "LoRA family": (("lora", "rslora", "lora_plus", "dora", "pissa", "vera"), "#0072B2", "s"),
-    "scaled features": (("ia3", "ssf", "pill"), "#E69F00", "^"),
-    "adapters": (("adapter_houlsby", "adapter_pfeiffer", "adapter_parallel"), "#009E73", "D"),
-    "prompts, prefixes": (("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2"), "#CC79A7", "v"),
-    "4-bit base": (("qlora", "lora_fp4", "lora_int4"), "#56B4E9", "P"),
-    "no base": ((SCRATCH,), "#D55E00", "X"),
-}
-OTHER = ("other", "#8c8c8c", "*")
-WORD = "schedule"
-STYLE = {
+# The word whose attention is drawn when no technique has learnt one.
+WORD = "forecast"
+STYLE: dict[Any, Any] = {
     "figure.dpi": 150,
     "font.size": 10,
     "axes.spines.top": False,
@@ -42,7 +33,7 @@ STYLE = {
 def draw_all(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> list[Path]:
     """Draws every figure into `folder`. Without a single finished row there is only the attention of the base."""
     with matplotlib.rc_context(STYLE):
-        drawn = [draw_attention(attention_maps(report, folder), folder / "attention.png")]
+        drawn = [draw_attention([attention_maps(report, rows, folder)], folder / "attention.png")]
         if not report["rows"]:
             return drawn
         return [
@@ -52,12 +43,6 @@ def draw_all(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> li
             draw_learning(report, folder / "learning.png"),
             *drawn,
         ]
-
-
-def family(method: str) -> tuple[str, str, str]:
-    """(name, colour, marker) of the family that a technique is shown with."""
-    found = [(name, colour, marker) for name, (methods, colour, marker) in FAMILIES.items() if method in methods]
-    return found[0] if found else OTHER
 
 
 def draw_errors(report: Mapping[str, Any], path: Path) -> Path:
@@ -82,67 +67,6 @@ def draw_errors(report: Mapping[str, Any], path: Path) -> Path:
     return saved(figure, path)
 
 
-def draw_price(report: Mapping[str, Any], path: Path) -> Path:
-    """British word error against the number of trained parameters, on a logarithmic axis."""
-    figure, axis = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    before = 100 * report["base"]["british"]["word_error"]
-    axis.axhline(before, color=BEFORE, linestyle="--", linewidth=1.2)
-    axis.annotate("base, not adapted", (0.01, before), (0, 4), xycoords=("axes fraction", "data"), color="#555555",
-                  textcoords="offset points", fontsize=9)  # fmt: skip
-    axis.set_xscale("log")
-    scatter(axis, report, lambda row: row["trainable_parameters"], percent("british", "word_error"))
-    axis.set_xlabel("trained parameters (logarithmic)")
-    axis.set_ylabel("British word error, %")
-    axis.set_title("What a trained parameter buys: down is better, left is cheaper")
-    return saved(figure, path)
-
-
-def draw_forgetting(report: Mapping[str, Any], path: Path) -> Path:
-    """British against American word error while the adapter is on."""
-    figure, axis = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    base = report["base"]
-    x, y = 100 * base["british"]["word_error"], 100 * base["american"]["word_error"]
-    axis.axhline(y, color=BEFORE, linestyle="--", linewidth=1.2)
-    axis.scatter([x], [y], marker="*", s=180, color=BEFORE, zorder=4)
-    axis.annotate("base; and every technique, switched off", (x, y), (0, 8), textcoords="offset points", ha="right",
-                  color="#555555", fontsize=9)  # fmt: skip
-    scatter(axis, report, percent("british", "word_error"), percent("american", "word_error"))
-    axis.set_xlabel("British word error, % (left: more was learnt)")
-    axis.set_ylabel("American word error, % (up: more was forgotten)")
-    axis.set_title("Learning one accent, forgetting the other, while the adapter is on")
-    return saved(figure, path)
-
-
-def scatter(axis: Axes, report: Mapping[str, Any], across: Any, up: Any) -> None:
-    """A point for each technique with its name beside it, and a legend of the families."""
-    named: set[str] = set()
-    points = []
-    for method, rows in by_method(report).items():
-        name, colour, marker = family(method)
-        (x, _), (y, deviation) = spread(rows, across) or (0.0, 0.0), spread(rows, up) or (0.0, 0.0)
-        label = None if name in named else name
-        axis.errorbar(x, y, yerr=deviation or None, fmt=marker, color=colour, markersize=7, capsize=2, label=label)
-        named.add(name)
-        points.append((x, y, method))
-    axis.margins(x=0.12, y=0.1)
-    axis.legend(fontsize=8, loc="best")
-    write_names(axis, points)
-
-
-def write_names(axis: Axes, points: Sequence[tuple[float, float, str]], height: float = 9.0) -> None:
-    """Names to the right of their points, moved up where they would lie on one another."""
-    scale = 72.0 / axis.figure.dpi
-    axis.figure.canvas.draw()
-    taken: list[tuple[float, float, float]] = []
-    for x, y, name in sorted(points, key=lambda point: point[1]):
-        left, bottom = (float(value) * scale for value in axis.transData.transform((x, y)))
-        left, right, level = left + 6, left + 6 + 5.2 * len(name), bottom
-        while any(left < other[1] and other[0] < right and abs(level - other[2]) < height for other in taken):
-            level += 1.0
-        taken.append((left, right, level))
-        axis.annotate(name, (x, y), (6, level - bottom - 3), textcoords="offset points", fontsize=8)
-
-
 def draw_learning(report: Mapping[str, Any], path: Path) -> Path:
     """The training loss of every technique, a family a panel, the others in grey behind it."""
     methods = by_method(report)
@@ -161,10 +85,16 @@ def draw_learning(report: Mapping[str, Any], path: Path) -> Path:
             steps, losses = zip(*rows[0]["loss_curve"], strict=True)
             if method in members:
                 style = styles[members.index(method) % len(styles)]
-                axis.plot(steps, losses, color=family(method)[1], linestyle=style, linewidth=1.6, label=method, zorder=3)
+                axis.plot(
+                    steps, losses, color=family(method)[1], linestyle=style, linewidth=1.6, label=method, zorder=3
+                )
             else:
                 axis.plot(steps, losses, color="#d9d9d9", linewidth=0.8)
         axis.set_yscale("log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.tick_params(labelbottom=True)
         axis.set_title(name, fontsize=10)
         axis.legend(fontsize=7)
     figure.supxlabel("step")
@@ -172,21 +102,37 @@ def draw_learning(report: Mapping[str, Any], path: Path) -> Path:
     return saved(figure, path)
 
 
-def attention_maps(report: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def attention_maps(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> dict[str, LetterAttention]:
     """The base on one word, and the same word said by LoRA or the first adapter that there is."""
-    base = load_base()
-    maps = {"base, American": letter_attention(base, WORD)}
-    methods = [method for method in by_method(report) if method != SCRATCH]
-    if methods:
-        method = "lora" if "lora" in methods else methods[0]
-        seed = by_method(report)[method][0]["seed"]
-        prepared = recipe(method).prepare(base)
-        model = PeftModel.from_pretrained(prepared, folder / "adapters" / f"{method}-{seed}")
-        maps[f"{method}, British"] = letter_attention(model, WORD)
-    return maps
+    tuned = [row for row in report["rows"] if row["method"] != SCRATCH]
+    if not tuned:
+        return {"base, American": letter_attention(load_base(), WORD)}
+    chosen = next((row for row in tuned if row["method"] == "lora"), tuned[0])
+    method, seed = chosen["method"], chosen["seed"]
+    before, after = (
+        next(row["said"] for row in rows if (row["method"], row["seed"]) == wanted)
+        for wanted in ((BASE, 0), (method, seed))
+    )
+    word = telling_word(before, after)
+    prepared = recipe(method).prepare(load_base())
+    model = PeftModel.from_pretrained(prepared, folder / "adapters" / f"{method}-{seed}")
+    return {
+        "base, American": letter_attention(load_base(), word),
+        f"{method}, British": letter_attention(model, word),
+    }
 
 
-def saved(figure: Any, path: Path) -> Path:
-    figure.savefig(path)
-    plt.close(figure)
-    return path
+def telling_word(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """A word of six to nine letters that was right in American before and is right in British after, and differs."""
+    american, british = load("american"), load("british")
+    return next(
+        (
+            word
+            for word, said in after.items()
+            if 6 <= len(word) <= 9
+            and said != before[word]
+            and said in british[word]
+            and before[word] in american.get(word, ())
+        ),
+        WORD,
+    )

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lessons.base import base_folder, model_card
@@ -79,52 +81,48 @@ def removed(row: Row) -> float | None:
     return None if value is None else 100 * value
 
 
-COLUMNS: tuple[tuple[str, Callable[[list[Row]], str]], ...] = (
-    ("trained", lambda rows: f"{rows[0]['trainable_parameters']:,}"),
-    ("%", lambda rows: f"{rows[0]['trainable_percent']:.2f}"),
-    ("kB", lambda rows: shown(rows[:1], lambda row: row["adapter_bytes"] / 1000, ",.0f")),
-    ("s", lambda rows: shown(rows, lambda row: row["seconds"], ".0f")),
-    ("MB", lambda rows: shown(rows, lambda row: row["peak_memory_bytes"] / 1e6, ".0f")),
-    ("PER", lambda rows: shown(rows, percent("british", "phoneme_error"))),
-    ("WER", lambda rows: shown(rows, percent("british", "word_error"))),
-    ("PER", lambda rows: shown(rows, percent("american", "phoneme_error"))),
-    ("WER", lambda rows: shown(rows, percent("american", "word_error"))),
-    ("off", lambda rows: shown(rows, percent("american_disabled", "word_error"))),
-    ("per 1k", lambda rows: shown(rows, removed, ".3f")),
-    ("rate", lambda rows: f"{rows[0]['learning_rate']:g}"),
-)
-HEADINGS = (
-    "trained parameters",
-    "% of the model",
-    "adapter, kB",
-    "seconds",
-    "peak memory, MB",
-    "British phoneme error, %",
-    "British word error, %",
-    "American phoneme error, %",
-    "American word error, %",
-    "American word error, adapter off, %",
-    "points of British phoneme error removed per 1,000 parameters",
-    "learning rate",
+# (heading in the page, heading on the terminal or "" to leave it out there, cell)
+COLUMNS: tuple[tuple[str, str, Callable[[list[Row]], str]], ...] = (
+    ("trained parameters", "trained", lambda rows: f"{rows[0]['trainable_parameters']:,}"),
+    ("% of the model", "%", lambda rows: f"{rows[0]['trainable_percent']:.2f}"),
+    ("adapter, kB", "kB", lambda rows: f"{rows[0]['adapter_bytes'] / 1000:,.0f}"),
+    ("seconds", "s", lambda rows: shown(rows, lambda row: row["seconds"], ".0f")),
+    ("peak memory, MB", "MB", lambda rows: f"{max(row['peak_memory_bytes'] for row in rows) / 1e6:.0f}"),
+    ("British phoneme error, %", "British\nPER", lambda rows: shown(rows, percent("british", "phoneme_error"))),
+    ("British word error, %", "British\nWER", lambda rows: shown(rows, percent("british", "word_error"))),
+    ("American phoneme error, %", "Amer.\nPER", lambda rows: shown(rows, percent("american", "phoneme_error"))),
+    ("American word error, %", "Amer.\nWER", lambda rows: shown(rows, percent("american", "word_error"))),
+    (
+        "American word error, adapter off, %",
+        "",
+        lambda rows: shown(rows, percent("american_disabled", "word_error")),
+    ),
+    (
+        "British phoneme error removed per 1,000 parameters, points",
+        "per\n1,000",
+        lambda rows: shown(rows, removed, ".3f"),
+    ),
+    ("learning rate", "", lambda rows: f"{rows[0]['learning_rate']:g}"),
 )
 
 
 def base_cells(base: Mapping[str, Any]) -> list[str]:
     errors = [base[accent][kind] for accent in ("british", "american") for kind in ("phoneme_error", "word_error")]
-    return ["", "", "", "", "", *(f"{100 * error:.1f}" for error in errors), "", "", ""]
+    cells = [""] * 5 + [f"{100 * error:.1f}" for error in errors]
+    return cells + [""] * (len(COLUMNS) - len(cells))
 
 
 def table_rows(report: Mapping[str, Any]) -> list[list[str]]:
     """The cells of the table, on the terminal and in the page: the untouched base first."""
-    rows = [[method, *(cell(rows) for _, cell in COLUMNS)] for method, rows in by_method(report).items()]
+    rows = [[method, *(cell(rows) for _, _, cell in COLUMNS)] for method, rows in by_method(report).items()]
     return [["base", *base_cells(report["base"])], *rows]
 
 
 def notes(report: Mapping[str, Any]) -> list[str]:
     """What a reader of the table must know."""
     run = report["run"]
-    words = f"{run['test_words']} held-out words an accent"
-    lines = [f"{run['train_words']:,} British words, {run['steps']} steps, {words}. Errors in %, the lower the better."]
+    words = "all held-out words" if run["test_words"] == "all" else f"{run['test_words']} held-out words an accent"
+    lines = [f"{run['train_words']:,} British words, {run['steps']} steps, {words}."]
     if run["seeds"] > 1:
         lines.append(f"Mean ± standard deviation over {run['seeds']} seeds.")
     if rows := sorted({row["trained_rows"] for row in report["rows"] if row["trained_rows"]}):
@@ -134,15 +132,18 @@ def notes(report: Mapping[str, Any]) -> list[str]:
 
 
 def print_table(report: Mapping[str, Any], console: Console) -> None:
-    table = Table(title="One base, many fine-tunings", caption="\n".join(notes(report)), caption_justify="left")
-    table.add_column("technique", no_wrap=True)
-    groups = {"PER": iter(("British", "American")), "WER": iter(("British", "American")), "off": iter(("American",))}
-    for heading, _ in COLUMNS:
-        group = next(groups[heading]) if heading in groups else ""
-        table.add_column(f"{group}\n{heading}", justify="right", no_wrap=True)
+    table = Table(title="One base, many fine-tunings", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    headings = ["technique", *(heading for _, heading, _ in COLUMNS)]
+    for index, heading in enumerate(headings):
+        if heading:
+            table.add_column(heading, justify="right" if index else "left", vertical="bottom", no_wrap=True)
     for index, cells in enumerate(table_rows(report)):
-        table.add_row(*cells, end_section=index == 0)
+        shown_cells = (cell for cell, heading in zip(cells, headings, strict=True) if heading)
+        table.add_row(*shown_cells, end_section=index == 0)
     console.print(table)
-    console.print("PER, WER: phoneme, word error; off: adapter switched off; per 1k: points of PER removed per 1,000.")
+    console.print(
+        "PER, WER: phoneme and word error in %. per 1,000: points of British PER that 1,000 parameters remove."
+    )
+    console.print("\n".join(notes(report)), highlight=False)
     for row in report["failed"]:
-        console.print(f"[red]{row['method']} (seed {row['seed']}) failed:[/] {row['failed']}", highlight=False)
+        console.print(f"[red]{row['method']} (seed {row['seed']}) failed:[/] {escape(row['failed'])}", highlight=False)

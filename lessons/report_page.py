@@ -8,14 +8,17 @@ from typing import Any
 
 from lessons.compare_row import BASE
 from lessons.dictionary import load
-from lessons.report import HEADINGS, Row, notes, table_rows
+from lessons.report import COLUMNS, Row, notes, table_rows
 from transformer.checkpoint import write_bytes
 
 WORDS_SHOWN = 30
 CAPTIONS = {
     "errors": ("Before and after", "Every bar starts at the base and ends at the technique."),
     "parameters": ("The price", "Fewer trained parameters lie to the left, fewer wrong words below."),
-    "forgetting": ("Forgetting", "While an adapter is on, American gets worse; switched off, the base is back exactly."),
+    "forgetting": (
+        "Forgetting",
+        "While an adapter is on, American gets worse; switched off, the base is back exactly.",
+    ),
     "learning": ("Learning curves", "Each panel shows one family; the others lie in grey behind it."),
     "attention": ("Letters and sounds", "Dark cells: the letters that the model looks at while it says a sound."),
 }
@@ -62,7 +65,7 @@ def page(report: Mapping[str, Any], rows: Sequence[Row], figures: Sequence[Path]
         numbers(report),
         "<h2>The table</h2>",
         *(f'<p class="soft">{escape(note)}</p>' for note in notes(report)),
-        table(("technique", *HEADINGS), table_rows(report)),
+        table(["technique", *(heading for heading, _, _ in COLUMNS)], table_rows(report)),
         *failures(report),
         *(figure(path) for path in figures),
         "<h2>Words that changed</h2>",
@@ -102,7 +105,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], kind: str = ""
     """Cells are escaped unless they are marked up already, as `mark` does it."""
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n" for cells in rows)
-    return f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
+    return (
+        f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
+    )
 
 
 def figure(path: Path) -> str:
@@ -122,7 +127,9 @@ def changed_words(method: str, before: Mapping[str, str], after: Mapping[str, st
     rows = [
         [escape(word), escape(dictionary[word][0]), mark(before[word], word), mark(after[word], word)] for word in shown
     ]
-    summary = f"<b>{escape(method)}</b>: {len(changed)} of {len(before)} changed, {len(learnt)} learnt, {len(lost)} lost"
+    summary = (
+        f"<b>{escape(method)}</b>: {len(changed)} of {len(before)} changed, {len(learnt)} learnt, {len(lost)} lost"
+    )
     content = table(("word", "dictionary", "before", "after"), rows, "words")
     return f"<details{' open' if is_open else ''}><summary>{summary}</summary>{content}</details>"
 

@@ -1,0 +1,106 @@
+"""The doctor: what is installed here, and is it whole? Exit code 0 when everything is in order, 1 when something is not."""
+
+import argparse
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import metadata
+
+from rich.console import Console
+from rich.markup import escape
+
+from lessons.base import base_folder, load_base
+from lessons.dictionary import ACCENTS, load, words
+from lessons.machine import best_device, bf16_pays, set_threads
+from lessons.own_peft import find_peft, require_own_peft
+from lessons.scoring import evaluate
+from transformer.checkpoint import read_json, read_tensors
+
+PACKAGES = ("numpy", "torch", "einops", "matplotlib", "jaxtyping", "safetensors", "rich", "pytest")
+OLDEST_PYTHON = (3, 11)
+# The base is wrong on about a quarter of held-out words; one whose weights were hurt, on nearly all.
+PROBE_WORDS, HIGHEST_PROBE_ERROR = 100, 0.5
+
+
+def python() -> str:
+    if sys.version_info < OLDEST_PYTHON:
+        raise ValueError(
+            f"{platform.python_version()} is too old: Python {'.'.join(map(str, OLDEST_PYTHON))} is needed"
+        )
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def packages() -> str:
+    found = {name: next((d.version for d in metadata.distributions(name=name)), None) for name in PACKAGES}
+    if missing := [name for name, version in found.items() if version is None]:
+        raise ImportError(f"{', '.join(missing)} missing: pip install {' '.join(missing)}")
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def machine() -> str:
+    threads, device = set_threads(), best_device()
+    bf16 = "bf16 in hardware" if bf16_pays(device) else "no bf16 in hardware, training runs in fp32"
+    named = "from FT_THREADS" if os.environ.get("FT_THREADS") else "one for each core; FT_THREADS sets another number"
+    return f"{platform.system()} {platform.machine()}, {device}, {bf16}, {threads} threads ({named})"
+
+
+def own_peft() -> str:
+    require_own_peft()
+    published = [found.version for found in metadata.distributions(name="peft")]
+    beside = (
+        f"; the published peft {published[0]} is installed beside it and hidden in this process" if published else ""
+    )
+    return f"the hand-written one, {find_peft()}{beside}"
+
+
+def data() -> str:
+    return ", ".join(f"{accent} {len(load(accent)):,} words" for accent in ACCENTS) + "; every hash is right"
+
+
+def base() -> str:
+    model = load_base()
+    chosen = words("american", "test", PROBE_WORDS)
+    error = evaluate(model, chosen, "american").word_error
+    if error > HIGHEST_PROBE_ERROR:
+        raise ValueError(
+            f"{base_folder()} is wrong on {error:.0%} of {PROBE_WORDS} held-out words: its weights are damaged. "
+            "Take them from a fresh clone, or run `python -m lessons pretrain`"
+        )
+    count = sum(parameter.numel() for parameter in model.parameters())
+    return f"{count:,} parameters, wrong on {error:.0%} of {PROBE_WORDS} held-out words"
+
+
+def adapters() -> str:
+    folders = sorted(path.parent for path in base_folder().parent.glob("adapters/*/*/adapter_config.json"))
+    for folder in folders:
+        read_json(folder / "adapter_config.json")
+        read_tensors(folder / "adapter_model.safetensors")
+    return f"{len(folders)} shipped, all whole" if folders else "none shipped; `python -m lessons compare` trains them"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "Python": python,
+    "packages": packages,
+    "machine": machine,
+    "peft": own_peft,
+    "data": data,
+    "base": base,
+    "adapters": adapters,
+}
+
+
+def main(arguments: list[str]) -> int:
+    argparse.ArgumentParser(prog="python -m lessons doctor", description=__doc__).parse_args(arguments)
+    console, healthy = Console(soft_wrap=True, highlight=False), True
+    for name, check in CHECKS.items():
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                found, sign = check(), "[green]✓[/]"
+        except (ValueError, OSError, ImportError) as error:
+            found, sign, healthy = str(error), "[red]✗[/]", False
+        console.print(f"{sign} {name:<10}{escape(found)}")
+    if not healthy:
+        console.print("Something is not in order: the lines with ✗ say what to do.")
+    return 0 if healthy else 1

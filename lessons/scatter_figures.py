@@ -1,0 +1,97 @@
+"""The comparison as clouds of points: what a trained parameter buys, and what learning one accent costs the other."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from lessons.compare_row import SCRATCH
+from lessons.report import by_method, percent, spread
+
+# Okabe and Ito's colours: they differ for colour-blind eyes too. Families differ in their marker as well.
+BRITISH, AMERICAN, BEFORE = "#0072B2", "#D55E00", "#8c8c8c"
+FAMILIES = {
+    "own parameters": (("full", "bitfit", "ln_tuning"), "#000000", "o"),
+    "LoRA family": (("lora", "rslora", "lora_plus", "dora", "pissa", "vera"), "#0072B2", "s"),
+    "scaled features": (("ia3", "ssf", "pill"), "#E69F00", "^"),
+    "adapters": (("adapter_houlsby", "adapter_pfeiffer", "adapter_parallel"), "#009E73", "D"),
+    "prompts, prefixes": (("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2"), "#CC79A7", "v"),
+    "4-bit base": (("qlora", "lora_fp4", "lora_int4"), "#56B4E9", "P"),
+    "no base": ((SCRATCH,), "#D55E00", "X"),
+}
+OTHER = ("other", "#8c8c8c", "*")
+
+
+def family(method: str) -> tuple[str, str, str]:
+    """(name, colour, marker) of the family that a technique is shown with."""
+    found = [(name, colour, marker) for name, (methods, colour, marker) in FAMILIES.items() if method in methods]
+    return found[0] if found else OTHER
+
+
+def saved(figure: Any, path: Path) -> Path:
+    figure.savefig(path)
+    plt.close(figure)
+    return path
+
+
+def draw_price(report: Mapping[str, Any], path: Path) -> Path:
+    """British word error against the number of trained parameters, on a logarithmic axis."""
+    figure, axis = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    before = 100 * report["base"]["british"]["word_error"]
+    axis.axhline(before, color=BEFORE, linestyle="--", linewidth=1.2)
+    axis.annotate("base, not adapted", (0.01, before), (0, 4), xycoords=("axes fraction", "data"), color="#555555",
+                  textcoords="offset points", fontsize=9)  # fmt: skip
+    axis.set_xscale("log")
+    scatter(axis, report, lambda row: row["trainable_parameters"], percent("british", "word_error"))
+    axis.set_xlabel("trained parameters (logarithmic)")
+    axis.set_ylabel("British word error, %")
+    axis.set_title("What a trained parameter buys: down is better, left is cheaper")
+    return saved(figure, path)
+
+
+def draw_forgetting(report: Mapping[str, Any], path: Path) -> Path:
+    """British against American word error while the adapter is on."""
+    figure, axis = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    base = report["base"]
+    x, y = 100 * base["british"]["word_error"], 100 * base["american"]["word_error"]
+    axis.axhline(y, color=BEFORE, linestyle="--", linewidth=1.2)
+    axis.scatter([x], [y], marker="*", s=180, color=BEFORE, zorder=4)
+    axis.annotate("base; and every technique, switched off", (x, y), (0, 8), textcoords="offset points", ha="right",
+                  color="#555555", fontsize=9)  # fmt: skip
+    scatter(axis, report, percent("british", "word_error"), percent("american", "word_error"))
+    axis.set_xlabel("British word error, % (left: more was learnt)")
+    axis.set_ylabel("American word error, % (up: more was forgotten)")
+    axis.set_title("Learning one accent, forgetting the other, while the adapter is on")
+    return saved(figure, path)
+
+
+def scatter(axis: Axes, report: Mapping[str, Any], across: Any, up: Any) -> None:
+    """A point for each technique with its name beside it, and a legend of the families."""
+    named: set[str] = set()
+    points = []
+    for method, rows in by_method(report).items():
+        name, colour, marker = family(method)
+        (x, _), (y, deviation) = spread(rows, across) or (0.0, 0.0), spread(rows, up) or (0.0, 0.0)
+        label = None if name in named else name
+        axis.errorbar(x, y, yerr=deviation or None, fmt=marker, color=colour, markersize=7, capsize=2, label=label)
+        named.add(name)
+        points.append((x, y, method))
+    axis.margins(x=0.12, y=0.1)
+    axis.legend(fontsize=8, loc="best")
+    write_names(axis, points)
+
+
+def write_names(axis: Axes, points: Sequence[tuple[float, float, str]], height: float = 9.0) -> None:
+    """Names to the right of their points, moved up where they would lie on one another."""
+    scale = 72.0 / axis.figure.dpi
+    axis.figure.canvas.draw()
+    taken: list[tuple[float, float, float]] = []
+    for x, y, name in sorted(points, key=lambda point: point[1]):
+        left, bottom = (float(value) * scale for value in axis.transData.transform((x, y)))
+        left, right, level = left + 6, left + 6 + 5.2 * len(name), bottom
+        while any(left < other[1] and other[0] < right and abs(level - other[2]) < height for other in taken):
+            level += 1.0
+        taken.append((left, right, level))
+        axis.annotate(name, (x, y), (6, level - bottom - 3), textcoords="offset points", fontsize=8)
