@@ -18,6 +18,7 @@ class Adapter(nn.Module):
 
     def __init__(self, model: nn.Module, config: PeftConfig, context: CallContext):
         super().__init__()
+        config = config.fitted(model)
         placement = config.place(model)
         self.config = config
         self.wrappers: dict[str, AdaptedLayer] = dict(placement.wrappers)
@@ -78,6 +79,7 @@ class Adapter(nn.Module):
     def load(self, tensors: Mapping[str, Tensor], source: str) -> None:
         """Copies saved tensors in. Every name and shape must fit, or nothing is copied and a ValueError lists what does not."""
         wanted = self.saved()
+        tensors = self.config.imported(tensors, wanted)
         problems = [f"missing {name}" for name in sorted(set(wanted) - set(tensors))]
         problems += [f"unknown {name}" for name in sorted(set(tensors) - set(wanted))]
         problems += [

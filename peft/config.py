@@ -1,6 +1,6 @@
 """What every technique's configuration has in common, and the base's own module paths."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -42,6 +42,10 @@ class PeftConfig:
     def check(self) -> None:
         """Raises ValueError for an impossible value, with the numbers in the message."""
 
+    def fitted(self, model: nn.Module) -> "PeftConfig":
+        """The config with what only the base can say filled in."""
+        return self
+
     def place(self, model: nn.Module) -> "Placement":
         """What the technique puts where: the one method that every technique writes."""
         raise NotImplementedError
@@ -53,6 +57,10 @@ class PeftConfig:
     def exported(self, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], "PeftConfig"]:
         """What is written to disk. A technique whose trained form differs from its saved one converts here."""
         return tensors, self
+
+    def imported(self, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The inverse of `exported`: tensors from disk under the names and in the shapes of `wanted`."""
+        return tensors
 
     def published_extras(self) -> dict[str, Any]:
         """Fields that the published library needs besides ours."""
