@@ -10,10 +10,20 @@ from importlib import metadata
 from peft.adapters import AdapterConfig
 from peft.bitfit import BitFitConfig
 from peft.config import PeftConfig
+from peft.dora import DoraLinear
 from peft.full import FullConfig
+from peft.ia3 import IA3Config, IA3Linear
+from peft.ln_tuning import LNTuningConfig
 from peft.lora import LoraConfig, LoraLinear
+from peft.lora_plus import lora_plus_groups
 from peft.model import PeftModel, get_peft_model
+from peft.p_tuning import PromptEncoderConfig, PTuningConfig
+from peft.pissa import PissaLinear
+from peft.prompt_tuning import PromptTuningConfig
 from peft.recipes import RECIPES, Recipe, recipe
+from peft.ssf import ScaledShifted, SSFConfig
+from peft.vera import VeraConfig, VeraLinear
+from peft.virtual_tokens import drop_encoders
 
 FINETUNE_BY_HAND = True
 """How the rest of this project knows that it has imported this `peft` and not another."""
@@ -29,12 +39,26 @@ __all__ = [
     "RECIPES",
     "AdapterConfig",
     "BitFitConfig",
+    "DoraLinear",
     "FullConfig",
+    "IA3Config",
+    "IA3Linear",
+    "LNTuningConfig",
     "LoraConfig",
     "LoraLinear",
+    "PTuningConfig",
     "PeftConfig",
     "PeftModel",
+    "PissaLinear",
+    "PromptEncoderConfig",
+    "PromptTuningConfig",
     "Recipe",
+    "SSFConfig",
+    "ScaledShifted",
+    "VeraConfig",
+    "VeraLinear",
+    "drop_encoders",
     "get_peft_model",
+    "lora_plus_groups",
     "recipe",
 ]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from peft.config import PeftConfig
 from peft.layers import AdditiveLayer, Placement, adapter_dtype
 from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
-from peft.registry import register
+from peft.registry import LORA_VARIANTS, register
 from peft.targets import check_patterns, pattern_value, target_linears
 from peft.weights import device_of, plus_delta
 
@@ -71,22 +71,35 @@ class LoraConfig(PeftConfig):
     rank_pattern: Mapping[str, int] = field(default_factory=dict)
     alpha_pattern: Mapping[str, float] = field(default_factory=dict)
     peft_type: ClassVar[str] = "LORA"
-    variants: ClassVar[dict[str, Any]] = {}
+    variants: ClassVar[dict[str, Any]] = LORA_VARIANTS
 
     def check(self) -> None:
         if self.r < 1:
             raise ValueError(f"rank {self.r} must be at least 1")
         if not 0.0 <= self.lora_dropout < 1.0:
             raise ValueError(f"lora_dropout is a probability in [0, 1), not {self.lora_dropout}")
-        if not isinstance(self.init_lora_weights, bool) and self.variant not in {"gaussian", *self.variants}:
+        starts = sorted({"gaussian", *self.variants} - {"dora"})
+        if not isinstance(self.init_lora_weights, bool) and self.init_lora_weights not in starts:
             raise ValueError(
-                f"init_lora_weights {self.init_lora_weights!r} is unknown; there are {sorted(self.variants)}"
+                f"init_lora_weights is True, False or one of {', '.join(starts)}, not {self.init_lora_weights!r}"
+            )
+        if self.use_dora and self.init_lora_weights in self.variants:
+            raise ValueError(
+                f"use_dora and init_lora_weights {self.init_lora_weights!r} do not go together: choose one"
             )
 
     @property
     def variant(self) -> str:
         """The relative of LoRA that this config asks for."""
         return "dora" if self.use_dora else str(self.init_lora_weights)
+
+    def exported(self, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], PeftConfig]:
+        layer_class = self.variants.get(self.variant)
+        return layer_class.exported(self, tensors) if hasattr(layer_class, "exported") else (tensors, self)
+
+    def imported(self, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        layer_class = self.variants.get(self.variant)
+        return layer_class.imported(tensors, wanted) if hasattr(layer_class, "imported") else tensors
 
     def place(self, model: nn.Module) -> Placement:
         layer_class = self.variants.get(self.variant, LoraLinear)

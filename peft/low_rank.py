@@ -42,3 +42,15 @@ def new_factors(
 def product(up: nn.Linear, down: nn.Linear, scaling: float) -> Float[Tensor, "d_out d_in"]:
     """s · B A, in the factors' own precision."""
     return scaling * (up.weight @ down.weight)
+
+
+def at_most_full_rank(
+    up: Float[Tensor, "d_out rank"], down: Float[Tensor, "rank d_in"]
+) -> tuple[Float[Tensor, "d_out _"], Float[Tensor, "_ d_in"]]:
+    """Factors of the same product whose rank is at most the smaller side: one of them becomes the identity."""
+    d_out, d_in = up.shape[0], down.shape[1]
+    if down.shape[0] <= min(d_in, d_out):
+        return up, down
+    if d_in < d_out:
+        return up @ down, torch.eye(d_in, device=down.device, dtype=down.dtype)
+    return torch.eye(d_out, device=up.device, dtype=up.dtype), up @ down

@@ -16,7 +16,14 @@ from peft.adapters import AdapterConfig
 from peft.bitfit import BitFitConfig
 from peft.config import PeftConfig
 from peft.full import FullConfig
+from peft.ia3 import IA3Config
+from peft.ln_tuning import LNTuningConfig
 from peft.lora import LoraConfig
+from peft.lora_plus import lora_plus_groups
+from peft.p_tuning import PTuningConfig
+from peft.prompt_tuning import PromptTuningConfig
+from peft.ssf import SSFConfig
+from peft.vera import VeraConfig
 from transformer.training import parameter_groups
 
 
@@ -42,11 +49,23 @@ LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear"}
 RECIPES = {
     "full": Recipe(FullConfig),
     "bitfit": Recipe(BitFitConfig),
+    "ln_tuning": Recipe(LNTuningConfig),
     "lora": Recipe(LoraConfig, LORA),
     "rslora": Recipe(LoraConfig, {**LORA, "use_rslora": True}),
+    "lora_plus": Recipe(LoraConfig, LORA, groups=lora_plus_groups),
+    "dora": Recipe(LoraConfig, {**LORA, "use_dora": True}),
+    "pissa": Recipe(LoraConfig, {**LORA, "init_lora_weights": "pissa"}),
+    "vera": Recipe(VeraConfig, {"r": 64, "target_modules": "all-linear", "save_projection": False}),
+    "ia3": Recipe(IA3Config),
+    "ssf": Recipe(SSFConfig),
     "adapter_houlsby": Recipe(AdapterConfig, {"style": "houlsby", "bottleneck": 16}),
     "adapter_pfeiffer": Recipe(AdapterConfig, {"style": "pfeiffer", "bottleneck": 32}),
     "adapter_parallel": Recipe(AdapterConfig, {"style": "parallel", "bottleneck": 32}),
+    "prompt_tuning": Recipe(PromptTuningConfig, {"num_virtual_tokens": 20, "prompt_tuning_init": "SAMPLE_VOCAB"}),
+    "p_tuning": Recipe(
+        PTuningConfig,
+        {"num_virtual_tokens": 20, "encoder_reparameterization_type": "LSTM", "encoder_hidden_size": 64},
+    ),
 }
 
 

@@ -1,12 +1,17 @@
-"""What there is: peft_type → config class. A technique adds itself with one decorator."""
+"""What there is: peft_type → config class, and name → relative of LoRA. Each adds itself with one decorator."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from peft.config import PeftConfig
 
 CONFIGS: dict[str, type[PeftConfig]] = {}
+LORA_VARIANTS: dict[str, Any] = {}
+"""The layer classes that a LoraConfig can ask for: "dora" with use_dora, others with init_lora_weights."""
+
 Config = TypeVar("Config", bound=type[PeftConfig])
+Layer = TypeVar("Layer", bound=type)
 
 
 def register(config: Config) -> Config:
@@ -15,6 +20,16 @@ def register(config: Config) -> Config:
         raise ValueError(f"peft_type {config.peft_type!r} is taken by {CONFIGS[config.peft_type].__name__}")
     CONFIGS[config.peft_type] = config
     return config
+
+
+def lora_variant(name: str) -> Callable[[Layer], Layer]:
+    """Makes a relative of LoRA known, so that neither it nor lora.py needs to know the other."""
+
+    def add(layer: Layer) -> Layer:
+        LORA_VARIANTS[name] = layer
+        return layer
+
+    return add
 
 
 def config_class(peft_type: str, source: str | Path) -> type[PeftConfig]:

@@ -26,19 +26,35 @@ def target_linears(
     Raises ValueError for a target that matches nothing, listing what there is.
     """
     linears = {path: module for path, module in base_modules(model) if is_linear(module)}
-    chosen: set[str] = set()
+    return chosen(config, linears, targets, excluded, "linear layer")
+
+
+def chosen(
+    config: PeftConfig,
+    modules: Mapping[str, nn.Module],
+    targets: str | Collection[str],
+    excluded: Collection[str],
+    kind: str,
+) -> dict[str, nn.Module]:
+    """Those of `modules` that `targets` names and `excluded` does not, within `config.sites`."""
     for target in [targets] if isinstance(targets, str) else targets:
-        if isinstance(targets, str):
-            matches = {path for path in linears if matches_whole(targets, path)}
-        else:
-            matches = {path for path in linears if ends_in(path, target)}
-        if not matches:
-            raise ValueError(f"target module {target!r} matches no linear layer; there are {endings(linears)}")
-        chosen |= matches
-    chosen = {path for path in chosen if config.covers(path) and not any(ends_in(path, name) for name in excluded)}
-    if not chosen:
+        wanted = targets if isinstance(targets, str) else [target]
+        if not any(is_named(wanted, path) for path in modules):
+            raise ValueError(f"target module {target!r} matches no {kind}; there are {endings(modules)}")
+    found = {
+        path: module
+        for path, module in modules.items()
+        if is_named(targets, path) and config.covers(path) and not any(ends_in(path, name) for name in excluded)
+    }
+    if not found:
         raise ValueError(f"target modules {targets!r} leave nothing within the sites {', '.join(config.sites)}")
-    return {path: linear for path, linear in linears.items() if path in chosen}
+    return found
+
+
+def is_named(targets: str | Collection[str], path: str) -> bool:
+    if isinstance(targets, str):
+        return matches_whole(targets, path)
+    return any(ends_in(path, target) for target in targets)
 
 
 def matches_whole(pattern: str, path: str) -> bool:

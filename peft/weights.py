@@ -18,14 +18,18 @@ def device_of(base: nn.Module) -> torch.device:
 
 
 def plus_delta(base: nn.Module, delta: Float[Tensor, "d_out d_in"]) -> nn.Linear:
-    """W + ΔW as a plain linear layer. Warns when W was only an approximation in 4 bits."""
-    weight = weight_of(base)
+    """W + ΔW as a plain linear layer."""
+    return rewritten(base, weight_of(base).to(delta.dtype) + delta, base.bias)
+
+
+def rewritten(base: nn.Module, weight: Float[Tensor, "d_out d_in"], bias: Tensor | None) -> nn.Linear:
+    """A plain linear layer in place of `base`, in its precision. Warns when `base` was an approximation in 4 bits."""
     if hasattr(base, "dequantized"):
         warnings.warn(
-            "merging into a quantized base keeps the rounding of its 4 bits: the result is W_4bit + ΔW, not W + ΔW",
+            "merging into a quantized base keeps the rounding of its 4 bits: what is changed is W_4bit, not W",
             stacklevel=2,
         )
-    return linear_like(base, (weight.to(delta.dtype) + delta).to(weight.dtype), base.bias)
+    return linear_like(base, weight.to(weight_of(base).dtype), bias)
 
 
 def linear_like(base: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Linear:
