@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from peft import explain, merging, mixed, saving
+from peft import combine, explain, merging, mixed, saving
 from peft.adapter import Adapter
 from peft.config import PeftConfig, base_modules
 from peft.layers import CallContext, Site
@@ -80,6 +80,17 @@ class PeftModel(nn.Module):
         adapter = self.new_adapter(adapter_name, config)
         adapter.requires_grad_(False)
         self.install(adapter_name, adapter)
+
+    def add_weighted_adapter(
+        self,
+        adapters: Sequence[str],
+        weights: Sequence[float],
+        adapter_name: str,
+        combination_type: str = "svd",
+        svd_rank: int | None = None,
+    ) -> None:
+        """Adds a weighted combination of LoRA adapters as a new one: "svd", "cat" or "linear" (combine.py)."""
+        combine.add_weighted_adapter(self, adapters, weights, adapter_name, combination_type, svd_rank)
 
     def new_adapter(self, name: str, config: PeftConfig) -> Adapter:
         if not isinstance(config, PeftConfig):
