@@ -18,7 +18,9 @@ from peft.lora import LoraConfig, LoraLinear
 from peft.lora_plus import lora_plus_groups
 from peft.model import PeftModel, get_peft_model
 from peft.p_tuning import PromptEncoderConfig, PTuningConfig
+from peft.p_tuning_v2 import PTuningV2Config
 from peft.pissa import PissaLinear
+from peft.prefix_tuning import PrefixTuningConfig
 from peft.prompt_tuning import PromptTuningConfig
 from peft.recipes import RECIPES, Recipe, recipe
 from peft.ssf import ScaledShifted, SSFConfig
@@ -47,9 +49,11 @@ __all__ = [
     "LoraConfig",
     "LoraLinear",
     "PTuningConfig",
+    "PTuningV2Config",
     "PeftConfig",
     "PeftModel",
     "PissaLinear",
+    "PrefixTuningConfig",
     "PromptEncoderConfig",
     "PromptTuningConfig",
     "Recipe",

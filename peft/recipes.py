@@ -21,6 +21,8 @@ from peft.ln_tuning import LNTuningConfig
 from peft.lora import LoraConfig
 from peft.lora_plus import lora_plus_groups
 from peft.p_tuning import PTuningConfig
+from peft.p_tuning_v2 import PTuningV2Config
+from peft.prefix_tuning import PrefixTuningConfig
 from peft.prompt_tuning import PromptTuningConfig
 from peft.ssf import SSFConfig
 from peft.vera import VeraConfig
@@ -66,6 +68,8 @@ RECIPES = {
         PTuningConfig,
         {"num_virtual_tokens": 20, "encoder_reparameterization_type": "LSTM", "encoder_hidden_size": 64},
     ),
+    "prefix_tuning": Recipe(PrefixTuningConfig, {"num_virtual_tokens": 10, "encoder_hidden_size": 64}),
+    "p_tuning_v2": Recipe(PTuningV2Config, {"num_virtual_tokens": 20}),
 }
 
 

@@ -1,0 +1,73 @@
+"""Prefixes as the published library has them: one matrix for all layers, and words that stand behind the prefix.
+
+    prompt_embeddings   (p, 2 L d)    [P_K^1, P_V^1, P_K^2, P_V^2, ..., P_K^L, P_V^L]
+
+A model of one stack has one such matrix, an encoder-decoder one for each of its three kinds of attention.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from peft.config import site_of
+from peft.layers import AdaptedLayer
+from peft.virtual_tokens import KEY
+
+
+def matrices(names: Iterable[str], single: bool) -> dict[str, list[str]]:
+    """Name of a matrix → the layers' prefixes that it holds, from the first layer to the last."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if name.endswith(".attend.prefix"):
+            site = site_of(name.removeprefix("base_model.model."))
+            found.setdefault(KEY if single else f"{site}.{KEY}", []).append(name)
+    return found
+
+
+def packed(tensors: Mapping[str, Tensor], single: bool) -> dict[str, Tensor]:
+    groups = matrices(tensors, single)
+    inside = {name for names in groups.values() for name in names}
+    rest = {name: tensor for name, tensor in tensors.items() if name not in inside}
+    return rest | {matrix: torch.cat([tensors[name] for name in names], dim=1) for matrix, names in groups.items()}
+
+
+def unpacked(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], single: bool) -> dict[str, Tensor]:
+    """The inverse of `packed`. Raises ValueError for a matrix that does not hold this base's layers."""
+    if not single and KEY in tensors:
+        raise ValueError(
+            f"{KEY} is one matrix: on an encoder-decoder the published library puts prefixes before the decoder's "
+            "self-attention alone, and in other layers than it says; it cannot be read as three prefixes"
+        )
+    result = dict(tensors)
+    for matrix, names in matrices(wanted, single).items():
+        if matrix not in tensors:
+            raise ValueError(f"missing {matrix}; there are {', '.join(sorted(tensors))}")
+        rows, width = wanted[names[0]].shape
+        if tensors[matrix].dim() != 2 or tensors[matrix].shape[1] != len(names) * width:
+            raise ValueError(
+                f"{matrix} is {tuple(tensors[matrix].shape)}, this base needs {(rows, len(names) * width)}: "
+                f"{rows} keys and values in each of {len(names)} layers"
+            )
+        result |= dict(zip(names, result.pop(matrix).split(width, dim=1), strict=True))
+    return result
+
+
+class ShiftedPositions(AdaptedLayer):
+    """Around the positions: the words begin at p, as if the prefix had been read before them."""
+
+    merges = False
+
+    def __init__(self, base: nn.Module, shift: int):
+        super().__init__(base)
+        self.shift = shift
+
+    def forward(self, length: int, offset: int = 0) -> Float[Tensor, "length d_model"]:
+        encoding: Tensor = self.base(length, offset + self.shift)
+        if len(encoding) < length:
+            raise ValueError(
+                f"{offset + length} tokens behind a prefix of {self.shift} need {offset + length + self.shift} "
+                f"positions; there are {offset + self.shift + len(encoding)}"
+            )
+        return encoding

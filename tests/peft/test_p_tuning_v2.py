@@ -1,0 +1,69 @@
+"""P-Tuning v2: prefix tuning without its network, with a head if wanted."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from peft import PeftModel, PrefixTuningConfig, PTuningV2Config, drop_encoders, get_peft_model
+from tests.peft.small import batch, small_base, take_steps
+from tests.reference import prefix as reference
+
+
+def tuned(seed: int = 1, base: torch.nn.Module | None = None, **changes: object) -> PeftModel:
+    base = small_base() if base is None else base
+    torch.manual_seed(seed)
+    return get_peft_model(base, PTuningV2Config(**{"num_virtual_tokens": 7, **changes})).eval()
+
+
+def test_it_is_prefix_tuning_once_the_network_is_dropped() -> None:
+    torch.manual_seed(1)
+    prefix = get_peft_model(small_base(), PrefixTuningConfig(num_virtual_tokens=7)).eval()
+    expected = prefix(*batch())
+    drop_encoders(prefix)
+    model = tuned()
+    for path, wrapper in model.adapters["default"].wrappers.items():
+        wrapper.load(prefix.adapters["default"].wrappers[path].saved())
+    torch.testing.assert_close(model(*batch()), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_it_trains_two_p_d_numbers_for_each_attention() -> None:
+    assert tuned().get_nb_trainable_parameters()[0] == reference.direct_count(7, 24, attentions=1 + 2 * 2)
+
+
+def test_every_layer_starts_with_its_own_standard_normal_prefix() -> None:
+    wrappers = list(tuned(num_virtual_tokens=40).adapters["default"].wrappers.values())
+    everything = torch.stack([wrapper.prefix for wrapper in wrappers])
+    assert everything.mean().item() == pytest.approx(0.0, abs=0.05)
+    assert everything.std().item() == pytest.approx(1.0, rel=0.03)
+    assert not torch.equal(wrappers[1].prefix, wrappers[2].prefix)
+
+
+def test_a_head_can_be_trained_with_it(tmp_path: Path) -> None:
+    base = small_base(tie_embeddings=False)
+    head = base.output.weight.detach().clone()
+    model = tuned(base=base, modules_to_save=("output",))
+    prefixes = reference.direct_count(7, 24, attentions=5)
+    assert model.get_nb_trainable_parameters()[0] == prefixes + 31 * 24 + 31
+    take_steps(model)
+    assert not torch.equal(model.output.weight, head)
+    model.save_pretrained(tmp_path)
+    loaded = PeftModel.from_pretrained(small_base(tie_embeddings=False), tmp_path)
+    torch.testing.assert_close(loaded(*batch()), model(*batch()), atol=1e-6, rtol=1e-6)
+    assert torch.equal(model.unload().output.weight, head)
+
+
+def test_it_is_kept_as_the_published_library_keeps_it(tmp_path: Path) -> None:
+    model = tuned(sites=("decoder_self", "cross"))
+    model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert (config["peft_type"], config["prefix_projection"]) == ("PREFIX_TUNING", False)
+    loaded = PeftModel.from_pretrained(small_base(), tmp_path)
+    assert torch.equal(loaded(*batch()), model(*batch()))
+
+
+@pytest.mark.parametrize("settings", [{"prefix_projection": True}, {"encoder_hidden_size": 8}])
+def test_a_network_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="no network"):
+        PTuningV2Config(**settings)
