@@ -19,6 +19,7 @@ from peft.lora_plus import lora_plus_groups
 from peft.model import PeftModel, get_peft_model
 from peft.p_tuning import PromptEncoderConfig, PTuningConfig
 from peft.p_tuning_v2 import PTuningV2Config
+from peft.pill import PillConfig, set_stage
 from peft.pissa import PissaLinear
 from peft.prefix_tuning import PrefixTuningConfig
 from peft.prompt_tuning import PromptTuningConfig
@@ -52,6 +53,7 @@ __all__ = [
     "PTuningV2Config",
     "PeftConfig",
     "PeftModel",
+    "PillConfig",
     "PissaLinear",
     "PrefixTuningConfig",
     "PromptEncoderConfig",
@@ -65,4 +67,5 @@ __all__ = [
     "get_peft_model",
     "lora_plus_groups",
     "recipe",
+    "set_stage",
 ]

@@ -22,6 +22,7 @@ from peft.lora import LoraConfig
 from peft.lora_plus import lora_plus_groups
 from peft.p_tuning import PTuningConfig
 from peft.p_tuning_v2 import PTuningV2Config
+from peft.pill import PillConfig
 from peft.prefix_tuning import PrefixTuningConfig
 from peft.prompt_tuning import PromptTuningConfig
 from peft.ssf import SSFConfig
@@ -70,6 +71,7 @@ RECIPES = {
     ),
     "prefix_tuning": Recipe(PrefixTuningConfig, {"num_virtual_tokens": 10, "encoder_hidden_size": 64}),
     "p_tuning_v2": Recipe(PTuningV2Config, {"num_virtual_tokens": 20}),
+    "pill": Recipe(PillConfig),
 }
 
 
