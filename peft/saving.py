@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "finetune_by_hand"
 FORMAT = 1
+BOOKKEEPING = ("task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version", "inference_mode")
+"""What the published library writes about a file's history, which changes nothing that is computed."""
 
 
 def save_pretrained(peft_model: "PeftModel", folder: str | Path) -> None:
@@ -61,7 +63,8 @@ def load_config(folder: str | Path) -> PeftConfig:
     if not values.get("peft_type"):
         raise ValueError(f"{path} names no peft_type: it is no adapter's config")
     cls = config_class(values.pop("peft_type"), path)
-    values = cls.from_published({name: value for name, value in values.items() if value is not None})
+    set_values = {name: value for name, value in values.items() if value is not None and name not in BOOKKEEPING}
+    values = cls.from_published(set_values)
     known = {field.name for field in fields(cls)}
     needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING and f.init]
     if missing := [name for name in needed if name not in values | ours]:

@@ -122,6 +122,7 @@ def test_a_published_folder_that_started_from_a_text_is_read(tmp_path: Path) -> 
         "token_dim": 24,
     }
     published |= {"prompt_tuning_init": "TEXT", "prompt_tuning_init_text": "bath", "tokenizer_name_or_path": "letters"}
+    published |= {"inference_mode": True, "peft_version": "0.21.2", "task_type": "SEQ_2_SEQ_LM", "auto_mapping": None}
     (tmp_path / "adapter_config.json").write_text(json.dumps(published))
     rows = torch.randn(2, 24)
     save_file({"prompt_embeddings": rows}, tmp_path / "adapter_model.safetensors")
