@@ -116,6 +116,15 @@ def test_each_prompt_is_continued_as_if_it_were_alone(model, num_beams):
         assert (rest == model.config.pad_id).all()
 
 
+def test_the_last_token_is_real_even_where_a_row_holds_nothing_but_padding():
+    """A vocabulary without padding: the end of one text is what the next one begins with."""
+    model = random_model(pad_id=2)
+
+    logits = model(torch.tensor([[2, 2, 2], [5, 6, 7]]))
+
+    assert torch.allclose(logits[0, 2:], model(torch.tensor([[2]]), torch.tensor([[True]]))[0], atol=1e-5)
+
+
 def test_a_text_that_grows_beyond_max_length_is_refused(model):
     with pytest.raises(ValueError, match="max_length is 16"):
         generate(model, PROMPTS, 13)

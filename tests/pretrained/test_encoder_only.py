@@ -60,11 +60,14 @@ def test_segments_for_a_model_without_them_are_refused():
         EncoderOnly(config(num_segments=0))(SOURCE, torch.zeros_like(SOURCE))
 
 
-def test_a_head_sees_the_words_and_not_what_was_put_before_them(model):
-    class Front(nn.Module):
-        def forward(self, x, mask):
-            return torch.cat([x.new_ones(len(x), 2, 12), x], dim=1), nn.functional.pad(mask, (2, 0), value=True)
+class Front(nn.Module):
+    """Two vectors before the words, as a prompt puts them there."""
 
+    def forward(self, x, mask):
+        return torch.cat([x.new_ones(len(x), 2, 12), x], dim=1), nn.functional.pad(mask, (2, 0), value=True)
+
+
+def test_a_head_sees_the_words_and_not_what_was_put_before_them(model):
     model.source_input = Front()
 
     hidden, mask = model.encode(SOURCE)
@@ -72,6 +75,15 @@ def test_a_head_sees_the_words_and_not_what_was_put_before_them(model):
     assert hidden.shape == (2, 7, 12)
     assert mask.shape == (2, 1, 1, 7)
     assert torch.equal(model(SOURCE), hidden[:, 2:])
+
+
+def test_what_stands_before_the_words_is_of_segment_0(model):
+    in_front = torch.zeros(2, 7, 12)
+
+    added = model.add_segments(in_front, SOURCE, torch.ones_like(SOURCE))
+
+    assert torch.equal(added[:, :2], model.segment_embedding.weight[0].expand(2, 2, 12))
+    assert torch.equal(added[:, 2:], model.segment_embedding.weight[1].expand(2, 5, 12))
 
 
 def test_the_head_for_masked_words_is_tied_to_the_embedding():

@@ -105,6 +105,15 @@ def test_where_gpt2_has_no_padding_its_end_of_text_serves(make_folder):
     assert config.pad_id == config.eos_id == 3
 
 
+@pytest.mark.parametrize(
+    ("architecture", "activation"), [("BertModel", "gelu"), ("GPT2LMHeadModel", "gelu_tanh"), ("MarianMTModel", "silu")]
+)
+def test_a_family_s_activation_is_known(architecture, activation, make_folder):
+    folder, _ = make_folder(architecture)
+
+    assert load_pretrained(folder).config.activation == activation
+
+
 def test_fields_of_the_config_can_be_changed(make_folder):
     folder, _ = make_folder("MarianMTModel", dropout=0.3)
 
