@@ -1,7 +1,7 @@
 """Prefix tuning: every attention finds p learned keys and values in front of the real ones.
 
-    Attn(Q, [P_K; K], [P_V; V])                         P_K, P_V ∈ R^{p × d}, split into heads like K and V
-    [P_K; P_V] of layer l = W_l tanh(W E + b) + b_l     E ∈ R^{p × d},  W ∈ R^{h × d},  W_l ∈ R^{2d × h}
+    Attn(Q, [P_K; K], [P_V; V])                           P_K, P_V ∈ R^{p × d}, split into heads like K and V
+    [P_K, P_V] of layer l = tanh(E Wᵀ + b) W_lᵀ + b_l     E ∈ R^{p × d},  W ∈ R^{h × d},  W_l ∈ R^{2d × h}
 
 The encoder's self-attention, the decoder's and the cross-attention have an E and a W each. The small network only makes
 training easier: when it is over, P_K and P_V are kept and the network is dropped.
@@ -38,7 +38,7 @@ ATTENTIONS = ("self_attention.attend", "cross_attention.attend")
 
 
 class PrefixTrunk(nn.Module):
-    """What the layers of one kind of attention share: tanh(W E + b)."""
+    """What the layers of one kind of attention share: tanh(E Wᵀ + b)."""
 
     def __init__(self, prompt: int, d_model: int, hidden: int):
         super().__init__()
@@ -53,7 +53,7 @@ class PrefixAttend(EncodedLayer):
     """Around the core of an attention. `prefix` holds [P_K, P_V]; with a trunk it is computed at each call instead.
 
     Every layer has its own slice of the network's last matrix, so nothing is computed for another layer, and nothing
-    is kept from one call to the next. `owner` says which of the trunk's layers counts its parameters as its own.
+    is kept from one call to the next. The one that is `owner` counts the trunk's parameters as its own.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class PrefixAttend(EncodedLayer):
     def forward(
         self,
         query: Float[Tensor, "batch heads query d_head"],
-        key: Float[Tensor, "batches heads key d_head"],
-        value: Float[Tensor, "batches heads key d_head"],
+        key: Float[Tensor, "batch heads key d_head"],
+        value: Float[Tensor, "batch heads key d_head"],
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch heads query d_head"]:
         prefix = rearrange(
