@@ -1,0 +1,45 @@
+"""Four bits: NF4 and its rivals, block-wise quantization, double quantization, and the 4-bit linear layer.
+
+Read in this order: codebooks, packing, double_quant, tensor, blockwise, affine, storage, linear, model, error.
+"""
+
+from quant.affine import AffineTensor, dequantize_affine, quantize_affine
+from quant.blockwise import dequantize_4bit, quantize_4bit
+from quant.codebooks import (
+    CODEBOOKS,
+    FP4_CODEBOOK,
+    INT4_CODEBOOK,
+    NF4_CODEBOOK,
+    UNIFORM_CODEBOOK,
+    normal_float_codebook,
+)
+from quant.double_quant import compress_scales, dynamic_map
+from quant.linear import Linear4bit
+from quant.model import linear_layers, quantize_model
+from quant.packing import pack_nibbles, unpack_nibbles
+from quant.storage import from_tensors, to_tensors
+from quant.tensor import QuantizedTensor
+
+__all__ = [
+    "CODEBOOKS",
+    "FP4_CODEBOOK",
+    "INT4_CODEBOOK",
+    "NF4_CODEBOOK",
+    "UNIFORM_CODEBOOK",
+    "AffineTensor",
+    "Linear4bit",
+    "QuantizedTensor",
+    "compress_scales",
+    "dequantize_4bit",
+    "dequantize_affine",
+    "dynamic_map",
+    "from_tensors",
+    "linear_layers",
+    "normal_float_codebook",
+    "pack_nibbles",
+    "quantize_4bit",
+    "quantize_affine",
+    "quantize_model",
+    "to_tensors",
+    "unpack_nibbles",
+]

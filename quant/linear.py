@@ -1,0 +1,185 @@
+"""Linear4bit: a linear layer whose weight is frozen in four bits.
+
+    y = x Ŵᵀ + b        ∂L/∂x = ∂L/∂y · Ŵ        ∂L/∂b = Σ ∂L/∂y        no gradient for W
+
+Ŵ exists only while a product is made: forward and backward each make it from the packed codes, in `compute_dtype`.
+Between them only the codes are kept. (`F.linear(x, dequantize(W))` gives the same numbers, and keeps Ŵ.)
+
+Paper     QLoRA (arXiv 2305.14314), equation 5
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from quant.blockwise import dequantize_4bit, quantize_4bit
+from quant.codebooks import NF4_CODEBOOK, check_codebook, codebook_name
+from quant.tensor import QuantizedTensor, check_block_size, check_tensors, expected_tensors, from_parts
+
+
+class LinearFromCodes(torch.autograd.Function):
+    """x Ŵᵀ + b, saving the packed weight for the backward pass. `x` and `bias` come in the compute type."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, bias: Tensor | None, weight: QuantizedTensor, *parts: Tensor) -> Tensor:
+        ctx.save_for_backward(*parts)
+        ctx.names, ctx.layout = tuple(weight.tensors()), (weight.block_size, weight.shape, weight.dtype)
+        with torch.autocast(x.device.type, enabled=False):  # compute_dtype alone decides
+            return F.linear(x, dequantize_4bit(weight, x.dtype), bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        weight = from_parts(dict(zip(ctx.names, ctx.saved_tensors, strict=True)), *ctx.layout)
+        for_x = gradient @ dequantize_4bit(weight, gradient.dtype) if ctx.needs_input_grad[0] else None
+        for_bias = gradient.flatten(0, -2).sum(dim=0) if ctx.needs_input_grad[1] else None
+        return for_x, for_bias, None, *(None for _ in ctx.names)
+
+
+class Linear4bit(nn.Module):
+    """Stands where an `nn.Linear` stood. Codes and scales are buffers; the bias stays a parameter.
+
+    The constructor makes an empty layer, to be loaded into, or on the meta device to count its bytes; `from_linear`
+    quantizes a layer.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        codebook: Shaped[Tensor, "levels"] = NF4_CODEBOOK,
+        block_size: int = 64,
+        compute_dtype: torch.dtype = torch.bfloat16,
+        double_quant: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+    ):
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"a layer needs in_features and out_features >= 1, not {in_features} and {out_features}")
+        if not compute_dtype.is_floating_point:
+            raise TypeError(f"compute_dtype must be a floating-point type, not {compute_dtype}")
+        check_block_size(block_size)
+        self.in_features, self.out_features = in_features, out_features
+        self.block_size, self.compute_dtype, self.double_quant = block_size, compute_dtype, double_quant
+        self.weight_dtype = dtype
+        for name, (kind, shape) in self.expected().items():
+            self.register_buffer(name, torch.zeros(shape, dtype=kind, device=device))
+        self.codebook = check_codebook(codebook).to(self.codes.device).clone()
+        self.bias = nn.Parameter(torch.zeros(out_features, dtype=dtype, device=device)) if bias else None
+
+    @classmethod
+    def from_linear(
+        cls,
+        linear: nn.Linear,
+        codebook: Shaped[Tensor, "levels"] = NF4_CODEBOOK,
+        block_size: int = 64,
+        compute_dtype: torch.dtype = torch.bfloat16,
+        double_quant: bool = True,
+    ) -> Self:
+        """Leaves `linear` as it is; the bias is a copy. A layer on the meta device gives one on the meta device."""
+        if not isinstance(linear, nn.Linear):
+            already = " (it is quantized already)" if isinstance(linear, Linear4bit) else ""
+            raise TypeError(f"Linear4bit.from_linear takes an nn.Linear, not {type(linear).__name__}{already}")
+        weight, bias = linear.weight, linear.bias
+        settings = (codebook, block_size, compute_dtype, double_quant)
+        layer = cls(linear.in_features, linear.out_features, bias is not None, *settings, weight.device, weight.dtype)
+        layer.train(linear.training)
+        if weight.is_meta:
+            return layer
+        for name, tensor in quantize_4bit(weight, codebook, block_size, double_quant).tensors().items():
+            setattr(layer, name, tensor.clone())
+        if bias is not None:
+            layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=bias.requires_grad)
+        return layer
+
+    def forward(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
+        weight = self.quantized
+        bias = None if self.bias is None else self.bias.to(self.compute_dtype)
+        y = LinearFromCodes.apply(x.to(self.compute_dtype), bias, weight, *weight.tensors().values())
+        return y.to(x.dtype)
+
+    @property
+    def quantized(self) -> QuantizedTensor:
+        """The weight as `dequantize_4bit` takes it."""
+        parts = {name: getattr(self, name) for name in self.expected()}
+        return from_parts(parts, self.block_size, torch.Size((self.out_features, self.in_features)), self.weight_dtype)
+
+    def dequantized(self, dtype: torch.dtype | None = None) -> Float[Tensor, "d_out d_in"]:
+        """Ŵ, made anew at every call, in the type that the weight had or in `dtype`."""
+        return dequantize_4bit(self.quantized, dtype)
+
+    def to_linear(self, dtype: torch.dtype | None = None) -> nn.Linear:
+        """An ordinary layer that holds Ŵ."""
+        weight = self.dequantized(dtype)
+        linear = nn.utils.skip_init(
+            nn.Linear, self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype
+        )
+        linear.weight = nn.Parameter(weight)
+        if self.bias is not None:
+            linear.bias = nn.Parameter(self.bias.detach().to(weight.dtype, copy=True), self.bias.requires_grad)
+        return linear.train(self.training)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How it was made: `Linear4bit.from_linear(linear, **layer.settings)` quantizes another layer alike."""
+        names = ("codebook", "block_size", "compute_dtype", "double_quant")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def nbytes(self) -> int:
+        """Codes, scales, codebook and bias."""
+        return sum(tensor.nbytes for tensor in (*self.parameters(), *self.buffers()))
+
+    def expected(self) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
+        return expected_tensors(self.out_features * self.in_features, self.block_size, self.double_quant)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
+            f"codebook={codebook_name(self.codebook)}, block_size={self.block_size}, "
+            f"double_quant={self.double_quant}, compute_dtype={self.compute_dtype}"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "weight":
+            raise AttributeError(
+                "a Linear4bit has no weight that could be trained or written: it is frozen in four bits. "
+                "dequantized() gives a copy to read, to_linear() a layer to train"
+            )
+        return super().__getattr__(name)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        if name == "weight":
+            raise TypeError("a Linear4bit cannot train a weight: it is frozen in four bits; to_linear() can be trained")
+        super().register_parameter(name, param)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """`.to(torch.bfloat16)` and the like move codes and scales, but never round them."""
+        before = {name: getattr(self, name) for name in self.expected()}
+        super()._apply(fn, recurse)
+        for name, exact in before.items():
+            moved = getattr(self, name)
+            if moved.dtype != exact.dtype:
+                setattr(self, name, exact.to(moved.device))
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Strict about types too: torch would turn floats into codes without a word."""
+        here = {name: state_dict[prefix + name] for name in self.expected() if prefix + name in state_dict}
+        error_messages: list[str] = rest[-1]
+        try:
+            check_tensors(here, {name: kind for name, kind in self.expected().items() if name in here})
+            broken = [name for name, part in here.items() if part.is_floating_point() and not part.isfinite().all()]
+        except ValueError as error:
+            error_messages.append(f"{prefix.rstrip('.')} cannot hold this 4-bit weight: {error}")
+            return
+        if broken:
+            error_messages.append(f"{prefix}{broken[0]} is corrupted: it holds NaN or infinite values")
+            return
+        super()._load_from_state_dict(state_dict, prefix, *rest)
