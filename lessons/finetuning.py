@@ -17,7 +17,7 @@ from lessons.dictionary import fine_tuning_words, pairs, unseen_symbols, vocabul
 from lessons.machine import bf16_pays
 from lessons.pretrain import base_config
 from peft import PeftModel, get_peft_model, recipe
-from transformer import Transformer, TrainingConfig, train
+from transformer import TrainingConfig, Transformer, train
 
 STEPS, MAX_TOKENS = 300, 1000
 VOWEL_LETTERS = "aeiouy"

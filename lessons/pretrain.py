@@ -1,6 +1,6 @@
 """Pretraining: the base model of the course, from random weights to American English.
 
-    python -m lessons pretrain                        the shipped base, about 25 minutes on one core with bf16
+    python -m lessons pretrain                        the shipped base, about 40 minutes on one core with bf16
     torchrun --nproc-per-node 2 -m lessons pretrain   the same on two processes
 
 A run that is stopped goes on where it was. The base, its config and its model card are written into --out.
@@ -50,7 +50,7 @@ def pretraining_config(steps: int, seed: int, bf16: bool) -> TrainingConfig:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m lessons pretrain", description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=6_500, help="batches of 3,000 target tokens (default: 6500)")
+    parser.add_argument("--steps", type=int, default=11_000, help="batches of 3,000 target tokens (default: 11000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="default: FT_THREADS, else every core")
     parser.add_argument("--out", type=Path, default=Path("runs/pretrain"), help="default: runs/pretrain")

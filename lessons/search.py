@@ -40,7 +40,7 @@ def rates_for(method: str) -> tuple[float, ...]:
 def try_rate(method: str, rate: float, steps: int, seed: int) -> float:
     """The phoneme error on British development words after fine-tuning at this rate."""
     set_threads(1)
-    tune = {"steps": steps, "learning_rate": rate, "seed": seed}
+    tune: dict[str, Any] = {"steps": steps, "learning_rate": rate, "seed": seed}
     model, _ = from_scratch(**tune) if method == SCRATCH else fine_tune(method, **tune)
     return evaluate(model, words("british", "development", DEVELOPMENT_WORDS), "british").phoneme_error
 

@@ -45,10 +45,16 @@ def assert_equal(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndar
 
 
 @pytest.mark.parametrize(
-    "second", [{}, {"r": 5}, {"target_modules": ["fc1", "out_proj"]}, {"r": 23, "use_rslora": True}]
+    ("first", "second"),
+    [
+        ({}, {}),
+        ({}, {"r": 5}),
+        ({"r": 5, "use_rslora": True}, {"target_modules": ["fc1", "out_proj"]}),
+        ({"sites": ("cross",), "target_modules": ["q_proj"]}, {"r": 23}),
+    ],
 )
-def test_cat_is_the_weighted_sum(second: Mapping[str, object]) -> None:
-    model = two_adapters(second=second)
+def test_cat_is_the_weighted_sum(first: Mapping[str, object], second: Mapping[str, object]) -> None:
+    model = two_adapters(first, second)
     model.add_weighted_adapter(["a", "b"], WEIGHTS, "c", "cat")
     assert_equal(changes(model, "c"), weighted_sum(model))
 

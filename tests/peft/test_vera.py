@@ -92,6 +92,7 @@ def test_it_trains_as_many_numbers_as_the_formula_says_and_the_rank_may_be_above
 @pytest.mark.parametrize("save_projection", [True, False])
 def test_a_folder_holds_the_matrices_or_the_seed_that_makes_them(save_projection: bool, tmp_path: os.PathLike) -> None:
     model = adapted(save_projection=save_projection, projection_prng_key=7)
+    assert torch.equal(model.adapters["default"].shared.vera_B, Projections(30, 40, 40, seed=7).vera_B)
     take_steps(model)
     saved = set(model.adapters["default"].saved())
     assert ({"base_model.vera_A", "base_model.vera_B"} <= saved) is save_projection
