@@ -69,7 +69,7 @@ def draw_attention(lines: Sequence[Mapping[str, LetterAttention]], path: Path) -
 
 
 def draw_panel(axis: Axes, title: str, found: LetterAttention) -> AxesImage:
-    image = axis.imshow(found.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    image = axis.imshow(found.weights.numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axis.set_xticks(range(len(found.letters)), found.letters)
     axis.set_yticks(range(len(found.sounds)), found.sounds, fontsize=12)
     axis.set_xticks([position - 0.5 for position in range(1, len(found.letters))], minor=True)

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lessons.compare_row import BASE, SCRATCH, RowSetting, base_hash
+from lessons.dictionary import words
 from lessons.figures import draw_all
 from lessons.finetuning import STEPS, learning_rates
 from lessons.machine import set_threads
@@ -147,6 +148,8 @@ def parse(arguments: list[str]) -> Any:
     if options.test_words is None:
         options.test_words = QUICK_TEST_WORDS if options.quick else TEST_WORDS
     options.test_words = options.test_words or None
+    for accent in ("american", "british"):
+        words(accent, "test", options.test_words)  # says at once when there are fewer
     return options
 
 

@@ -57,7 +57,10 @@ def draw_errors(report: Mapping[str, Any], path: Path) -> Path:
             after, deviation = spread(rows, percent(accent, "word_error")) or (before, 0.0)
             axis.plot([before, after], [place, place], color=colour, alpha=0.35, linewidth=4, solid_capstyle="butt")
             axis.errorbar(after, place, xerr=deviation or None, fmt="o", color=colour, markersize=6, capsize=2)
-            axis.annotate(f"{after:.0f}", (after, place), (7, 0), textcoords="offset points", va="center", fontsize=8)
+            side, align = (7, "left") if after > before else (-7, "right")
+            axis.annotate(
+                f"{after:.0f}", (after, place), (side, 0), textcoords="offset points", va="center", ha=align, fontsize=8
+            )
         axis.axvline(before, color=BEFORE, linestyle="--", linewidth=1.2)
         axis.set_title(f"{accent.capitalize()}: {meaning}\ndashed: the base before, {before:.0f} %", fontsize=11)
         axis.set_xlabel("word error, %")

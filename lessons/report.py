@@ -84,22 +84,22 @@ def removed(row: Row) -> float | None:
 # (heading in the page, heading on the terminal or "" to leave it out there, cell)
 COLUMNS: tuple[tuple[str, str, Callable[[list[Row]], str]], ...] = (
     ("trained parameters", "trained", lambda rows: f"{rows[0]['trainable_parameters']:,}"),
-    ("% of the model", "%", lambda rows: f"{rows[0]['trainable_percent']:.2f}"),
+    ("% of all", "%", lambda rows: f"{rows[0]['trainable_percent']:.2f}"),
     ("adapter, kB", "kB", lambda rows: f"{rows[0]['adapter_bytes'] / 1000:,.0f}"),
     ("seconds", "s", lambda rows: shown(rows, lambda row: row["seconds"], ".0f")),
     ("peak memory, MB", "MB", lambda rows: f"{max(row['peak_memory_bytes'] for row in rows) / 1e6:.0f}"),
-    ("British phoneme error, %", "British\nPER", lambda rows: shown(rows, percent("british", "phoneme_error"))),
-    ("British word error, %", "British\nWER", lambda rows: shown(rows, percent("british", "word_error"))),
-    ("American phoneme error, %", "Amer.\nPER", lambda rows: shown(rows, percent("american", "phoneme_error"))),
-    ("American word error, %", "Amer.\nWER", lambda rows: shown(rows, percent("american", "word_error"))),
+    ("British PER, %", "Brit.\nPER", lambda rows: shown(rows, percent("british", "phoneme_error"))),
+    ("British WER, %", "Brit.\nWER", lambda rows: shown(rows, percent("british", "word_error"))),
+    ("American PER, %", "Amer.\nPER", lambda rows: shown(rows, percent("american", "phoneme_error"))),
+    ("American WER, %", "Amer.\nWER", lambda rows: shown(rows, percent("american", "word_error"))),
     (
-        "American word error, adapter off, %",
+        "the same, switched off",
         "",
         lambda rows: shown(rows, percent("american_disabled", "word_error")),
     ),
     (
-        "British phoneme error removed per 1,000 parameters, points",
-        "per\n1,000",
+        "removed by 1,000",
+        "removed",
         lambda rows: shown(rows, removed, ".3f"),
     ),
     ("learning rate", "", lambda rows: f"{rows[0]['learning_rate']:g}"),
@@ -122,7 +122,10 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     """What a reader of the table must know."""
     run = report["run"]
     words = "all held-out words" if run["test_words"] == "all" else f"{run['test_words']} held-out words an accent"
-    lines = [f"{run['train_words']:,} British words, {run['steps']} steps, {words}."]
+    lines = [
+        "PER, WER: phoneme and word error in %. Removed: points of British PER that 1,000 trained parameters take away.",
+        f"{run['train_words']:,} British words, {run['steps']} steps, {words}.",
+    ]
     if run["seeds"] > 1:
         lines.append(f"Mean ± standard deviation over {run['seeds']} seeds.")
     if rows := sorted({row["trained_rows"] for row in report["rows"] if row["trained_rows"]}):
@@ -132,7 +135,7 @@ def notes(report: Mapping[str, Any]) -> list[str]:
 
 
 def print_table(report: Mapping[str, Any], console: Console) -> None:
-    table = Table(title="One base, many fine-tunings", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title="One base, many fine-tunings", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     headings = ["technique", *(heading for _, heading, _ in COLUMNS)]
     for index, heading in enumerate(headings):
         if heading:
@@ -141,9 +144,6 @@ def print_table(report: Mapping[str, Any], console: Console) -> None:
         shown_cells = (cell for cell, heading in zip(cells, headings, strict=True) if heading)
         table.add_row(*shown_cells, end_section=index == 0)
     console.print(table)
-    console.print(
-        "PER, WER: phoneme and word error in %. per 1,000: points of British PER that 1,000 parameters remove."
-    )
     console.print("\n".join(notes(report)), highlight=False)
     for row in report["failed"]:
         console.print(f"[red]{row['method']} (seed {row['seed']}) failed:[/] {escape(row['failed'])}", highlight=False)

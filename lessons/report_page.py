@@ -28,7 +28,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --soft: #a5adb8; --paper: #15181c; --card: #1f2329;
         --line: #353b44; --good: #4cc9a0; --bad: #ff9a57; --accent: #6cb8ea; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 4rem; color: var(--ink); background: var(--paper);
+body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1rem 4rem; color: var(--ink); background: var(--paper);
        font: 1rem/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .4rem; }
 p { margin: .3rem 0; } .soft { color: var(--soft); font-size: .9rem; }
@@ -36,9 +36,9 @@ p { margin: .3rem 0; } .soft { color: var(--soft); font-size: .9rem; }
 .numbers div { background: var(--card); border-radius: .6rem; padding: .8rem 1rem; }
 .numbers b { display: block; font-size: 1.6rem; line-height: 1.2; color: var(--accent); }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .6rem; margin: .8rem 0; }
-table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
-th { vertical-align: bottom; white-space: normal; min-width: 4.2rem; font-weight: 600; background: var(--card); }
+th { vertical-align: bottom; white-space: normal; min-width: 3.8rem; line-height: 1.25; font-size: .8rem; font-weight: 600; background: var(--card); }
 th:first-child, td:first-child { position: sticky; left: 0; text-align: left; background: var(--paper); font-weight: 600; }
 th:first-child { background: var(--card); } tr:last-child td { border-bottom: 0; }
 .words td, .words th { text-align: left; } .words td:not(:first-child) { font-size: 1rem; }
@@ -91,7 +91,7 @@ def numbers(report: Mapping[str, Any]) -> str:
     for method in best:
         row = next(row for row in report["rows"] if row["method"] == method)
         shown.append((f"{row['british']['word_error']:.1%}", f"British word error after {method}"))
-        shown.append((f"{row['trainable_percent']:.1f} %", f"of the model is trained by {method}"))
+        shown.append((f"{row['trainable_percent']:.1f}%", f"of the model is trained by {method}"))
     cells = "".join(f"<div><b>{value}</b>{escape(what)}</div>" for value, what in shown)
     return f'<div class="numbers">{cells}</div>'
 

@@ -1,0 +1,118 @@
+"""What the comparison tells: report.json, the table, the figures and the page."""
+
+import io
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lessons import figures
+from lessons.report import by_method, curve, make_report, print_table, spread, table_rows
+from lessons.report_page import page
+from tests.lessons import fake_rows
+
+CONTRACT = {
+    "method", "seed", "trainable_parameters", "trainable_percent", "adapter_bytes", "seconds", "peak_memory_bytes",
+    "learning_rate", "british", "american", "american_disabled",
+}  # fmt: skip
+
+
+def printed(report: dict, width: int) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_table(report, console)
+    return console.export_text()
+
+
+def test_report_json_holds_what_the_contract_names():
+    report = json.loads(json.dumps(make_report(fake_rows.rows(), fake_rows.run())))
+
+    assert set(report["base"]) == {"american", "british", "model_card"}
+    assert report["base"]["british"] == {"phoneme_error": 0.875 / 4, "word_error": 0.875}
+    assert [row["method"] for row in report["rows"]] == fake_rows.METHODS
+    assert all(row.keys() >= CONTRACT for row in report["rows"])
+    assert not any("said" in row for row in report["rows"])
+
+
+def test_the_error_removed_is_counted_per_thousand_trained_parameters():
+    report = make_report(fake_rows.rows(("bitfit", "scratch")), fake_rows.run())
+
+    bitfit, scratch = report["rows"]
+    assert bitfit["error_removed_per_1000_parameters"] == pytest.approx((0.875 - 0.4) / 4 / 0.768)
+    assert scratch["error_removed_per_1000_parameters"] is None
+
+
+def test_a_row_that_crashed_is_named_and_spoils_no_other():
+    crashed = {"method": "dora", "seed": 0, "failed": "ValueError: too large [0]"}
+    rows = [*fake_rows.rows(("lora", "bitfit")), crashed]
+
+    report = make_report(rows, fake_rows.run())
+
+    assert report["failed"] == [crashed]
+    assert list(by_method(report)) == ["lora", "bitfit"]
+    assert "dora (seed 0) failed: ValueError: too large [0]" in printed(report, 100)
+    assert "dora (seed 0) failed: ValueError: too large [0]" in page(report, rows, [])
+
+
+def test_several_seeds_are_shown_as_mean_and_standard_deviation():
+    rows = fake_rows.rows(("lora",), seeds=3)
+
+    report = make_report(rows, fake_rows.run(seeds=3))
+
+    mean, deviation = spread(report["rows"], lambda row: row["british"]["word_error"])
+    assert (mean, deviation) == (pytest.approx(0.41), pytest.approx(0.01))
+    assert "41.0 ± 1.0" in table_rows(report)[1]
+    assert "41.0 ± 1.0" in printed(report, 120)
+
+
+def test_the_table_of_one_seed_fits_a_terminal_of_eighty_columns():
+    text = printed(make_report(fake_rows.rows(), fake_rows.run()), 80)
+
+    assert "…" not in text
+    assert [line.split()[0] for line in text.splitlines() if line.split()[:1] and line.split()[0] in fake_rows.METHODS]
+
+
+def test_a_curve_is_short_and_keeps_the_mean():
+    losses = [1.0 / (step + 1) for step in range(137)]
+
+    points = curve(losses, points=10)
+
+    assert len(points) <= 11
+    assert points[-1][0] == 137
+    widths = [after - before for (before, _), (after, _) in zip([(0, 0.0), *points], points, strict=False)]
+    total = sum(width * loss for width, (_, loss) in zip(widths, points, strict=True))
+    assert math.isclose(total, sum(losses))
+
+
+def test_figures_are_drawn_and_the_page_needs_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    base_alone = {"base": figures.letter_attention(figures.load_base(), "forecast")}
+    monkeypatch.setattr(figures, "attention_maps", lambda report, rows, folder: base_alone)
+    rows = fake_rows.rows(("full", "lora", "scratch", "a_new_one"), seeds=2)
+    report = make_report(rows, fake_rows.run(seeds=2))
+
+    drawn = figures.draw_all(report, rows, tmp_path)
+    html = page(report, rows, drawn)
+
+    assert len(drawn) >= 4
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert html.count("data:image/png;base64,") == len(drawn)
+    assert not re.search(r"https?:|<script|<link|@import", html)
+    assert all(method in html for method in ("full", "lora", "a_new_one"))
+
+
+def test_attention_of_a_sound_lies_on_the_letters():
+    found = figures.letter_attention(figures.load_base(), "forecast")
+
+    assert found.letters == [*"forecast", "end"]
+    assert found.weights.shape == (len(found.sounds), len(found.letters))
+    assert found.weights.sum(dim=1).allclose(found.weights.new_ones(()), atol=1e-4)
+
+
+def test_the_word_that_is_drawn_was_learnt():
+    before = {"bath": "bˈæθ", "schedule": "?", "castle": "kˈæsəl"}
+    after = {"bath": "bˈɑθ", "schedule": "ʃˈɛdjul", "castle": "kˈɑsəl"}
+
+    assert figures.telling_word(before, after) == "castle"
+    assert figures.telling_word(before, before) == figures.WORD
