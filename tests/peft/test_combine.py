@@ -49,7 +49,7 @@ def assert_equal(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndar
     [
         ({}, {}),
         ({}, {"r": 5}),
-        ({"r": 5, "use_rslora": True}, {"target_modules": ["fc1", "out_proj"]}),
+        ({"r": 5, "use_rslora": True, "exclude_modules": ["out_proj"]}, {"target_modules": ["fc1", "out_proj"]}),
         ({"sites": ("cross",), "target_modules": ["q_proj"]}, {"r": 23}),
     ],
 )
