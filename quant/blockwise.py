@@ -42,11 +42,13 @@ def quantize_4bit(
     line = weight.detach().reshape(-1)
     codes = torch.empty((line.numel() + 1) // 2, dtype=torch.uint8, device=line.device)
     scales = torch.empty(-(-line.numel() // block_size), device=line.device)
+    between, code_of_rank = thresholds(codebook)
     step = max(QUANTIZE_SLICE, block_size)
     for start in range(0, line.numel(), step):
         blocks = in_blocks(line[start : start + step].float(), block_size)
         block_scales = blocks.abs().amax(dim=1)
-        packed = pack_nibbles(nearest_codes(normalized(blocks, block_scales), codebook).flatten())
+        ranks = thresholds_passed(normalized(blocks, block_scales).flatten(), between)
+        packed = pack_nibbles(code_of_rank.index_select(0, ranks.int()))
         scales[start // block_size :][: len(block_scales)] = block_scales
         codes[start // 2 :][: len(packed)] = packed[: len(codes) - start // 2]
     if not scales.isfinite().all():
@@ -83,13 +85,12 @@ def normalized(
     return blocks * (1 / scales.clamp(min=SMALLEST_SCALE))[:, None]
 
 
-def nearest_codes(numbers: Float32[Tensor, "*shape"], codebook: Float32[Tensor, "16"]) -> UInt8[Tensor, "*shape"]:
-    """The code of the nearest level: count the thresholds that a number has passed."""
-    between, code_of_rank = thresholds(codebook)
+def thresholds_passed(numbers: Float32[Tensor, "count"], between: Float32[Tensor, "15"]) -> UInt8[Tensor, "count"]:
+    """The rank of the nearest level: how many of the sorted thresholds lie below a number."""
     rank = torch.zeros(numbers.shape, dtype=torch.uint8, device=numbers.device)
-    for threshold in between.tolist():
+    for threshold in between:
         rank += (numbers > threshold).view(torch.uint8)
-    return code_of_rank.to(torch.uint8)[rank.int()]
+    return rank
 
 
 def pair_table(codebook: Float32[Tensor, "16"]) -> Int64[Tensor, "256"]:

@@ -13,7 +13,7 @@ Paper     QLoRA (arXiv 2305.14314)
 """
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 LEVELS = 16
@@ -51,7 +51,7 @@ def normal_float_codebook() -> Float32[Tensor, "16"]:
 
 
 def check_codebook(codebook: Tensor) -> Float32[Tensor, "16"]:
-    """The codebook in float32. Raises TypeError or ValueError unless it holds 16 finite numbers."""
+    """A copy of the codebook in float32. Raises TypeError or ValueError unless it holds 16 finite numbers."""
     if not isinstance(codebook, Tensor) or not codebook.is_floating_point():
         what = codebook.dtype if isinstance(codebook, Tensor) else type(codebook).__name__
         raise TypeError(f"a codebook is a floating-point tensor of {LEVELS} levels, not {what}; try {list(CODEBOOKS)}")
@@ -59,16 +59,16 @@ def check_codebook(codebook: Tensor) -> Float32[Tensor, "16"]:
         raise ValueError(f"four bits name {LEVELS} levels, and this codebook has the shape {tuple(codebook.shape)}")
     if not codebook.is_meta and not codebook.isfinite().all():
         raise ValueError(f"a codebook's {LEVELS} levels must be finite, not {codebook.tolist()}")
-    return codebook.detach().float()
+    return codebook.detach().float().clone()
 
 
-def thresholds(codebook: Float32[Tensor, "16"]) -> tuple[Float32[Tensor, "15"], Int64[Tensor, "16"]]:
+def thresholds(codebook: Float32[Tensor, "16"]) -> tuple[Float32[Tensor, "15"], UInt8[Tensor, "16"]]:
     """Where the nearest level changes, and the code of each level from the lowest to the highest.
 
     A number on a threshold belongs to the level below it: a tie goes to the lower value.
     """
     levels, code_of_rank = codebook.sort(stable=True)
-    return (levels[:-1] + levels[1:]) / 2, code_of_rank
+    return (levels[:-1] + levels[1:]) / 2, code_of_rank.to(torch.uint8)
 
 
 def codebook_name(codebook: Float32[Tensor, "16"]) -> str:

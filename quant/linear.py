@@ -1,43 +1,23 @@
 """Linear4bit: a linear layer whose weight is frozen in four bits.
 
-    y = x Ŵᵀ + b        ∂L/∂x = ∂L/∂y · Ŵ        ∂L/∂b = Σ ∂L/∂y        no gradient for W
+    y = x Ŵᵀ + b        computed in `compute_dtype`, and given back in the type of x
 
-Ŵ exists only while a product is made: forward and backward each make it from the packed codes, in `compute_dtype`.
-Between them only the codes are kept. (`F.linear(x, dequantize(W))` gives the same numbers, and keeps Ŵ.)
+Codes and scales are buffers: they are saved, moved and copied with the model, and no optimizer sees them.
 
 Paper     QLoRA (arXiv 2305.14314), equation 5
 """
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from quant.blockwise import dequantize_4bit, quantize_4bit
 from quant.codebooks import NF4_CODEBOOK, check_codebook, codebook_name
+from quant.product import LinearFromCodes
 from quant.tensor import QuantizedTensor, check_block_size, check_tensors, expected_tensors, from_parts
-
-
-class LinearFromCodes(torch.autograd.Function):
-    """x Ŵᵀ + b, saving the packed weight for the backward pass. `x` and `bias` come in the compute type."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, bias: Tensor | None, weight: QuantizedTensor, *parts: Tensor) -> Tensor:
-        ctx.save_for_backward(*parts)
-        ctx.names, ctx.layout = tuple(weight.tensors()), (weight.block_size, weight.shape, weight.dtype)
-        with torch.autocast(x.device.type, enabled=False):  # compute_dtype alone decides
-            return F.linear(x, dequantize_4bit(weight, x.dtype), bias)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
-        weight = from_parts(dict(zip(ctx.names, ctx.saved_tensors, strict=True)), *ctx.layout)
-        for_x = gradient @ dequantize_4bit(weight, gradient.dtype) if ctx.needs_input_grad[0] else None
-        for_bias = gradient.flatten(0, -2).sum(dim=0) if ctx.needs_input_grad[1] else None
-        return for_x, for_bias, None, *(None for _ in ctx.names)
 
 
 class Linear4bit(nn.Module):
@@ -70,7 +50,7 @@ class Linear4bit(nn.Module):
         self.weight_dtype = dtype
         for name, (kind, shape) in self.expected().items():
             self.register_buffer(name, torch.zeros(shape, dtype=kind, device=device))
-        self.codebook = check_codebook(codebook).to(self.codes.device).clone()
+        self.codebook = check_codebook(codebook).to(self.codes.device)
         self.bias = nn.Parameter(torch.zeros(out_features, dtype=dtype, device=device)) if bias else None
 
     @classmethod
@@ -81,7 +61,7 @@ class Linear4bit(nn.Module):
         block_size: int = 64,
         compute_dtype: torch.dtype = torch.bfloat16,
         double_quant: bool = True,
-    ) -> Self:
+    ) -> "Linear4bit":
         """Leaves `linear` as it is; the bias is a copy. A layer on the meta device gives one on the meta device."""
         if not isinstance(linear, nn.Linear):
             already = " (it is quantized already)" if isinstance(linear, Linear4bit) else ""
@@ -93,7 +73,7 @@ class Linear4bit(nn.Module):
         if weight.is_meta:
             return layer
         for name, tensor in quantize_4bit(weight, codebook, block_size, double_quant).tensors().items():
-            setattr(layer, name, tensor.clone())
+            setattr(layer, name, tensor)
         if bias is not None:
             layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=bias.requires_grad)
         return layer
@@ -159,7 +139,7 @@ class Linear4bit(nn.Module):
             raise TypeError("a Linear4bit cannot train a weight: it is frozen in four bits; to_linear() can be trained")
         super().register_parameter(name, param)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Linear4bit":
         """`.to(torch.bfloat16)` and the like move codes and scales, but never round them."""
         before = {name: getattr(self, name) for name in self.expected()}
         super()._apply(fn, recurse)

@@ -6,6 +6,7 @@ modules share (a tied embedding), and every module that is not exactly an `nn.Li
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Shaped
@@ -40,9 +41,9 @@ def quantize_model(
     chosen = [row.path for row in linear_layers(model) if row.kind == "linear" and not matches(row.path, skip)]
     if not chosen:
         raise ValueError(f"no nn.Linear is left to quantize inside {type(model).__name__} with skip={skip}")
-    replaced: dict[nn.Module, Linear4bit] = {}
+    replaced: dict[nn.Linear, Linear4bit] = {}
     for path in chosen:
-        linear = model.get_submodule(path)
+        linear = cast(nn.Linear, model.get_submodule(path))
         if linear not in replaced:
             replaced[linear] = Linear4bit.from_linear(linear, codebook, block_size, compute_dtype, double_quant)
         parent, _, name = path.rpartition(".")

@@ -15,6 +15,8 @@ from torch import Tensor
 from quant.codebooks import LEVELS
 from quant.double_quant import CompressedScales, groups_of
 
+Expected = dict[str, tuple[torch.dtype, tuple[int, ...]]]
+
 
 @dataclass(frozen=True, eq=False)
 class QuantizedTensor:
@@ -52,11 +54,6 @@ class QuantizedTensor:
         return self.codes.device
 
     @property
-    def nbytes(self) -> int:
-        """Everything that is kept: codes, scales, and the constants of the whole tensor (the codebook, the mean)."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
-
-    @property
     def bits_per_parameter(self) -> float:
         """Codes and constants of blocks and groups, without those of the whole tensor (the codebook, the mean)."""
         stored = self.stored_scales
@@ -68,7 +65,7 @@ class QuantizedTensor:
 
     @property
     def nbytes(self) -> int:
-        """Everything that is kept."""
+        """Everything that is kept: codes, scales, and the constants of the whole tensor."""
         return sum(tensor.nbytes for tensor in self.tensors().values())
 
     def tensors(self) -> dict[str, Tensor]:
@@ -96,17 +93,16 @@ def from_parts(
     return QuantizedTensor(tensors["codes"], scales, tensors["codebook"], block_size, shape, dtype)
 
 
-def expected_tensors(numel: int, block_size: int, double_quant: bool) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
+def expected_tensors(numel: int, block_size: int, double_quant: bool) -> Expected:
     """Name, type and shape of every tensor that keeps `numel` weights."""
     blocks = -(-numel // block_size)
+    expected: Expected = {"codes": (torch.uint8, ((numel + 1) // 2,)), "codebook": (torch.float32, (LEVELS,))}
     if double_quant:
-        scales = {
-            "scale_codes": (torch.uint8, (blocks,)),
-            "scale_constants": (torch.float32, (1 + groups_of(blocks),)),
-        }
+        expected["scale_codes"] = (torch.uint8, (blocks,))
+        expected["scale_constants"] = (torch.float32, (1 + groups_of(blocks),))
     else:
-        scales = {"scales": (torch.float32, (blocks,))}
-    return {"codes": (torch.uint8, ((numel + 1) // 2,)), "codebook": (torch.float32, (LEVELS,))} | scales
+        expected["scales"] = (torch.float32, (blocks,))
+    return expected
 
 
 def check_block_size(block_size: int) -> None:
@@ -115,7 +111,7 @@ def check_block_size(block_size: int) -> None:
         raise ValueError(f"block_size must be a power of two and at least 16, not {block_size}; the usual one is 64")
 
 
-def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]) -> None:
+def check_tensors(tensors: Mapping[str, Tensor], expected: Expected) -> None:
     """Raises ValueError that lists every tensor that is missing, unknown, or of another type or shape."""
     problems = [f"missing {name}" for name in expected if name not in tensors]
     problems += [f"unknown {name}" for name in tensors if name not in expected]
