@@ -27,7 +27,7 @@ SMALLEST_SCALE = 1e-38  # the largest float32 below which 1/scale may overflow; 
 
 def quantize_4bit(
     weight: Shaped[Tensor, "*shape"],
-    codebook: Shaped[Tensor, "levels"] = NF4_CODEBOOK,
+    codebook: Shaped[Tensor, "*levels"] = NF4_CODEBOOK,
     block_size: int = 64,
     double_quant: bool = False,
 ) -> QuantizedTensor:

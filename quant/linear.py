@@ -32,7 +32,7 @@ class Linear4bit(nn.Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
-        codebook: Shaped[Tensor, "levels"] = NF4_CODEBOOK,
+        codebook: Shaped[Tensor, "*levels"] = NF4_CODEBOOK,
         block_size: int = 64,
         compute_dtype: torch.dtype = torch.bfloat16,
         double_quant: bool = True,
@@ -57,7 +57,7 @@ class Linear4bit(nn.Module):
     def from_linear(
         cls,
         linear: nn.Linear,
-        codebook: Shaped[Tensor, "levels"] = NF4_CODEBOOK,
+        codebook: Shaped[Tensor, "*levels"] = NF4_CODEBOOK,
         block_size: int = 64,
         compute_dtype: torch.dtype = torch.bfloat16,
         double_quant: bool = True,

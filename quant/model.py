@@ -21,7 +21,7 @@ DEFAULT_SKIP = ("output",)
 def quantize_model(
     model: nn.Module,
     skip: tuple[str, ...] = DEFAULT_SKIP,
-    codebook: Shaped[Tensor, "levels"] = NF4_CODEBOOK,
+    codebook: Shaped[Tensor, "*levels"] = NF4_CODEBOOK,
     block_size: int = 64,
     compute_dtype: torch.dtype = torch.bfloat16,
     double_quant: bool = True,

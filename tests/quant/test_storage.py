@@ -1,0 +1,77 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from quant import UNIFORM_CODEBOOK, dequantize_4bit, from_tensors, quantize_4bit, to_tensors
+
+
+@pytest.fixture
+def stored():
+    return to_tensors(quantize_4bit(torch.randn(7, 33), double_quant=True))
+
+
+def with_layout(stored, **changes):
+    layout = json.loads(bytes(stored["layout"].tolist())) | changes
+    return stored | {"layout": torch.tensor(list(json.dumps(layout).encode()), dtype=torch.uint8)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("double_quant", [False, True])
+def test_a_file_gives_back_the_same_weights(dtype, double_quant):
+    quantized = quantize_4bit(torch.randn(7, 33).to(dtype), UNIFORM_CODEBOOK, 16, double_quant)
+
+    restored = from_tensors(load(save(to_tensors(quantized))))
+
+    assert torch.equal(dequantize_4bit(restored), dequantize_4bit(quantized))
+    assert (restored.dtype, restored.shape, restored.nbytes) == (dtype, quantized.shape, quantized.nbytes)
+
+
+@pytest.mark.parametrize("name", ["codes", "codebook", "scale_codes", "scale_constants"])
+def test_a_missing_tensor_is_named(stored, name):
+    del stored[name]
+    with pytest.raises(ValueError, match=f"fc1.*missing {name}"):
+        from_tensors(stored, "fc1")
+
+
+@pytest.mark.parametrize("name", ["codes", "codebook", "scale_codes", "scale_constants"])
+def test_a_cut_tensor_is_named(stored, name):
+    stored[name] = stored[name][:-1]
+    with pytest.raises(ValueError, match=f"fc1.*truncated: {name} is"):
+        from_tensors(stored, "fc1")
+
+
+@pytest.mark.parametrize("name", ["codes", "codebook", "scale_codes", "scale_constants"])
+def test_one_changed_bit_is_noticed(stored, name):
+    stored[name] = stored[name].clone()
+    stored[name].view(torch.uint8)[3] ^= 1
+    with pytest.raises(ValueError, match="fc1 is corrupted: its checksum"):
+        from_tensors(stored, "fc1")
+
+
+def test_an_unknown_tensor_is_named(stored):
+    with pytest.raises(ValueError, match="unknown weight"):
+        from_tensors(stored | {"weight": torch.zeros(1)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shape": "7, 33"}, "the layout of fc1 needs"),
+        ({"dtype": "torch.int8"}, "the layout of fc1 needs"),
+        ({"block_size": 48}, "fc1.*power of two"),
+        ({"block_size": 16}, "fc1.*scale_codes is"),
+        ({"shape": [7, 34]}, "fc1.*codes is"),
+    ],
+)
+def test_a_layout_that_does_not_fit_is_refused(stored, changes, message):
+    with pytest.raises(ValueError, match=message):
+        from_tensors(with_layout(stored, **changes), "fc1")
+
+
+def test_a_layout_that_cannot_be_read_is_refused(stored):
+    with pytest.raises(ValueError, match="fc1 has no layout"):
+        from_tensors({"codes": stored["codes"]}, "fc1")
+    with pytest.raises(ValueError, match="layout of fc1 is no JSON"):
+        from_tensors(stored | {"layout": stored["layout"][:-5]}, "fc1")
