@@ -25,6 +25,7 @@ from peft.p_tuning_v2 import PTuningV2Config
 from peft.pill import PillConfig
 from peft.prefix_tuning import PrefixTuningConfig
 from peft.prompt_tuning import PromptTuningConfig
+from peft.qlora import on_fp4, on_int4, on_nf4
 from peft.ssf import SSFConfig
 from peft.vera import VeraConfig
 from transformer.training import parameter_groups
@@ -58,7 +59,7 @@ RECIPES = {
     "lora_plus": Recipe(LoraConfig, LORA, groups=lora_plus_groups),
     "dora": Recipe(LoraConfig, {**LORA, "use_dora": True}),
     "pissa": Recipe(LoraConfig, {**LORA, "init_lora_weights": "pissa"}),
-    "vera": Recipe(VeraConfig, {"r": 64, "target_modules": "all-linear", "save_projection": False}),
+    "vera": Recipe(VeraConfig, {"r": 32, "target_modules": "all-linear", "save_projection": False}),
     "ia3": Recipe(IA3Config),
     "ssf": Recipe(SSFConfig),
     "adapter_houlsby": Recipe(AdapterConfig, {"style": "houlsby", "bottleneck": 16}),
@@ -72,6 +73,9 @@ RECIPES = {
     "prefix_tuning": Recipe(PrefixTuningConfig, {"num_virtual_tokens": 10, "encoder_hidden_size": 64}),
     "p_tuning_v2": Recipe(PTuningV2Config, {"num_virtual_tokens": 20}),
     "pill": Recipe(PillConfig),
+    "qlora": Recipe(LoraConfig, LORA, prepare=on_nf4),
+    "lora_fp4": Recipe(LoraConfig, LORA, prepare=on_fp4),
+    "lora_int4": Recipe(LoraConfig, LORA, prepare=on_int4),
 }
 
 
