@@ -72,6 +72,8 @@ def thresholds(codebook: Float32[Tensor, "16"]) -> tuple[Float32[Tensor, "15"], 
 
 
 def codebook_name(codebook: Float32[Tensor, "16"]) -> str:
-    """`nf4`, `fp4`, `int4`, `uniform`, or `own` for any other."""
+    """`nf4`, `fp4`, `int4`, `uniform`, `own` for any other, `meta` where there are no values."""
+    if codebook.is_meta:
+        return "meta"
     same = [name for name, known in CODEBOOKS.items() if torch.equal(known, codebook.cpu())]
     return same[0] if same else "own"

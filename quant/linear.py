@@ -97,9 +97,7 @@ class Linear4bit(nn.Module):
     def to_linear(self, dtype: torch.dtype | None = None) -> nn.Linear:
         """An ordinary layer that holds Ŵ."""
         weight = self.dequantized(dtype)
-        linear = nn.utils.skip_init(
-            nn.Linear, self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype
-        )
+        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, "meta")
         linear.weight = nn.Parameter(weight)
         if self.bias is not None:
             linear.bias = nn.Parameter(self.bias.detach().to(weight.dtype, copy=True), self.bias.requires_grad)

@@ -33,5 +33,5 @@ class LinearFromCodes(torch.autograd.Function):
         (gradient,) = gradients
         weight = from_parts(dict(zip(ctx.names, ctx.saved_tensors, strict=True)), *ctx.layout)
         for_x = gradient @ dequantize_4bit(weight, gradient.dtype) if ctx.needs_input_grad[0] else None
-        for_bias = gradient.flatten(0, -2).sum(dim=0) if ctx.needs_input_grad[1] else None
+        for_bias = gradient.reshape(-1, gradient.shape[-1]).sum(dim=0) if ctx.needs_input_grad[1] else None
         return for_x, for_bias, None, *(None for _ in ctx.names)

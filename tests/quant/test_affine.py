@@ -34,11 +34,11 @@ def test_the_type_comes_back(dtype):
 
 
 def test_bad_weights_are_refused():
-    with pytest.raises(ValueError, match="power of two"):
+    with pytest.raises(ValueError, match=r"power of two"):
         quantize_affine(torch.randn(64), block_size=48)
-    with pytest.raises(ValueError, match="1 of 3 weights"):
+    with pytest.raises(ValueError, match=r"1 of 3 weights"):
         quantize_affine(torch.tensor([1.0, float("nan"), 2.0]))
-    with pytest.raises(TypeError, match="int64"):
+    with pytest.raises(TypeError, match=r"int64"):
         quantize_affine(torch.arange(16))
-    with pytest.raises(ValueError, match="nothing to quantize"):
+    with pytest.raises(ValueError, match=r"nothing to quantize"):
         quantize_affine(torch.empty(0))

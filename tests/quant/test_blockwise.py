@@ -143,7 +143,7 @@ def test_a_parameter_that_trains_is_quantized_without_a_graph():
 
 
 def test_packed_codes_cannot_be_trained():
-    with pytest.raises(RuntimeError, match="floating point"):
+    with pytest.raises(RuntimeError, match=r"floating point"):
         quantize_4bit(torch.randn(64)).codes.requires_grad_()
 
 
@@ -164,23 +164,23 @@ def test_nan_and_infinite_weights_are_refused_with_their_place(value, dtype):
 
 
 def test_a_number_too_large_for_float32_is_refused():
-    with pytest.raises(ValueError, match="infinite in float32"):
+    with pytest.raises(ValueError, match=r"infinite in float32"):
         quantize_4bit(torch.full((32,), 1e300, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0)])
 def test_an_empty_tensor_is_refused(shape):
-    with pytest.raises(ValueError, match="nothing to quantize"):
+    with pytest.raises(ValueError, match=r"nothing to quantize"):
         quantize_4bit(torch.empty(shape))
 
 
 def test_integers_are_refused():
-    with pytest.raises(TypeError, match="floating-point weights, not torch.uint8"):
+    with pytest.raises(TypeError, match=r"floating-point weights, not torch.uint8"):
         quantize_4bit(quantize_4bit(torch.randn(64)).codes)
 
 
 def test_a_tensor_without_values_is_refused():
-    with pytest.raises(ValueError, match="meta device"):
+    with pytest.raises(ValueError, match=r"meta device"):
         quantize_4bit(torch.empty(4, 16, device="meta"))
 
 

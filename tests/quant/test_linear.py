@@ -131,7 +131,7 @@ def test_a_missing_tensor_is_refused_by_name():
     quantized = layer()
     state = quantized.state_dict()
     del state["scale_codes"]
-    with pytest.raises(RuntimeError, match="Missing.*scale_codes"):
+    with pytest.raises(RuntimeError, match=r"Missing.*scale_codes"):
         quantized.load_state_dict(state)
 
 
@@ -162,7 +162,7 @@ def test_reading_or_setting_the_weight_says_what_to_do():
     quantized = layer()
     with pytest.raises(AttributeError, match=r"frozen in four bits.*dequantized\(\)"):
         _ = quantized.weight
-    with pytest.raises(TypeError, match="cannot train a weight"):
+    with pytest.raises(TypeError, match=r"cannot train a weight"):
         quantized.weight = nn.Parameter(torch.zeros(D_OUT, D_IN))
     assert [name for name, _ in quantized.named_parameters()] == ["bias"]
 
@@ -214,11 +214,11 @@ def test_the_defaults_are_nf4_in_bfloat16_with_double_quantization():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(TypeError, match="compute_dtype must be a floating-point type, not torch.int8"):
+    with pytest.raises(TypeError, match=r"compute_dtype must be a floating-point type, not torch.int8"):
         layer(torch.int8)
-    with pytest.raises(ValueError, match="not 0 and 48"):
+    with pytest.raises(ValueError, match=r"not 0 and 48"):
         Linear4bit(0, 48)
-    with pytest.raises(ValueError, match="power of two"):
+    with pytest.raises(ValueError, match=r"power of two"):
         Linear4bit(70, 48, block_size=63)
     with pytest.raises(TypeError):
         Linear4bit.from_linear(layer())

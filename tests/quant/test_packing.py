@@ -27,10 +27,10 @@ def test_unpacking_gives_the_codes_back(count):
 
 
 def test_a_code_above_15_is_refused():
-    with pytest.raises(ValueError, match="at most 15.*16"):
+    with pytest.raises(ValueError, match=r"at most 15.*16"):
         pack_nibbles(torch.tensor([3, 16], dtype=torch.uint8))
 
 
 def test_bytes_that_do_not_hold_the_count_are_refused():
-    with pytest.raises(ValueError, match="7 codes fill 4 bytes, and here are 3"):
+    with pytest.raises(ValueError, match=r"7 codes fill 4 bytes, and here are 3"):
         unpack_nibbles(torch.zeros(3, dtype=torch.uint8), 7)

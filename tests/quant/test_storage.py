@@ -46,12 +46,12 @@ def test_a_cut_tensor_is_named(stored, name):
 def test_one_changed_bit_is_noticed(stored, name):
     stored[name] = stored[name].clone()
     stored[name].view(torch.uint8)[3] ^= 1
-    with pytest.raises(ValueError, match="fc1 is corrupted: its checksum"):
+    with pytest.raises(ValueError, match=r"fc1 is corrupted: its checksum"):
         from_tensors(stored, "fc1")
 
 
 def test_an_unknown_tensor_is_named(stored):
-    with pytest.raises(ValueError, match="unknown weight"):
+    with pytest.raises(ValueError, match=r"unknown weight"):
         from_tensors(stored | {"weight": torch.zeros(1)})
 
 
@@ -71,7 +71,7 @@ def test_a_layout_that_does_not_fit_is_refused(stored, changes, message):
 
 
 def test_a_layout_that_cannot_be_read_is_refused(stored):
-    with pytest.raises(ValueError, match="fc1 has no layout"):
+    with pytest.raises(ValueError, match=r"fc1 has no layout"):
         from_tensors({"codes": stored["codes"]}, "fc1")
-    with pytest.raises(ValueError, match="layout of fc1 is no JSON"):
+    with pytest.raises(ValueError, match=r"layout of fc1 is no JSON"):
         from_tensors(stored | {"layout": stored["layout"][:-5]}, "fc1")
