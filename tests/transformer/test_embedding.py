@@ -1,0 +1,65 @@
+"""Positions: the waves, the table, and offsets into both."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.reference.positions import sinusoidal_positions
+from tests.transformer import small
+from transformer import sinusoidal_positional_encoding
+from transformer.embedding import LearnedPositions, SinusoidalPositions
+
+
+@pytest.mark.parametrize("d_model", [1, 2, 7, 12])
+def test_sinusoidal_positions_are_the_reference_for_odd_sizes_too(d_model):
+    encoding = sinusoidal_positional_encoding(9, d_model, torch.float64)
+
+    np.testing.assert_allclose(encoding, sinusoidal_positions(9, d_model), atol=1e-12)
+
+
+def test_a_step_in_time_is_a_rotation_of_each_pair():
+    encoding = sinusoidal_positional_encoding(20, 6, torch.float64)
+    sine, cosine = encoding[:, 0::2], encoding[:, 1::2]
+    angle = 3 / 10000 ** (torch.arange(0, 6, 2) / 6)
+
+    torch.testing.assert_close(sine[3:], sine[:-3] * angle.cos() + cosine[:-3] * angle.sin(), atol=1e-6, rtol=0.0)
+
+
+def test_a_model_that_becomes_double_has_double_positions():
+    exact = sinusoidal_positional_encoding(50, 12, torch.float64)
+    positions = SinusoidalPositions(50, 12)
+
+    assert positions(50).dtype == torch.float32
+    assert torch.equal(positions.double()(50), exact)
+    assert torch.equal(positions.bfloat16().double()(50), exact)
+
+
+def test_a_table_of_waves_is_no_parameter_and_is_not_saved():
+    assert list(SinusoidalPositions(5, 4).parameters()) == []
+    assert SinusoidalPositions(5, 4).state_dict() == {}
+
+
+@pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
+def test_an_offset_continues_where_the_past_ended(kind):
+    positions = kind(10, 6)
+
+    assert torch.equal(torch.cat([positions(4), positions(3, offset=4)]), positions(7))
+
+
+def test_learned_positions_of_the_two_sides_are_two_tables():
+    model = small.model(positions="learned")
+
+    assert model.source_positions.weight.shape == (16, 12)
+    assert model.source_positions.weight is not model.target_positions.weight
+
+
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("tie", [True, False])
+def test_scaled_embeddings_start_with_unit_variance(scale, tie):
+    model = small.Transformer(small.config(vocab_size=900, d_model=48, scale_embeddings=scale, tie_embeddings=tie))
+    source = torch.arange(3, 900)[:, None]
+
+    x, mask = model.embed_source(source)
+
+    assert mask.all()
+    assert abs(x.std() - (1.0 if scale else 0.02)) < 0.01
