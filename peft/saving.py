@@ -24,6 +24,8 @@ CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "fin
 FORMAT = 1
 BOOKKEEPING = ("task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version", "inference_mode")
 """What the published library writes about a file's history, which changes nothing that is computed."""
+ASLEEP = ("megatron_core", "qalora_group_size")
+"""What it always writes, though it counts only where another field is set that we refuse."""
 
 
 def save_pretrained(peft_model: "PeftModel", folder: str | Path) -> None:
@@ -63,7 +65,9 @@ def load_config(folder: str | Path) -> PeftConfig:
     if not values.get("peft_type"):
         raise ValueError(f"{path} names no peft_type: it is no adapter's config")
     cls = config_class(values.pop("peft_type"), path)
-    set_values = {name: value for name, value in values.items() if value is not None and name not in BOOKKEEPING}
+    set_values = {
+        name: value for name, value in values.items() if value is not None and name not in BOOKKEEPING + ASLEEP
+    }
     values = cls.from_published(set_values)
     known = {field.name for field in fields(cls)}
     needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING and f.init]

@@ -32,9 +32,18 @@ def small_base(seed: int = 0, **changes: object) -> Transformer:
 
 def technique(method: str, base: Transformer | None = None, seed: int = 1, **changes: object) -> PeftModel:
     """A fresh adapter on the small base, with trained rows for two tokens."""
-    prepared = RECIPES[method].prepare(base or small_base())
+    model = prepared(method, base)
     torch.manual_seed(seed)
-    return get_peft_model(prepared, config_of(method, **changes))
+    return get_peft_model(model, config_of(method, **changes))
+
+
+def prepared(method: str, base: Transformer | None = None) -> Transformer:
+    """The base as the recipe wants it; 4-bit layers compute in fp32, so that sums can be compared exactly."""
+    model = RECIPES[method].prepare(base or small_base())
+    for module in model.modules():
+        if hasattr(module, "compute_dtype"):
+            module.compute_dtype = torch.float32
+    return model.eval()
 
 
 def config_of(method: str, **changes: object) -> object:

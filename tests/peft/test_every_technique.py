@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from peft import RECIPES, PeftModel
-from tests.peft.small import CONFIG, UNSEEN, batch, config_of, small_base, take_steps, technique
+from tests.peft.small import CONFIG, UNSEEN, batch, config_of, prepared, small_base, take_steps, technique
 from transformer import generate
 
 METHODS = list(RECIPES)
@@ -27,7 +27,7 @@ def tuned(request: pytest.FixtureRequest) -> tuple[str, PeftModel]:
 
 def base_of(method: str) -> torch.nn.Module:
     """The base as the recipe prepares it: quantized for QLoRA, as it is for most."""
-    return RECIPES[method].prepare(small_base())
+    return prepared(method)
 
 
 def test_disabled_is_the_base_to_the_last_bit(tuned: tuple[str, PeftModel]) -> None:

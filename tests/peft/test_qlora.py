@@ -1,0 +1,58 @@
+"""QLoRA: LoRA on four bits, and what a merge back into four bits loses."""
+
+import pytest
+import torch
+
+from peft import LoraConfig, LoraLinear, get_peft_model
+from peft.qlora import lost_share, merged_in_4bit, on_fp4, on_int4, on_nf4
+from quant import Linear4bit
+from tests.peft.small import batch, small_base, take_steps, technique
+
+
+def test_only_the_output_stays_in_full_precision() -> None:
+    model = technique("qlora")
+    sites = {path for path, _ in model.adapters["default"].wrappers.items() if not path.endswith("embedding")}
+    layers = [module for module in model.base_model.modules() if isinstance(module, Linear4bit)]
+    assert len(layers) == 6 + 2 * 10  # one encoder layer, two decoder layers
+    assert len(sites - {"output"}) == len(layers)
+
+
+def test_an_adapter_at_its_start_is_the_quantized_base() -> None:
+    quantized = on_nf4(small_base())
+    expected = quantized(*batch())
+    model = get_peft_model(quantized, LoraConfig(r=3, target_modules="all-linear"))
+    assert torch.equal(model(*batch()), expected)
+    assert not torch.equal(expected, small_base()(*batch()))
+
+
+@pytest.mark.parametrize("prepare", [on_nf4, on_fp4, on_int4])
+def test_gradients_reach_the_adapter_and_never_the_base(prepare: object) -> None:
+    model = get_peft_model(prepare(small_base()), LoraConfig(r=3, target_modules="all-linear"))
+    take_steps(model)
+    assert all("lora_" in name for name, p in model.named_parameters() if p.grad is not None)
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+
+
+def test_merging_into_the_dequantized_weight_warns_and_is_exact() -> None:
+    model = technique("qlora")
+    take_steps(model)
+    expected = model(*batch())
+    with pytest.warns(UserWarning, match="4 bits"):
+        merged = model.merge_and_unload()
+    torch.testing.assert_close(merged(*batch()), expected, atol=2e-5, rtol=2e-5)
+
+
+def test_merging_back_into_four_bits_says_how_much_of_the_update_is_lost() -> None:
+    torch.manual_seed(0)
+    base = Linear4bit.from_linear(torch.nn.Linear(64, 48), compute_dtype=torch.float32)
+    small, large = (LoraLinear(base, rank=4, alpha=4, initialization=False) for _ in range(2))
+    with torch.no_grad():
+        small.lora_B.weight.mul_(0.01)
+        large.lora_B.weight.mul_(10.0)
+    with pytest.warns(UserWarning, match=r"\d+ % of the update's length"):
+        tiny, whole = merged_in_4bit(small), merged_in_4bit(large)
+    before = base.dequantized()
+    assert lost_share(small.merged().weight - before, tiny.dequantized() - before) > 0.9
+    assert lost_share(large.merged().weight - before, whole.dequantized() - before) < 0.3
+    with pytest.raises(TypeError, match="Linear4bit"):
+        merged_in_4bit(LoraLinear(torch.nn.Linear(8, 8), rank=2, alpha=2))
