@@ -32,7 +32,7 @@ def parts(model: Transformer) -> Parts:
 
 
 FAMILY = Family(
-    architectures=("BartForConditionalGeneration", "BartModel"),
+    architectures={"BartForConditionalGeneration": "model.", "BartModel": ""},
     build=build,
     parts=parts,
     canonical=encoder_decoder.canonical,

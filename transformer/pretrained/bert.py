@@ -91,7 +91,7 @@ def canonical(name: str) -> str:
 
 
 FAMILY = Family(
-    architectures=("BertModel", "BertForMaskedLM", "BertForPreTraining"),
+    architectures={"BertModel": "", "BertForMaskedLM": "bert.", "BertForPreTraining": "bert."},
     build=build,
     parts=parts,
     canonical=canonical,

@@ -93,9 +93,10 @@ def canonical(name: str) -> str:
 
 
 FAMILY = Family(
-    architectures=("GPT2LMHeadModel",),
+    architectures={"GPT2LMHeadModel": "transformer."},
     build=build,
     parts=parts,
     canonical=canonical,
     left_out=r"h\.\d+\.attn\.(bias|masked_bias)",
+    transposed=True,
 )

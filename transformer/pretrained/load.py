@@ -1,11 +1,12 @@
 """`load_pretrained`: config.json says which family a folder is of, the family says the rest."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transformer.pretrained import bart, bert, gpt2, marian
 from transformer.pretrained.folder import read_config, read_weights
-from transformer.pretrained.parts import fill
+from transformer.pretrained.parts import Family, fill
 from transformer.token_model import TokenModel
 
 FAMILIES = {name: module.FAMILY for module in (marian, bart, bert, gpt2) for name in module.FAMILY.architectures}
@@ -20,10 +21,15 @@ def load_pretrained(folder: str | Path, **changes: Any) -> TokenModel:
     """
     folder = Path(folder)
     values = read_config(folder)
-    names = values.get("architectures")
-    if not isinstance(names, list) or len(names) != 1 or names[0] not in FAMILIES:
-        raise ValueError(f"{folder / 'config.json'} names the architecture {names}; known are {', '.join(FAMILIES)}")
-    family = FAMILIES[names[0]]
+    family, _ = family_of(values, folder)
     model = family.build(values, changes)
     fill(model, family, read_weights(folder), folder)
     return model.eval()
+
+
+def family_of(values: Mapping[str, Any], folder: Path) -> tuple[Family, str]:
+    """The family and the architecture that a config.json names."""
+    names = values.get("architectures")
+    if not isinstance(names, list) or len(names) != 1 or names[0] not in FAMILIES:
+        raise ValueError(f"{folder / 'config.json'} names the architecture {names}; known are {', '.join(FAMILIES)}")
+    return FAMILIES[names[0]], names[0]

@@ -41,7 +41,7 @@ def parts(model: Transformer) -> Parts:
 
 
 FAMILY = Family(
-    architectures=("MarianMTModel",),
+    architectures={"MarianMTModel": "model."},
     build=build,
     parts=parts,
     canonical=encoder_decoder.canonical,

@@ -36,17 +36,20 @@ Parts = dict[str, Part]
 class Family:
     """How the checkpoints of one kind are read.
 
-    `build`      config.json and changes → the model, not filled yet
-    `parts`      that model → where its tensors come from
-    `canonical`  a published name → the one that `parts` uses: some files leave a prefix away
-    `left_out`   pattern of names that belong to the family and that no model of ours uses (by default no name)
+    `architectures`   the kinds of its models → what the names of their layers begin with
+    `build`           config.json and changes → the model, not filled yet
+    `parts`           that model → where its tensors come from
+    `canonical`       a published name → the one that `parts` uses: without the beginning, which some files leave away
+    `left_out`        pattern of names that belong to the family and that no model of ours uses (by default no name)
+    `transposed`      whether the published layers hold their matrices as (in, out)
     """
 
-    architectures: tuple[str, ...]
+    architectures: Mapping[str, str]
     build: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
     parts: Callable[[Any], Parts]
     canonical: Callable[[str], str]
     left_out: str = "(?!)"
+    transposed: bool = False
 
 
 def both(ours: str, theirs: str, take: Callable[[Tensor], Tensor] = torch.Tensor.contiguous) -> Parts:
