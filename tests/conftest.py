@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHAPED_PACKAGES = ["transformer", "quant", "peft", "rlhf"]
 
 if importlib.util.find_spec("beartype"):
-    import tests.typechecking
+    import tests.typechecking  # noqa: F401
 
     jaxtyping.install_import_hook(SHAPED_PACKAGES, "tests.typechecking.checked")
 
