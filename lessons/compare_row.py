@@ -1,6 +1,6 @@
 """One row of the comparison, in a process of its own: fine-tune, measure, evaluate, write one JSON file.
 
-    python -m lessons.compare_row SETTING FOLDER       SETTING: a RowSetting as JSON
+    python -m lessons.compare_row SETTING FOLDER NAME       SETTING: a RowSetting as JSON, NAME: the row's file
 
 A process of its own makes the peak memory that row's alone, and a crash that row's alone. It writes "step loss" on
 stdout, one line a step, and its file only when everything is done.
@@ -129,7 +129,8 @@ def peak_memory() -> int:
 
 
 def main(arguments: list[str]) -> int:
-    setting, folder, stdout = RowSetting(**json.loads(arguments[0])), Path(arguments[1]), sys.stdout
+    setting, folder, name = RowSetting(**json.loads(arguments[0])), Path(arguments[1]), arguments[2]
+    stdout = sys.stdout
     set_threads(1)
 
     def on_step(step: int, loss: float) -> None:
@@ -138,7 +139,7 @@ def main(arguments: list[str]) -> int:
     # Only steps may stand on stdout: whatever else is printed goes to the log.
     with contextlib.redirect_stdout(sys.stderr):
         row = run_row(setting, folder / "adapters" / f"{setting.method}-{setting.seed}", on_step)
-    write_json(folder / "rows" / f"{setting.name}.json", row)
+    write_json(folder / "rows" / f"{name}.json", row)
     return 0
 
 

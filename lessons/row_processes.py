@@ -15,6 +15,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lessons.compare_row import RowSetting
+from transformer.checkpoint import read_json
 
 COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
 
@@ -49,10 +50,11 @@ class RowProcesses:
 
     def row(self, setting: RowSetting) -> dict[str, Any]:
         log = self.folder / "logs" / f"{setting.method}-{setting.seed}.txt"
+        name = setting.name
         bar = self.progress.add_task(f"{setting.method} {setting.seed}", total=setting.steps, loss="starting")
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lessons.compare_row", json.dumps(asdict(setting)), str(self.folder)],
+                [sys.executable, "-m", "lessons.compare_row", json.dumps(asdict(setting)), str(self.folder), name],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -73,13 +75,13 @@ class RowProcesses:
             said = deque((line.strip() for line in log.open(encoding="utf-8") if line.strip()), maxlen=1)
             reason = said[0] if said else f"ended with exit code {code}"
             return {"method": setting.method, "seed": setting.seed, "failed": f"{reason} (all of it: {log})"}
-        return read_row(setting, self.folder) or {}
+        return read_json(self.folder / "rows" / f"{name}.json")
 
 
 def read_row(setting: RowSetting, folder: Path) -> dict[str, Any] | None:
     """The row of exactly this setting, if it is there."""
     file = folder / "rows" / f"{setting.name}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return read_json(file) if file.is_file() else None
 
 
 def environment() -> dict[str, str]:

@@ -16,13 +16,17 @@ KEY = "prompt_embeddings"
 
 @dataclass(frozen=True)
 class VirtualTokensConfig(PeftConfig):
-    """The published names. All but `num_virtual_tokens` are read off the base and need not be given."""
+    """The published names. All but `num_virtual_tokens` are read off the base and need not be given.
+
+    `task_type` is what the published library chooses its way of putting the tokens in front by.
+    """
 
     num_virtual_tokens: int = 20
     token_dim: int | None = field(default=None, kw_only=True)
     num_layers: int | None = field(default=None, kw_only=True)
     num_attention_heads: int | None = field(default=None, kw_only=True)
     num_transformer_submodules: int | None = field(default=None, kw_only=True)
+    task_type: str | None = field(default=None, kw_only=True)
 
     def check(self) -> None:
         if self.num_virtual_tokens < 1:
@@ -42,6 +46,7 @@ class VirtualTokensConfig(PeftConfig):
             num_layers=base.num_decoder_layers or base.num_encoder_layers,
             num_attention_heads=base.num_heads,
             num_transformer_submodules=self.submodules(model),
+            task_type=task_type(base.num_encoder_layers, base.num_decoder_layers),
         )
 
     def submodules(self, model: nn.Module) -> int:
@@ -64,6 +69,13 @@ class VirtualTokensConfig(PeftConfig):
 
     def key(self, path: str, name: str) -> str:
         return KEY if name == KEY else super().key(path, name)
+
+
+def task_type(encoder_layers: int, decoder_layers: int) -> str:
+    """The published name for what a model of these stacks does."""
+    if not decoder_layers:
+        return "FEATURE_EXTRACTION"
+    return "SEQ_2_SEQ_LM" if encoder_layers else "CAUSAL_LM"
 
 
 class EncodedLayer(AdaptedLayer):

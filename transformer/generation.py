@@ -126,7 +126,7 @@ def truncate(
     if top_k is not None:
         kth = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
         logits = logits.masked_fill(logits < kth, float("-inf"))
-    if top_p is not None:
+    if top_p is not None and top_p < 1.0:  # a rounded sum may reach 1 before the last token
         ordered, order = logits.sort(dim=-1, descending=True)
         probabilities = ordered.softmax(dim=-1)
         mass_before = probabilities.cumsum(dim=-1) - probabilities

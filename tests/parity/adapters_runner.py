@@ -32,12 +32,19 @@ def make(model: torch.nn.Module, case: dict) -> peft.PeftModel:
     settings = dict(case["config"])
     config = getattr(peft, settings.pop("class"))(**settings)
     adapted = peft.get_peft_model(model, config).eval()
+    converting = {}
+    if settings.get("init_lora_weights") == "pissa":  # its base is not the base any more: save what was taken out
+        start = Path(case["adapter"]) / "start"
+        adapted.peft_config["default"].init_lora_weights = True
+        adapted.save_pretrained(start)
+        converting = {"path_initial_model_for_weight_conversion": str(start)}
+        adapted.peft_config["default"].init_lora_weights = "pissa"
     torch.manual_seed(case["seed"])
     with torch.no_grad():
         for parameter in adapted.parameters():
             if parameter.requires_grad:
                 parameter.add_(case.get("spread", 0.2) * torch.randn_like(parameter))
-    adapted.save_pretrained(case["adapter"])
+    adapted.save_pretrained(case["adapter"], **converting)
     return adapted
 
 

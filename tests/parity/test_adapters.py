@@ -30,6 +30,9 @@ TECHNIQUES = {
     "DoRA": LORA | {"use_dora": True},
     "LoRA with patterns": LORA | PATTERNS,
     "DoRA with patterns": LORA | PATTERNS | {"use_dora": True},
+    "PiSSA by conversion": LORA | {"init_lora_weights": "pissa"},
+    "LoRA from a normal start": LORA | {"init_lora_weights": "gaussian"},
+    "LoRA with a module saved whole": LORA | {"modules_to_save": ["decoder.norm"]},
     "LoRA on a regular expression": LORA
     | {"target_modules": r"decoder\.layers\.\d\.(cross_attention\.out_proj|feed_forward\.fc2)"},
     "IA3": {"class": "IA3Config", "target_modules": ["k_proj", "v_proj", "fc2"], "feedforward_modules": ["fc2"]},

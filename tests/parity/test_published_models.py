@@ -5,7 +5,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import peft
-from transformer import Transformer
 from transformer.pretrained import adapter_to_ours, adapter_to_published, load_pretrained
 
 pytestmark = pytest.mark.parity

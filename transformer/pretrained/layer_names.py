@@ -9,7 +9,6 @@ import torch
 from transformer.pretrained.folder import read_config
 from transformer.pretrained.load import family_of
 
-
 HEAD = "cls."
 """A head stands beside the body of a published model: its layers' names have no beginning."""
 
