@@ -1,0 +1,131 @@
+"""Seconds and memory of four bits, against bitsandbytes on the same processor: `python -m tests.benchmarks.bench_quant`.
+
+The two run by turns, each in a process of its own, and medians are compared. Without the second environment
+(`make parity` makes it; FT_PARITY_PYTHON names another) only our own figures are printed.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.nn import functional as F
+
+from quant import Linear4bit, dequantize_4bit, quantize_4bit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHON = Path(os.environ.get("FT_PARITY_PYTHON", ROOT / ".venv-parity" / "bin" / "python"))
+RUNNER = ROOT / "tests" / "parity" / "bitsandbytes_runner.py"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Speed and memory of the 4-bit formats")
+    parser.add_argument("--size", type=int, default=4096)
+    parser.add_argument("--tokens", type=int, default=512, help="rows of x in the training step (default 512)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    table = Table(
+        "what", "ours (ms)", "other (ms)", "ratio", "at most", title=f"{options.size}², {options.threads} threads"
+    )
+    for dtype in ("float32", "bfloat16"):
+        mine, theirs = by_turns(options, dtype)
+        for what, limit in (("quantize", 1.0), ("dequantize", 2.0)):
+            add_row(table, f"{what} {dtype}, bitsandbytes", mine[what], theirs.get(what), limit)
+    four_bits, plain = training_steps(options)
+    add_row(table, f"training step, {options.tokens} tokens, dequantize + F.linear", four_bits, plain, 1.5)
+    Console().print(table)
+    print(f"peak extra memory of quantizing: {peak_of_quantizing(options.size):.2f} of the matrix (at most 1.5)")
+
+
+def add_row(table: Table, what: str, ours: float, other: float | None, limit: float) -> None:
+    ratio = f"{ours / other:.2f}" if other else "-"
+    table.add_row(what, f"{1e3 * ours:.1f}", f"{1e3 * other:.1f}" if other else "-", ratio, str(limit))
+
+
+def by_turns(options: argparse.Namespace, dtype: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Medians over the rounds: ours, theirs, ours, theirs."""
+    mine, theirs = [], []
+    for _ in range(options.rounds):
+        weight = torch.randn(options.size, options.size).to(getattr(torch, dtype))
+        quantized = quantize_4bit(weight)
+        mine.append(
+            {
+                "quantize": median(lambda weight=weight: quantize_4bit(weight)),
+                "dequantize": median(lambda quantized=quantized: dequantize_4bit(quantized)),
+            }
+        )
+        if PYTHON.is_file():
+            theirs.append(bitsandbytes({"size": options.size, "threads": options.threads, "dtype": dtype}))
+    return middle(mine), middle(theirs)
+
+
+def middle(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {what: statistics.median(each[what] for each in rounds) for what in (rounds[0] if rounds else ())}
+
+
+def bitsandbytes(job: dict[str, object]) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        subprocess.run([str(PYTHON), "-I", str(RUNNER), folder], check=True, capture_output=True)
+        return json.loads((Path(folder) / "timings.json").read_text(encoding="utf-8"))
+
+
+def training_steps(options: argparse.Namespace) -> tuple[float, float]:
+    """A forward and a backward pass of the layer; and of a product whose weight is restored once and kept."""
+    layer = Linear4bit.from_linear(nn.Linear(options.size, options.size, bias=False))
+    x = torch.randn(options.tokens, options.size, dtype=torch.bfloat16, requires_grad=True)
+    upstream = torch.randn(options.tokens, options.size, dtype=torch.bfloat16)
+    return (
+        median(lambda: layer(x).backward(upstream)),
+        median(lambda: F.linear(x, layer.dequantized(torch.bfloat16)).backward(upstream)),
+    )
+
+
+def median(function: Callable[[], object], repeats: int = 5) -> float:
+    function()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def peak_of_quantizing(size: int) -> float:
+    """The most resident memory above what was there before, watched from a second thread, over the matrix's size."""
+    weight = torch.randn(size, size)
+    before, peak, done = resident_bytes(), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.is_set():
+            peak = max(peak, resident_bytes())
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    quantize_4bit(weight, double_quant=True)
+    done.set()
+    watcher.join()
+    return max(0, peak - before) / weight.nbytes
+
+
+def resident_bytes() -> int:
+    """Linux only."""
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    main()
