@@ -22,28 +22,40 @@ def label_smoothed_cross_entropy(
 
     `never`   ids that take no part: no probability, no share of the smoothing. Their rows get no gradient from the output.
 
-    Raises ValueError for a smoothing outside [0, 1), an unknown reduction, or a target without a real token.
+    Raises ValueError for a smoothing outside [0, 1), an unknown reduction, ids outside the vocabulary, a target that holds
+    an id of `never`, or one without a real token.
     """
-    if not 0.0 <= smoothing < 1.0:
-        raise ValueError(f"smoothing is a probability in [0, 1), not {smoothing}")
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is 'mean' or 'sum', not {reduction!r}")
-    if logits.shape[:-1] != target.shape:
-        raise ValueError(f"logits {tuple(logits.shape)} and target {tuple(target.shape)} do not belong together")
+    check_arguments(logits, target, smoothing, pad_id, never, reduction)
     real = target != pad_id
-    count = real.sum()
-    excluded = torch.tensor(never, dtype=torch.long, device=logits.device)
+    excluded = torch.tensor(sorted(set(never)), dtype=torch.long, device=logits.device)
     log_probs = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
     log_probs = log_probs.index_fill(-1, excluded, float("-inf")).log_softmax(dim=-1)
     loss = -log_probs.gather(-1, target.unsqueeze(-1)).squeeze(-1)
     if smoothing > 0.0:
-        allowed = logits.shape[-1] - len(never)
+        allowed = logits.shape[-1] - len(excluded)
         uniform = -log_probs.index_fill(-1, excluded, 0.0).sum(dim=-1) / allowed
         loss = (1.0 - smoothing) * loss + smoothing * uniform
     # Padding may name an excluded id, whose loss is infinite: select, never multiply by zero.
     total = torch.where(real, loss, torch.zeros_like(loss)).sum()
     if reduction == "sum":
         return total
-    if not count:
+    if not real.any():
         raise ValueError(f"the target holds nothing but padding (pad_id {pad_id}): there is no token to predict")
-    return total / count
+    return total / real.sum()
+
+
+def check_arguments(
+    logits: Tensor, target: Tensor, smoothing: float, pad_id: int, never: tuple[int, ...], reduction: str
+) -> None:
+    if not 0.0 <= smoothing < 1.0:
+        raise ValueError(f"smoothing is a probability in [0, 1), not {smoothing}")
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction is 'mean' or 'sum', not {reduction!r}")
+    if logits.shape[:-1] != target.shape:
+        raise ValueError(f"logits {tuple(logits.shape)} and target {tuple(target.shape)} do not belong together")
+    vocab = logits.shape[-1]
+    for name, ids in (("target", target), ("never", torch.tensor(never))):
+        if ids.numel() and (ids.min() < 0 or ids.max() >= vocab):
+            raise ValueError(f"{name} holds ids from {ids.min()} to {ids.max()}; the vocabulary is 0..{vocab - 1}")
+    if said := sorted(set(never) & set(target[target != pad_id].tolist())) if never else []:
+        raise ValueError(f"the target holds {said}, which are said never to occur")

@@ -43,6 +43,16 @@ def model(**changes: object) -> Transformer:
     return shaken(Transformer(config(**changes)))
 
 
+def talker(**changes: object) -> Transformer:
+    """A model whose rows say different things and end at different steps: its output is its embedding, moved by five."""
+    torch.manual_seed(6)
+    model = Transformer(config(tie_embeddings=False, **changes)).double().eval()
+    with torch.no_grad():
+        nn.init.normal_(model.target_embedding.weight)
+        model.output.weight.copy_(model.target_embedding.weight.roll(5, dims=0))
+    return model
+
+
 def arrays(module: nn.Module) -> dict[str, np.ndarray]:
     """What the reference mathematics takes: the parameters as NumPy arrays."""
     return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
