@@ -62,6 +62,8 @@ class TransformerConfig:
             require_integer(name, getattr(self, name), at_least=0)
         if self.d_model % self.num_heads:
             raise ValueError(f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}")
+        for name in ("dropout", "layer_norm_eps"):
+            require_number(name, getattr(self, name))
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout is a probability in [0, 1), not {self.dropout}")
         if not self.layer_norm_eps > 0.0:
@@ -108,3 +110,8 @@ def require_integer(name: str, value: Any, at_least: int) -> None:
         raise ValueError(f"{name} must be an integer, not {value!r}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, not {value}")
+
+
+def require_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, not {value!r}")

@@ -51,6 +51,10 @@ def resume(
     if wanted != set(tensors):
         raise ValueError(f"{path} was kept by another model: it differs in {sorted(wanted ^ set(tensors))[:8]}")
     for name, parameter in trainable(model).items():
+        if tensors[f"model.{name}"].shape != parameter.shape:
+            have, want = tuple(tensors[f"model.{name}"].shape), tuple(parameter.shape)
+            raise ValueError(f"{path} was kept by another model: its {name} is {have}, this model's is {want}")
+    for name, parameter in trainable(model).items():
         with torch.no_grad():
             parameter.copy_(tensors[f"model.{name}"])
         optimizer.state[parameter] = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in MOMENTS}

@@ -1,0 +1,221 @@
+"""Checkpoints: what is saved comes back, and nothing that goes wrong harms what was there."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from tests.transformer import small
+from tests.transformer.small import SOURCE, TARGET
+from transformer import load_model, save_model
+from transformer.checkpoint import load_state, read_json, read_tensors, write_bytes, write_json, write_tensors
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = pytest.mark.parametrize(
+    "changes", [{}, {"norm": "pre", "positions": "learned", "tie_embeddings": False}], ids=["paper", "pre"]
+)
+
+
+@KINDS
+def test_what_is_saved_comes_back_to_the_bit(tmp_path, changes):
+    model = small.model(**changes).float()
+
+    save_model(model, tmp_path / "new" / "folder")
+    loaded = load_model(tmp_path / "new" / "folder")
+
+    assert loaded.config == model.config
+    assert not loaded.training
+    assert torch.equal(loaded(SOURCE, TARGET), model(SOURCE, TARGET))
+    assert (loaded.output.weight is loaded.source_embedding.weight) == model.config.tie_embeddings
+
+
+def test_a_folder_holds_json_and_safetensors_and_a_tied_matrix_once(tmp_path):
+    save_model(small.model(), tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    assert json.loads((tmp_path / "config.json").read_text()) == small.CONFIG.to_dict()
+    with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
+        tied = [name for name in file.keys() if "embedding" in name or "output" in name]  # noqa: SIM118
+        assert len(tied) == 1
+        assert file.metadata() == {"format": "pt"}
+
+
+def test_a_file_of_bf16_fills_a_model_of_fp32(tmp_path):
+    model = small.model().bfloat16()
+    save_model(model, tmp_path)
+
+    loaded = load_model(tmp_path)
+
+    assert loaded.output.weight.dtype == torch.float32
+    assert torch.equal(loaded.output.weight, model.output.weight.float())
+
+
+def edited(folder: Path, edit) -> Path:
+    """A saved model whose tensors went through `edit`."""
+    save_model(small.model(), folder)
+    tensors, _ = read_tensors(folder / "model.safetensors")
+    edit(tensors)
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def rename(tensors: dict) -> None:
+    tensors["decoder.layers.0.feed_forward.fc9.bias"] = tensors.pop("decoder.layers.0.feed_forward.fc1.bias")
+
+
+def reshape(tensors: dict) -> None:
+    tensors["encoder.layers.0.feed_forward.fc1.weight"] = torch.zeros(12, 20)
+
+
+@pytest.mark.parametrize(
+    ("edit", "messages"),
+    [
+        (rename, ["missing decoder.layers.0.feed_forward.fc1.bias", "unknown decoder.layers.0.feed_forward.fc9.bias"]),
+        (reshape, ["encoder.layers.0.feed_forward.fc1.weight is (12, 20), the model's is (20, 12)"]),
+        (lambda tensors: tensors.clear(), ["missing decoder.layers.0", "missing encoder.layers.0"]),
+    ],
+    ids=["names", "shape", "empty"],
+)
+def test_a_file_that_does_not_fit_is_refused_with_every_reason(tmp_path, edit, messages):
+    with pytest.raises(ValueError, match="does not fit this model") as error:
+        load_model(edited(tmp_path, edit))
+
+    assert all(message in str(error.value) for message in messages)
+    assert str(tmp_path / "model.safetensors") in str(error.value)
+
+
+def test_a_file_of_one_number_is_not_spread_over_a_matrix(tmp_path):
+    with pytest.raises(ValueError, match=r"is \(1,\), the model's is \(12,\)"):
+        load_model(
+            edited(tmp_path, lambda tensors: tensors.update({"encoder.layers.0.feed_forward.fc2.bias": torch.ones(1)}))
+        )
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    model = small.model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    half = {"encoder.layers.0.self_attention.q_proj.bias": torch.zeros(12)}
+
+    with pytest.raises(ValueError, match="missing"):
+        load_state(model, half, "half.safetensors")
+
+    small.assert_equal(before, model.state_dict(), atol=0.0, rtol=0.0)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, 0.5, 0.999])
+def test_a_truncated_file_is_named_and_so_is_the_way_out(tmp_path, keep):
+    save_model(small.model(), tmp_path)
+    path = tmp_path / "model.safetensors"
+    data = path.read_bytes()
+    path.write_bytes(data[: keep if isinstance(keep, int) else int(keep * len(data))])
+
+    with pytest.raises(ValueError, match=rf"{path} is no whole safetensors file.*may be truncated: make it again"):
+        load_model(tmp_path)
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    save_model(small.model(), tmp_path)
+    torch.save(small.model().state_dict(), tmp_path / "model.safetensors")
+
+    with pytest.raises(ValueError, match="is no whole safetensors file"):
+        load_model(tmp_path)
+
+
+def test_a_config_that_is_no_json_is_named(tmp_path):
+    save_model(small.model(), tmp_path)
+    (tmp_path / "config.json").write_text('{"vocab_size": 1')
+
+    with pytest.raises(ValueError, match=r"config.json is not valid JSON.*may be truncated: make it again"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_file_that_is_not_there_is_named(tmp_path, name):
+    save_model(small.model(), tmp_path)
+    (tmp_path / name).unlink()
+
+    with pytest.raises(FileNotFoundError, match=f"there is no file {tmp_path / name}"):
+        load_model(tmp_path)
+
+
+class FullDisk:
+    """An open file whose disk has no room left after a few bytes."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def write(self, data: bytes) -> None:
+        self.file.write(data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("write", [write_tensors, write_json], ids=["tensors", "json"])
+def test_a_full_disk_leaves_the_old_file_whole_and_no_rest_behind(tmp_path, monkeypatch, write):
+    old, new = ({"a": torch.full((3,), value)} if write is write_tensors else {"a": value} for value in (1.0, 2.0))
+    path = tmp_path / "file"
+    write(path, old)
+    before = path.read_bytes()
+    really_open = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, mode="r", **more: FullDisk(really_open(self, mode, **more)))
+
+    with pytest.raises(OSError, match="No space left on device"):
+        write(path, new)
+
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from transformer.checkpoint import write_bytes
+Path.replace = lambda self, target: os.kill(os.getpid(), signal.SIGKILL)
+write_bytes(Path(sys.argv[1]), b"new" * 1000)
+"""
+
+
+def test_a_kill_before_the_file_takes_its_name_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+
+    run = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
+
+    assert run.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+    write_bytes(path, b"newer")
+    assert path.read_bytes() == b"newer"
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+    seen = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (sync(file), seen.append(path.read_bytes())))
+
+    write_bytes(path, b"new")
+
+    assert seen == [b"old"]
+    assert path.read_bytes() == b"new"
+
+
+def test_json_keeps_letters_readable(tmp_path):
+    write_json(tmp_path / "sounds.json", {"bath": "bˈɑθ"})
+
+    assert "bˈɑθ" in (tmp_path / "sounds.json").read_text(encoding="utf-8")
+    assert read_json(tmp_path / "sounds.json") == {"bath": "bˈɑθ"}
