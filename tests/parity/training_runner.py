@@ -1,6 +1,7 @@
 """Runs in the second environment: ten steps of AdamW on a checkpoint that is there already; keeps the losses.
 
-The folder holds the checkpoint, job.json and batches.safetensors (source, mask, inputs and labels of every step).
+The folder holds the checkpoint, job.json and batches.safetensors (source, mask, inputs and labels of every step). If the
+job names an adapter, that is trained and the checkpoint is not.
 """
 
 import json
@@ -11,12 +12,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import MarianMTModel
 
+import peft
+
 
 def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     batches = load_file(folder / "batches.safetensors")
     model = MarianMTModel.from_pretrained(folder).train()
-    optimizer = torch.optim.AdamW(model.parameters(), **job["optimizer"])
+    if "adapter" in job:
+        model = peft.PeftModel.from_pretrained(model, job["adapter"], is_trainable=True)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, **job["optimizer"])
     losses, norms = [], []
     for source, mask, inputs, labels in zip(*(batches[name] for name in ("source", "mask", "inputs", "labels"))):
         logits = model(input_ids=source, attention_mask=mask, decoder_input_ids=inputs).logits
