@@ -43,13 +43,17 @@ class TrainingConfig:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.warmup < 1 or self.checkpoint_every < 1:
-            raise ValueError(
-                f"steps, warmup and checkpoint_every are at least 1, not {self.steps}, {self.warmup}, "
-                f"{self.checkpoint_every}"
-            )
-        if not self.learning_rate > 0.0 or not self.clip_norm > 0.0:
-            raise ValueError(f"learning_rate {self.learning_rate} and clip_norm {self.clip_norm} must be positive")
+        for name in ("steps", "warmup", "max_tokens", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if not self.weight_decay >= 0.0:
+            raise ValueError(f"weight_decay must not be negative: {self.weight_decay}")
+        for name, share in (("label_smoothing", self.label_smoothing), *(("betas", beta) for beta in self.betas)):
+            if not 0.0 <= share < 1.0:
+                raise ValueError(f"{name} must lie in [0, 1), not {share}")
         if self.schedule not in ("cosine", "constant", "noam") or self.precision not in ("fp32", "bf16"):
             raise ValueError(f"unknown schedule {self.schedule!r} or precision {self.precision!r}")
 
