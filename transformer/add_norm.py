@@ -42,6 +42,8 @@ class AddNorm(nn.Module):
 
     def __init__(self, d_model: int, dropout: float = 0.0, norm: NormOrder = "post", eps: float = 1e-5):
         super().__init__()
+        if norm not in ("post", "pre"):
+            raise ValueError(f"norm is 'post' or 'pre', not {norm!r}")
         self.order = norm
         self.norm = LayerNorm(d_model, eps)
         self.dropout = Dropout(dropout)

@@ -1,0 +1,90 @@
+"""Every mistake gets an error of ours that names the thing, with the numbers, and the way out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.transformer.bad_input import MISTAKES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WANTED = {
+    "source id too large": "source holds token ids from 17 to 17; the vocabulary is 0..16",
+    "source id negative": "source holds token ids from -1 to -1; the vocabulary is 0..16",
+    "target id too large": "target holds token ids from 40 to 40; the vocabulary is 0..16",
+    "encode id too large": "source holds token ids from 17 to 17",
+    "generate id too large": "source holds token ids from 17 to 17",
+    "decode id too large": "target holds token ids from 17 to 17",
+    "empty batch": "source must be a non-empty (batch, time) matrix of token ids, not shape (0, 3)",
+    "empty source": "source must be a non-empty (batch, time) matrix of token ids, not shape (2, 0)",
+    "empty target": "target must be a non-empty (batch, time) matrix of token ids, not shape (2, 0)",
+    "generate from nothing": "source must be a non-empty (batch, time) matrix of token ids, not shape (0, 3)",
+    "one sentence without a batch": "source must be a non-empty (batch, time) matrix of token ids, not shape (3,)",
+    "source too long": "source has 9 tokens; max_length is 8",
+    "target too long": "target has 9 tokens; max_length is 8",
+    "too many new tokens": "max_new_tokens 9 is more than the model's max_length 8",
+    "ids of floats": "TypeError: source must hold integer token ids, not torch.float32",
+    "ids of booleans": "TypeError: target must hold integer token ids, not torch.bool",
+    "label too large": "target holds ids from 5 to 5; the vocabulary is 0..4",
+    "labels of another shape": "logits (1, 2, 5) and target (1, 3) do not belong together",
+    "decoder-only id too large": "source holds token ids from 17 to 17",
+    "encoder-only id too large": "source holds token ids from 17 to 17",
+    "segment too large": "segments are 0..1, not 2 to 2",
+    "mask of floats": "TypeError: a mask is boolean with True = may be attended to, not torch.float32; compare first (mask > 0)",
+    "mask of integers": "TypeError: a mask is boolean with True = may be attended to, not torch.int64",
+    "mask of another shape": "mask of shape (3, 4) does not broadcast to (batch, heads, query, key) = (2, 3, 3, 3)",
+    "mask without the heads' axis": "mask of shape (2, 3, 3) does not broadcast",
+    "heads do not divide": "d_model 12 is not divisible by num_heads 5",
+    "heads do not divide in attention": "d_model 12 is not divisible by num_heads 5",
+    "size as text": "d_model must be an integer, not '12'",
+    "size as a fraction": "d_ff must be an integer, not 20.5",
+    "size as True": "num_heads must be an integer, not True",
+    "unknown norm": "norm is one of post, pre, not 'middle'",
+    "unknown positions": "positions is one of sinusoidal, learned, not 'rotary'",
+    "unknown activation": "activation is one of relu, gelu, gelu_tanh, silu, not 'swish'",
+    "unknown attention": "attention is one of math, fused, not 'flash'",
+    "tie as text": "tie_embeddings is True or False, not 'yes'",
+    "scale as a number": "scale_embeddings is True or False, not 1",
+    "norm_embeddings as a number": "norm_embeddings is True or False, not 0",
+    "output_bias as text": "output_bias is True or False, not 'no'",
+    "eps as text": "layer_norm_eps must be a number, not '1e-5'",
+    "feed forward with an unknown activation": "activation is one of relu, gelu, gelu_tanh, silu, not 'swish'",
+    "unknown order in add and norm": "norm is 'post' or 'pre', not 'middle'",
+    "dropout above one": "dropout is a probability in [0, 1), not 1.2",
+    "dropout as text": "dropout must be a number, not '0.1'",
+    "attention dropout of one": "dropout is a probability in [0, 1), not 1.0",
+    "smoothing above one": "smoothing is a probability in [0, 1), not 1.1",
+    "no new tokens": "max_new_tokens 0 and num_beams 1 must be at least 1",
+    "no beams": "max_new_tokens 4 and num_beams 0 must be at least 1",
+    "beams that sample": "num_beams 2 and do_sample do not mix: beam search is not random",
+    "temperature zero": "temperature must be positive, not 0.0; for temperature 0 leave do_sample False",
+    "top_k zero": "top_k must be at least 1, not 0",
+    "top_p zero": "top_p is a probability in (0, 1], not 0.0",
+    "top_p above one": "top_p is a probability in (0, 1], not 1.5",
+}
+"""The beginning of each message. It is a ValueError where nothing else is said."""
+
+
+@pytest.fixture(scope="module")
+def raised() -> dict[str, tuple[str, str, str]]:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.transformer.bad_input"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_every_mistake_has_its_message():
+    assert WANTED.keys() == MISTAKES.keys()
+
+
+@pytest.mark.parametrize("mistake", WANTED)
+def test_a_mistake_is_refused_with_the_numbers_and_by_our_own_check(raised, mistake):
+    kind, message, file = raised[mistake]
+
+    wanted = WANTED[mistake] if WANTED[mistake].startswith("TypeError: ") else f"ValueError: {WANTED[mistake]}"
+    assert f"{kind}: {message}".startswith(wanted)
+    assert Path(file).is_relative_to(ROOT / "transformer")
