@@ -1,0 +1,70 @@
+"""GRPO's advantages and loss: each answer is judged against the others to the same prompt.
+
+    A_i = (r_i - mean(r)) / (sd(r) + 1e-4)                 over the group of i; the unbiased sd; one A for all tokens of a response
+    L   = average of  max(-A · ratio, -A · clip(ratio, 1 ± ε)) + β · k3(π, ref)
+
+    averaging     "response"   1 / |y| Σ_t, then the mean over responses: the paper's. Long bad answers are punished less a token
+                  "constant"   Σ_t over all / (responses · max_length): every token counts alike (Dr. GRPO)
+
+At the first update of a step the loss is about 0 and its gradient is not. A group whose rewards are all equal says nothing: its
+advantages are 0.
+
+Papers    "DeepSeekMath" (2402.03300), section 4.1; the biases of 1 / |y| and 1 / sd: "Understanding R1-Zero-Like Training"
+          (2503.20783)
+"""
+
+from typing import Literal, get_args
+
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rlhf.kl import Estimator, kl_estimate
+from rlhf.masked import only_real
+from rlhf.ppo_loss import clipped_surrogate
+from rlhf.rollout import check_scores
+
+Averaging = Literal["response", "constant"]
+
+
+def grpo_advantages(
+    rewards: Float[Tensor, " responses"], group_size: int, divide_by_deviation: bool = True
+) -> Float[Tensor, " responses"]:
+    """Rewards of groups that stand one after another, each against its own group."""
+    if group_size < 2 or len(rewards) % group_size:
+        raise ValueError(f"{len(rewards)} rewards are no groups of {group_size}; a group has at least 2")
+    check_scores(rewards, len(rewards))
+    groups = rearrange(rewards, "(groups member) -> groups member", member=group_size)
+    better = groups - groups.mean(dim=1, keepdim=True)
+    if divide_by_deviation:
+        better = better / (groups.std(dim=1, keepdim=True) + 1e-4)
+    # The mean of equal numbers may miss them by a rounding error, which the 1e-4 would blow up.
+    silent = groups.amax(dim=1, keepdim=True) == groups.amin(dim=1, keepdim=True)
+    return rearrange(better.masked_fill(silent, 0.0), "groups member -> (groups member)")
+
+
+def grpo_loss(
+    log_probs: Float[Tensor, "batch time"],
+    old_log_probs: Float[Tensor, "batch time"],
+    reference_log_probs: Float[Tensor, "batch time"],
+    advantages: Float[Tensor, " batch"],
+    mask: Bool[Tensor, "batch time"],
+    beta: float = 0.04,
+    clip: float = 0.2,
+    averaging: Averaging = "response",
+    max_length: int = 1,
+    kind: Estimator = "k3",
+) -> Float[Tensor, ""]:
+    """`max_length` is the constant of the averaging "constant". A response without a token counts as 0."""
+    if averaging not in get_args(Averaging) or (averaging == "constant" and not max_length):
+        raise ValueError(
+            f"averaging is 'response', or 'constant' with a max_length, not {averaging!r} and {max_length}"
+        )
+    if kind == "k1":
+        raise ValueError("k1 as a loss has a gradient of 0 in the mean: take 'k2' or 'k3'")
+    spread = advantages[:, None].expand_as(mask)
+    surrogate = clipped_surrogate(log_probs, old_log_probs, spread, mask, clip)
+    price = kl_estimate(only_real(log_probs, mask), only_real(reference_log_probs, mask), kind)
+    totals = (surrogate + beta * price).sum(dim=1)
+    lengths = mask.sum(dim=1).clamp(min=1) if averaging == "response" else max_length
+    return (totals / lengths).mean()

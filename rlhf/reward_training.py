@@ -1,0 +1,84 @@
+"""Training a reward model on pairs: the loss is Bradley-Terry's, the scale is fixed before and after.
+
+Few epochs: a reward model that knows its pairs by heart has a high opinion of its own noise.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rlhf.preferences import Preferences
+from rlhf.reward_model import SCORING_BATCH, RewardModel, preference_loss
+from rlhf.run import OnStep, Record, Run, check_run, epoch_rows, epoch_steps
+
+
+@dataclass(frozen=True)
+class RewardConfig:
+    """The learning rate falls to 0. `steps` follows from the epochs."""
+
+    epochs: int = 1
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    clip_norm: float = 1.0
+    seed: int = 0
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        check_run(self.epochs, self.learning_rate, self.batch_size, self.clip_norm, self.checkpoint_every)
+
+
+def train_reward_model(
+    model: RewardModel,
+    preferences: Preferences,
+    config: RewardConfig | None = None,
+    samples: tuple[Int[Tensor, "samples source"], Int[Tensor, "samples time"]] | None = None,
+    checkpoint: str | Path | None = None,
+    on_step: OnStep | None = None,
+) -> list[Record]:
+    """Trains what requires gradients and returns the loss, the accuracy and the mean margin of every step.
+
+    `samples`      (prompts, responses of the reference), whose rewards get mean 0 and deviation 1
+    `checkpoint`   a file that is written now and then, and resumed from if it is there
+    """
+    config = config or RewardConfig()
+    if samples is not None:
+        model.normalize(*samples)
+    steps = epoch_steps(len(preferences), config.batch_size, config.epochs)
+    run = Run(
+        {"reward": model}, {**asdict(config), "steps": steps}, ("loss", "accuracy", "margin"), checkpoint, on_step
+    )
+    device = preferences.source.device
+    model.eval()
+    for step, _ in run.steps():
+        batch = preferences.rows(epoch_rows(len(preferences), config.batch_size, step, config.seed, device))
+        chosen, rejected = both_rewards(model, batch)
+        loss = preference_loss(chosen, rejected)
+        run.update(loss, config.clip_norm)
+        margin = (chosen - rejected).detach()
+        run.record(
+            {
+                "loss": float(loss.detach()),
+                "accuracy": float((margin > 0).float().mean()),
+                "margin": float(margin.mean()),
+            }
+        )
+    if samples is not None:
+        model.normalize(*samples)
+    return run.history
+
+
+def both_rewards(model: RewardModel, pairs: Preferences) -> tuple[Tensor, Tensor]:
+    """The rewards of the chosen and of the rejected sides, in one pass."""
+    rewards = model(pairs.source.repeat(2, 1), torch.cat([pairs.chosen, pairs.rejected]))
+    return rewards[: len(pairs)], rewards[len(pairs) :]
+
+
+@torch.no_grad()
+def margins(model: RewardModel, preferences: Preferences) -> Tensor:
+    """r(chosen) - r(rejected) of every pair: positive where the model agrees with the judge."""
+    rows = torch.arange(len(preferences), device=preferences.source.device).split(SCORING_BATCH)
+    both = [both_rewards(model, preferences.rows(some)) for some in rows]
+    return torch.cat([chosen - rejected for chosen, rejected in both])

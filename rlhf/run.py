@@ -1,0 +1,126 @@
+"""A run: what the loops share. Adam, a random generator for every step, and a file to go on from.
+
+Step n draws all its randomness from (seed, n). So a run that is killed and resumed ends with the same numbers.
+
+Adam's ε. The first RLHF code ran on TensorFlow, which adds ε after the bias correction:
+
+    PyTorch      θ ← θ - η m̂ / (√v̂ + ε)                                    m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
+    TensorFlow   θ ← θ - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)           the same with ε / √(1 - β₂ᵗ) in PyTorch's place
+
+In the first steps TensorFlow's ε is the larger by far and the steps smaller, so that the first updates do not break a good
+policy. It matters to PPO, whose published ε is 1e-5. The learning rate falls linearly to 0.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from transformer.resume import keep, resume, trainable
+
+Record = dict[str, float]
+"""The measurements of one step, by name."""
+OnStep = Callable[[int, Record], None]
+
+BETAS, SMALL_EPSILON = (0.9, 0.999), 1e-8
+
+
+class Run:
+    """`columns` names the measurements of every step. `modules` are trained where they require gradients."""
+
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        settings: Mapping[str, Any],
+        columns: Sequence[str],
+        checkpoint: str | Path | None = None,
+        on_step: OnStep | None = None,
+        epsilon: float = SMALL_EPSILON,
+    ):
+        self.modules = nn.ModuleDict(modules)
+        self.settings = {**settings, "columns": list(columns)}
+        self.columns = tuple(columns)
+        self.checkpoint, self.on_step, self.epsilon = checkpoint, on_step, epsilon
+        self.parameters = list(trainable(self.modules).values())
+        if not self.parameters:
+            raise ValueError("nothing is trainable: every parameter is frozen")
+        # What a loss does not reach gets a gradient of 0, and moments like the others.
+        for parameter in self.parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=settings["learning_rate"], betas=BETAS)
+        self.updates = 0
+        numbers = resume(self.modules, self.optimizer, self.settings, checkpoint)
+        self.history: list[Record] = [dict(zip(self.columns, row)) for row in zip(*[iter(numbers)] * len(self.columns))]
+        if self.history:
+            self.updates = int(next(iter(self.optimizer.state.values()))["step"])
+
+    def steps(self) -> Iterator[tuple[int, torch.Generator]]:
+        """The numbers of the steps that are still to do, each with its generator."""
+        total = self.settings["steps"]
+        for step in range(len(self.history) + 1, total + 1):
+            rate = self.settings["learning_rate"] * (1.0 - (step - 1) / total)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            yield step, seeded(self.settings["seed"], step, self.parameters[0].device)
+
+    def update(self, loss: Tensor, clip_norm: float) -> None:
+        """One step of Adam. Raises ValueError, before any weight is touched, when the loss or a gradient is not finite."""
+        self.optimizer.zero_grad(set_to_none=False)
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm))
+        if not math.isfinite(norm) or not math.isfinite(float(loss.detach())):
+            raise ValueError(
+                f"the loss is {float(loss.detach())} and the norm of its gradient {norm}: no weight was changed"
+            )
+        self.updates += 1
+        for group in self.optimizer.param_groups:
+            group["eps"] = self.epsilon / math.sqrt(1.0 - BETAS[1] ** self.updates)
+        self.optimizer.step()
+
+    def record(self, record: Record) -> None:
+        """Ends a step: notes its measurements, and keeps the run now and then."""
+        self.history.append({name: float(record[name]) for name in self.columns})
+        step, every = len(self.history), self.settings["checkpoint_every"]
+        if self.on_step:
+            self.on_step(step, self.history[-1])
+        if self.checkpoint and (step % every == 0 or step == self.settings["steps"]):
+            numbers = [value for row in self.history for value in row.values()]
+            keep(self.modules, self.optimizer, self.settings, numbers, self.checkpoint)
+
+
+def check_run(steps: int, learning_rate: float, batch_size: int, clip_norm: float, checkpoint_every: int) -> None:
+    """The fields that every loop's config has."""
+    if min(steps, batch_size, checkpoint_every) < 1:
+        raise ValueError(
+            f"steps, batch_size and checkpoint_every are at least 1, not {steps}, {batch_size}, {checkpoint_every}"
+        )
+    if not learning_rate > 0.0 or not clip_norm > 0.0:
+        raise ValueError(f"learning_rate {learning_rate} and clip_norm {clip_norm} must be positive")
+
+
+def seeded(seed: int, number: int, device: torch.device) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed * 1_000_003 + number)
+
+
+def shuffled(count: int, generator: torch.Generator) -> Tensor:
+    return torch.randperm(count, generator=generator, device=generator.device)
+
+
+def draw(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """`size` different rows out of `count`, or rows with repetition when there are fewer."""
+    if size <= count:
+        return shuffled(count, generator)[:size]
+    return torch.randint(count, (size,), generator=generator, device=generator.device)
+
+
+def epoch_steps(count: int, batch_size: int, epochs: int) -> int:
+    return epochs * math.ceil(count / batch_size)
+
+
+def epoch_rows(count: int, batch_size: int, step: int, seed: int, device: torch.device) -> Tensor:
+    """The rows of a step when every epoch goes once through everything, in an order of its own."""
+    epoch, place = divmod(step - 1, math.ceil(count / batch_size))
+    return shuffled(count, seeded(seed, epoch, device)).split(batch_size)[place]

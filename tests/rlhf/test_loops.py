@@ -1,0 +1,282 @@
+"""What all four loops promise: a start at the reference, one seed one run, a kill that changes nothing, no NaN weight."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from peft import PeftModel
+from rlhf import (
+    DPOConfig,
+    GRPOConfig,
+    PPOConfig,
+    RewardConfig,
+    RewardModel,
+    collate_preferences,
+    dpo,
+    grpo,
+    ppo,
+    train_reward_model,
+    value_head,
+)
+from rlhf.run import Run
+from tests.reference.rlhf import adam_of_tensorflow
+from tests.rlhf.tiny import EOS, PAD, encoder_decoder, lora, prompts
+
+PAIRS = collate_preferences(
+    [([3, 4, 5, EOS], [4, EOS], [3, 3, EOS]), ([5, 3, EOS], [4, 5, EOS], [EOS]), ([4, EOS], [4, EOS], [5, EOS])] * 4,
+    PAD,
+)
+SMALL = {"max_new_tokens": 4, "checkpoint_every": 2, "learning_rate": 5e-3}
+
+
+def count_of_fours(source: Tensor, responses: Tensor, mask: Tensor) -> Tensor:
+    return ((responses == 4) & mask).sum(dim=1).float()
+
+
+def start() -> tuple[nn.Module, nn.Module]:
+    """A policy, dropout and all, and a value head; or a reward model's base."""
+    return lora(encoder_decoder(), seed=1), value_head(16)
+
+
+def run_ppo(steps: int, **options: object) -> tuple[nn.Module, list]:
+    policy, head = start()
+    config = PPOConfig(steps, batch_size=8, minibatches=2, epochs=2, kl_target=0.5, kl_horizon=100, **SMALL)
+    return nn.ModuleList([policy, head]), ppo(policy, head, prompts(), count_of_fours, config, **options)
+
+
+def run_grpo(steps: int, **options: object) -> tuple[nn.Module, list]:
+    policy, _ = start()
+    config = GRPOConfig(steps, prompts=2, group_size=4, epochs=2, **SMALL)
+    return policy, grpo(policy, prompts(), count_of_fours, config, **options)
+
+
+def run_dpo(steps: int, **options: object) -> tuple[nn.Module, list]:
+    policy, _ = start()
+    return policy, dpo(
+        policy, PAIRS, DPOConfig(epochs=steps, batch_size=12, learning_rate=5e-3, checkpoint_every=2), **options
+    )
+
+
+def run_reward(steps: int, **options: object) -> tuple[nn.Module, list]:
+    torch.manual_seed(4)
+    model = RewardModel(lora(encoder_decoder()))
+    config = RewardConfig(epochs=steps, batch_size=12, learning_rate=5e-3, checkpoint_every=2)
+    return model, train_reward_model(model, PAIRS, config, (PAIRS.source, PAIRS.rejected), **options)
+
+
+LOOPS = {"ppo": run_ppo, "grpo": run_grpo, "dpo": run_dpo, "reward": run_reward}
+loops = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+Loop = Callable[..., tuple[nn.Module, list]]
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+@loops
+def test_a_seed_decides_every_number(loop: Loop):
+    (first, history), (second, again) = loop(3), loop(3)
+
+    assert history == again
+    assert equal(weights(first), weights(second))
+
+
+@loops
+def test_a_killed_run_goes_on_to_the_same_numbers(loop: Loop, tmp_path: Path):
+    whole, history = loop(6)
+    file = tmp_path / "run.safetensors"
+
+    def kill(step: int, record: dict[str, float]) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop(6, checkpoint=file, on_step=kill)
+    steps: list[int] = []
+    resumed, continued = loop(6, checkpoint=file, on_step=lambda step, record: steps.append(step))
+
+    assert steps == [5, 6]
+    assert continued == history
+    assert equal(weights(whole), weights(resumed))
+
+
+@loops
+def test_another_runs_file_is_refused(loop: Loop, tmp_path: Path):
+    loop(2, checkpoint=tmp_path / "run.safetensors")
+
+    with pytest.raises(ValueError, match="kept by a run with other settings"):
+        loop(3, checkpoint=tmp_path / "run.safetensors")
+
+
+@loops
+def test_it_trains_the_adapter_and_leaves_the_base_and_the_adapters_switch_alone(loop: Loop):
+    before = weights(encoder_decoder())
+
+    model, _ = loop(2)
+
+    policy = next(module for module in model.modules() if isinstance(module, PeftModel))
+    assert policy.active == ("default",)
+    trained = [p for p in policy.adapters["default"].own_parameters().values() if p.requires_grad]
+    assert any(p.abs().sum() > 0 for name, p in policy.adapters["default"].own_parameters().items() if "lora_B" in name)
+    assert all(p.isfinite().all() for p in trained)
+    assert equal(before, weights(policy.unload()))
+
+
+def test_ppo_starts_at_the_reference_with_ratio_1():
+    _, history = run_ppo(1)
+    policy, head = start()
+    config = PPOConfig(1, batch_size=8, epochs=1, max_new_tokens=4)
+    first = ppo(policy, head, prompts(), count_of_fours, config)[0]
+
+    assert history[0]["kl"] == first["kl"] == 0.0
+    assert first["ratio"] == pytest.approx(1.0, abs=1e-6)
+    assert first["largest_ratio"] == pytest.approx(1.0, abs=1e-5)
+    assert first["clipped"] == 0.0
+    assert first["approx_kl"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_grpo_starts_at_the_reference_with_a_loss_near_0():
+    policy, _ = start()
+    first = grpo(
+        policy, prompts(), count_of_fours, GRPOConfig(1, prompts=2, group_size=4, averaging="constant", **SMALL)
+    )[0]
+
+    assert first["kl"] == 0.0
+    assert first["ratio"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_dpo_starts_at_ln_2():
+    _, history = run_dpo(1)
+
+    assert history[0]["loss"] == pytest.approx(math.log(2), abs=1e-7)
+    assert history[0]["margin"] == history[0]["chosen_log_ratio"] == 0.0
+
+
+def test_only_the_measured_judge_is_recorded_and_not_learnt_from():
+    measured = {"fives": lambda source, responses, mask: ((responses == 5) & mask).sum(dim=1).float()}
+
+    (plain, history), (watched, with_measure) = run_ppo(2), run_ppo(2, measures=measured)
+
+    assert equal(weights(plain), weights(watched))
+    assert [{**record, "fives": row["fives"]} for record, row in zip(history, with_measure)] == with_measure
+
+
+@pytest.mark.parametrize("loop", [run_ppo, run_grpo])
+def test_a_reward_of_nan_stops_the_run_before_a_weight_is_touched(loop: Loop, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tests.rlhf.test_loops.count_of_fours", lambda s, r, m: torch.full((len(s),), float("nan")))
+    seen: list[nn.Module] = []
+    fresh = start()
+    monkeypatch.setattr("tests.rlhf.test_loops.start", lambda: seen.append(fresh[0]) or fresh)
+    before = weights(fresh[0])
+
+    with pytest.raises(ValueError, match="the reward is nan in row 0"):
+        loop(2)
+
+    assert equal(before, weights(fresh[0]))
+
+
+def test_rewards_that_are_all_equal_move_nothing_in_grpo():
+    policy, _ = start()
+    before = weights(policy)
+
+    history = grpo(
+        policy, prompts(), lambda s, r, m: torch.full((len(s),), 0.3), GRPOConfig(2, prompts=2, group_size=4, **SMALL)
+    )
+
+    assert equal(before, weights(policy))
+    assert [record["silent_groups"] for record in history] == [1.0, 1.0]
+
+
+def test_a_response_that_does_not_end_pays_for_it():
+    seen = {}
+    for penalty in (0.0, 50.0):
+        policy, head = start()
+        config = PPOConfig(
+            8, batch_size=32, max_new_tokens=2, beta=0.0, learning_rate=2e-2, missing_eos_penalty=penalty
+        )
+        seen[penalty] = ppo(policy, head, prompts(), lambda s, r, m: torch.zeros(len(s)), config)[-1]["ended"]
+
+    assert seen[50.0] > seen[0.0] + 0.2
+
+
+def test_a_step_that_goes_too_far_ends_early():
+    policy, head = start()
+    config = PPOConfig(1, batch_size=16, epochs=40, max_new_tokens=4, learning_rate=2e-2, stop_at=0.02)
+
+    record = ppo(policy, head, prompts(), count_of_fours, config)[0]
+
+    assert 1 <= record["updates"] < 40
+    assert record["approx_kl"] <= 0.02
+
+
+def test_the_adaptive_price_is_recorded_and_rises_with_the_divergence():
+    policy, head = start()
+    config = PPOConfig(
+        15, batch_size=32, max_new_tokens=4, beta=0.01, kl_target=1e-3, kl_horizon=100, learning_rate=2e-2
+    )
+
+    history = ppo(policy, head, prompts(), count_of_fours, config)
+
+    assert history[-1]["beta"] > history[0]["beta"]
+
+
+def test_adam_takes_the_steps_of_tensorflow():
+    gradients = [np.array([1e-4, 0.3, -2.0]), np.array([-2e-4, 0.2, -2.5]), np.array([3e-4, 0.4, -1.5])]
+    model = nn.Linear(3, 1, bias=False).double()
+    nn.init.zeros_(model.weight)
+    settings = {"steps": 10**9, "learning_rate": 0.01, "seed": 0, "checkpoint_every": 1}
+    run = Run({"model": model}, settings, (), epsilon=1e-5)
+
+    next(run.steps())
+    for gradient in gradients:
+        run.update((model.weight * torch.tensor(gradient)).sum(), clip_norm=1e9)
+
+    wanted = adam_of_tensorflow(gradients, 0.01, 0.9, 0.999, 1e-5)
+    np.testing.assert_allclose(model.weight.detach().numpy()[0], wanted, rtol=1e-6)
+
+
+def test_a_loss_that_is_no_number_touches_no_weight():
+    model = nn.Linear(2, 1)
+    before = weights(model)
+    run = Run({"model": model}, {"steps": 1, "learning_rate": 0.1, "seed": 0, "checkpoint_every": 1}, ())
+
+    with pytest.raises(ValueError, match="no weight was changed"):
+        run.update(model.weight.sum() * float("nan"), clip_norm=1.0)
+
+    assert equal(before, weights(model))
+
+
+def test_a_policy_with_nothing_to_train_is_refused():
+    policy, _ = start()
+    policy.requires_grad_(False)
+
+    with pytest.raises(ValueError, match="nothing is trainable"):
+        dpo(policy, PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PPOConfig(0), "steps"),
+        (lambda: PPOConfig(1, learning_rate=-1.0), "learning_rate"),
+        (lambda: PPOConfig(1, batch_size=4, minibatches=5), "minibatches 5"),
+        (lambda: PPOConfig(1, temperature=0.0), "temperature"),
+        (lambda: GRPOConfig(1, group_size=1), "group_size 1"),
+        (lambda: GRPOConfig(1, beta=-0.1), "beta -0.1"),
+        (lambda: DPOConfig(beta=0.0), "beta 0.0"),
+        (lambda: DPOConfig(loss="ipo", label_smoothing=0.1), "label smoothing"),
+        (lambda: RewardConfig(epochs=0), "at least 1"),
+    ],
+)
+def test_impossible_settings_are_refused_with_the_number(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

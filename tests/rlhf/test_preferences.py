@@ -1,0 +1,78 @@
+"""Pairs and the file that keeps them: whole lines in, whole lines out, and an error that names the line."""
+
+import pytest
+import torch
+
+from rlhf import Preferences, append_preference, collate_preferences, read_preferences
+from rlhf.preferences import without_ties
+
+PAIRS = [([3, 4, 2], [5, 2], [4, 4, 4, 2]), ([5, 2], [2], [3, 2])]
+
+
+def test_pairs_come_back_from_a_file_as_they_were_added(tmp_path):
+    file = tmp_path / "deep" / "pairs.jsonl"
+
+    for source, chosen, rejected in PAIRS:
+        append_preference(file, source, chosen, rejected, word="naïve", seconds=1.5)
+
+    assert read_preferences(file) == PAIRS
+
+
+def test_both_sides_are_padded_to_one_width():
+    pairs = collate_preferences(PAIRS, pad_id=0)
+
+    assert pairs.source.tolist() == [[3, 4, 2], [5, 2, 0]]
+    assert pairs.chosen.tolist() == [[5, 2, 0, 0], [2, 0, 0, 0]]
+    assert pairs.rejected.tolist() == [[4, 4, 4, 2], [3, 2, 0, 0]]
+
+
+def test_sources_can_be_padded_in_front():
+    assert collate_preferences(PAIRS, 0, pad_source_in_front=True).source.tolist() == [[3, 4, 2], [0, 5, 2]]
+
+
+def test_a_truncated_file_is_refused_with_the_line(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    append_preference(file, *PAIRS[0])
+    file.write_text(file.read_text() + '{"source": [3, 2], "chosen": [4')
+
+    with pytest.raises(ValueError, match="line 2 is no whole JSON object"):
+        read_preferences(file)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"source": [3], "chosen": [4]}',
+        "[1, 2]",
+        '{"source": [3], "chosen": [], "rejected": [1]}',
+        '{"source": "abc", "chosen": [4], "rejected": [1]}',
+        '{"source": [3], "chosen": [-4], "rejected": [1]}',
+    ],
+)
+def test_a_line_that_is_no_pair_is_refused(tmp_path, line):
+    (tmp_path / "pairs.jsonl").write_text(line + "\n")
+
+    with pytest.raises(ValueError, match="line 1 needs"):
+        read_preferences(tmp_path / "pairs.jsonl")
+
+
+def test_no_file_and_no_pairs_are_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file of preferences"):
+        read_preferences(tmp_path / "nothing.jsonl")
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(ValueError, match="holds no pairs"):
+        read_preferences(tmp_path / "empty.jsonl")
+    with pytest.raises(ValueError, match="there are no pairs"):
+        collate_preferences([], 0)
+
+
+def test_pairs_of_equal_sides_are_refused_and_can_be_left_out():
+    with pytest.raises(ValueError, match=r"both sides are the same in the pairs \[1\]"):
+        Preferences(torch.ones(2, 1).long(), torch.tensor([[3, 2], [4, 2]]), torch.tensor([[4, 2], [4, 2]]))
+    assert without_ties([*PAIRS, ([3], [4], [4])]) == PAIRS
+
+
+@pytest.mark.parametrize("pair", [([], [3], [4]), ([3], [], [4]), ([3], [4], [])])
+def test_an_empty_side_is_refused(pair):
+    with pytest.raises(ValueError, match="pair 1 has an empty source or an empty response"):
+        collate_preferences([PAIRS[0], pair], 0)
