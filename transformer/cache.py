@@ -40,7 +40,7 @@ class GrowingStore:
     def reorder(self, rows: Tensor) -> None:
         if self.stored is not None:
             for store in self.stored:
-                store[:, :, : self.length] = store[rows, :, : self.length]
+                store[:, :, : self.length] = store[:, :, : self.length].index_select(0, rows)
 
 
 class FixedStore:

@@ -76,7 +76,8 @@ def answering(
     """A function (tokens so far, rows they continue) → logits of the next token, given the source."""
     memory, memory_mask = model.encode(source)
     memory = memory.repeat_interleave(num_beams, dim=0)
-    memory_mask = None if memory_mask is None else memory_mask.repeat_interleave(num_beams, dim=0)
+    if memory_mask is not None:  # one of nothing but Trues need not be applied at every step
+        memory_mask = None if memory_mask.all() else memory_mask.repeat_interleave(num_beams, dim=0)
     cache = model.new_cache(max_new_tokens) if use_cache else None
 
     def next_logits(tokens: Tensor, rows: Tensor | None) -> Tensor:
