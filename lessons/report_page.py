@@ -17,7 +17,7 @@ CAPTIONS = {
     "parameters": ("The price", "Fewer trained parameters lie to the left, fewer wrong words below."),
     "forgetting": (
         "Forgetting",
-        "While an adapter is on, American gets worse; switched off, the base is back exactly.",
+        "While an adapter is on, American gets worse; switched off, its base is back exactly, a 4-bit one as it was in 4 bits.",
     ),
     "learning": ("Learning curves", "Each panel shows one family; the others lie in grey behind it."),
     "attention": ("Letters and sounds", "Dark cells: the letters that the model looks at while it says a sound."),
@@ -37,7 +37,7 @@ p { margin: .3rem 0; } .soft { color: var(--soft); font-size: .9rem; }
 .numbers b { display: block; font-size: 1.6rem; line-height: 1.2; color: var(--accent); }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .6rem; margin: .8rem 0; }
 table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .35rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { vertical-align: bottom; white-space: normal; min-width: 3.8rem; line-height: 1.25; font-size: .8rem; font-weight: 600; background: var(--card); }
 th:first-child, td:first-child { position: sticky; left: 0; text-align: left; background: var(--paper); font-weight: 600; }
 th:first-child { background: var(--card); } tr:last-child td { border-bottom: 0; }

@@ -58,7 +58,7 @@ def draw_forgetting(report: Mapping[str, Any], path: Path) -> Path:
     x, y = 100 * base["british"]["word_error"], 100 * base["american"]["word_error"]
     axis.axhline(y, color=BEFORE, linestyle="--", linewidth=1.2)
     axis.scatter([x], [y], marker="*", s=180, color=BEFORE, zorder=4)
-    axis.annotate("base; and every technique, switched off", (x, y), (0, 8), textcoords="offset points", ha="right",
+    axis.annotate("base; an adapter that is switched off gives it back", (x, y), (0, 8), textcoords="offset points", ha="right",
                   color="#555555", fontsize=9)  # fmt: skip
     scatter(axis, report, percent("british", "word_error"), percent("american", "word_error"))
     axis.set_xlabel("British word error, % (left: more was learnt)")
@@ -79,19 +79,40 @@ def scatter(axis: Axes, report: Mapping[str, Any], across: Any, up: Any) -> None
         named.add(name)
         points.append((x, y, method))
     axis.margins(x=0.12, y=0.1)
-    axis.legend(fontsize=8, loc="best")
+    axis.figure.legend(fontsize=8, loc="outside lower center", ncols=4)
     write_names(axis, points)
 
 
 def write_names(axis: Axes, points: Sequence[tuple[float, float, str]], height: float = 9.0) -> None:
-    """Names to the right of their points, moved up where they would lie on one another."""
+    """Each name at the free place nearest to its point, with a thin line to it where that is not beside it."""
+    axis.figure.canvas.draw()  # places are known only once the figure is laid out
     scale = 72.0 / axis.figure.dpi
-    axis.figure.canvas.draw()
-    taken: list[tuple[float, float, float]] = []
-    for x, y, name in sorted(points, key=lambda point: point[1]):
-        left, bottom = (float(value) * scale for value in axis.transData.transform((x, y)))
-        left, right, level = left + 6, left + 6 + 5.2 * len(name), bottom
-        while any(left < other[1] and other[0] < right and abs(level - other[2]) < height for other in taken):
-            level += 1.0
-        taken.append((left, right, level))
-        axis.annotate(name, (x, y), (6, level - bottom - 3), textcoords="offset points", fontsize=8)
+    places = [tuple(float(value) * scale for value in axis.transData.transform((x, y))) for x, y, _ in points]
+    # Boxes (left, right, bottom, top) in points: the markers first, then every name that is written.
+    taken = [(left - 4, left + 4, bottom - 4, bottom + 4) for left, bottom in places]
+    shifts = [sign * level * height for level in range(40) for sign in (1, -1)]
+    for (x, y, name), (left, bottom) in sorted(zip(points, places, strict=True), key=lambda pair: pair[0][1]):
+        width = 5.0 * len(name)
+        candidates = [(side, shift) for shift in shifts for side in (7.0, -7.0 - width)]
+        boxes = {
+            (side, shift): (left + side, left + side + width, bottom + shift - height / 2, bottom + shift + height / 2)
+            for side, shift in candidates
+        }
+        side, shift = next(place for place in candidates if not any(overlap(boxes[place], box) for box in taken))
+        taken.append(boxes[side, shift])
+        line = {"arrowstyle": "-", "color": BEFORE, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3} if shift else None
+        right = side < 0
+        axis.annotate(
+            name,
+            (x, y),
+            (-7.0 if right else 7.0, shift),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="center",
+            fontsize=8,
+            arrowprops=line,
+        )
+
+
+def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
