@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import peft
+from transformer.checkpoint import read_json
 from transformer.pretrained import load_pretrained
 
 pytestmark = pytest.mark.parity
@@ -95,6 +96,7 @@ def test_our_prompt_works_in_the_published_library(family, name, travels, row):
 
     there = load_file(ours / "outputs.safetensors")
 
+    assert read_json(ours / "adapter_config.json")["task_type"] == TASKS[family]
     adapted = words(there["adapted"], inputs)
     difference = (here - adapted).abs().max().item()
     row(f"{family}: {name}", "ours → published model", difference)
