@@ -125,8 +125,7 @@ def reference_of(policy: PeftModel, preferences: Preferences, batch_size: int) -
 
 def both_log_probs(model: PeftModel, pairs: Preferences) -> tuple[Tensor, Tensor]:
     """log π of the chosen and of the rejected responses, in one pass."""
-    both = torch.cat([pairs.chosen, pairs.rejected])
-    totals = response_log_prob(model, pairs.source.repeat(2, 1), both)
+    totals = response_log_prob(model, *pairs.stacked(model.config.pad_id))
     return totals[: len(pairs)], totals[len(pairs) :]
 
 
@@ -135,4 +134,5 @@ def response_log_prob(
 ) -> Float[Tensor, " batch"]:
     """log π(y | x): the sum over the response's own tokens, its EOS with them and the prompt and padding without."""
     _, logits = states_and_logits(model, source, responses)
-    return only_real(token_log_probs(logits, responses), response_mask(responses, model.config.eos_id)).sum(dim=1)
+    mask = response_mask(responses, model.config.eos_id, model.config.pad_id)
+    return only_real(token_log_probs(logits, responses), mask).sum(dim=1)

@@ -20,8 +20,8 @@ from peft import PeftModel
 from rlhf.grpo_loss import Averaging, grpo_advantages, grpo_loss
 from rlhf.kl import Estimator
 from rlhf.ppo_update import change, summary
-from rlhf.responses import states_and_logits, token_log_probs
-from rlhf.rollout import Judge, Rollout, judged, require_adapter, roll_out, trimmed
+from rlhf.responses import states_and_logits, token_log_probs, trimmed
+from rlhf.rollout import Judge, Rollout, judged, require_adapter, roll_out
 from rlhf.run import OnStep, Record, Run, check_run, draw
 
 COLUMNS = (

@@ -24,7 +24,8 @@ from peft import PeftModel
 from rlhf.advantages import gae, token_rewards, whiten
 from rlhf.ppo_config import PPOConfig
 from rlhf.ppo_update import update, values_of
-from rlhf.rollout import Judge, Rollout, judged, require_adapter, roll_out, trimmed
+from rlhf.responses import trimmed
+from rlhf.rollout import Judge, Rollout, judged, require_adapter, roll_out
 from rlhf.run import OnStep, Record, Run, draw
 
 COLUMNS = (

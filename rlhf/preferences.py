@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rlhf.responses import trimmed
 from transformer.batching import pad
 
 Preference = tuple[Sequence[int], Sequence[int], Sequence[int]]
@@ -37,6 +38,12 @@ class Preferences:
 
     def rows(self, index: Int[Tensor, " some"]) -> "Preferences":
         return Preferences(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    def stacked(self, pad_id: int) -> tuple[Int[Tensor, "both source"], Int[Tensor, "both shorter"]]:
+        """Sources and responses, all chosen ones and then all rejected ones, without columns that only pad."""
+        both = torch.cat([self.chosen, self.rejected])
+        last = int((both != pad_id).any(dim=0).nonzero().max())
+        return trimmed(self.source, pad_id).repeat(2, 1), both[:, : last + 1]
 
     def to(self, device: torch.device) -> "Preferences":
         return Preferences(*(getattr(self, field.name).to(device) for field in fields(self)))

@@ -21,10 +21,26 @@ from torch import Tensor, nn
 from transformer.masks import prompt_mask
 
 
-def response_mask(responses: Int[Tensor, "batch time"], eos_id: int) -> Bool[Tensor, "batch time"]:
-    """True up to the first EOS and on it: to end is a choice like every other. A row without EOS is real to its end."""
-    ends = (responses == eos_id).cumsum(dim=1)
-    return ends - (responses == eos_id).long() == 0
+def response_mask(
+    responses: Int[Tensor, "batch time"], eos_id: int, pad_id: int | None = None
+) -> Bool[Tensor, "batch time"]:
+    """True up to the first EOS and on it: to end is a choice like every other.
+
+    A row without EOS was cut off. It is real to its end, or, where `pad_id` is given, to its last token that is no padding.
+    """
+    before_end = ((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) == 0
+    if pad_id is None:
+        return before_end
+    some_later = (responses != pad_id).flip(1).cumsum(dim=1).flip(1) > 0
+    return before_end & some_later
+
+
+def trimmed(source: Int[Tensor, "batch source"], pad_id: int) -> Int[Tensor, "batch shorter"]:
+    """The same prompts without the columns of padding that all of them have in front or behind."""
+    real = (source != pad_id).any(dim=0).nonzero()[:, 0]
+    if not len(real):
+        raise ValueError(f"the {len(source)} prompts hold nothing but padding ({pad_id})")
+    return source[:, int(real[0]) : int(real[-1]) + 1]
 
 
 def states_and_logits(

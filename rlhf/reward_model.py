@@ -52,7 +52,7 @@ class RewardModel(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """The reward of each response. Without a mask, a response ends with its EOS, or with its last token."""
         if mask is None:
-            mask = response_mask(responses, self.base.config.eos_id)
+            mask = response_mask(responses, self.base.config.eos_id, self.base.config.pad_id)
         states = states_after(self.base, source, responses)
         return self.head(states[torch.arange(len(states), device=states.device), last_token(mask)])
 

@@ -72,7 +72,7 @@ def train_reward_model(
 
 def both_rewards(model: RewardModel, pairs: Preferences) -> tuple[Tensor, Tensor]:
     """The rewards of the chosen and of the rejected sides, in one pass."""
-    rewards = model(pairs.source.repeat(2, 1), torch.cat([pairs.chosen, pairs.rejected]))
+    rewards = model(*pairs.stacked(model.base.config.pad_id))
     return rewards[: len(pairs)], rewards[len(pairs) :]
 
 

@@ -120,11 +120,3 @@ def check_scores(scores: Tensor, batch: int, name: str = "reward") -> None:
     if not scores.isfinite().all():
         rows = (~scores.isfinite()).nonzero()[:, 0].tolist()
         raise ValueError(f"the {name} is {scores[rows[0]].item()} in row {rows[0]} (rows {rows[:8]})")
-
-
-def trimmed(source: Int[Tensor, "batch source"], pad_id: int) -> Int[Tensor, "batch shorter"]:
-    """The same prompts without the columns of padding that all of them have in front or behind."""
-    real = (source != pad_id).any(dim=0).nonzero()[:, 0]
-    if not len(real):
-        raise ValueError(f"the {len(source)} prompts hold nothing but padding ({pad_id})")
-    return source[:, int(real[0]) : int(real[-1]) + 1]

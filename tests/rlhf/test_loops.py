@@ -20,12 +20,13 @@ from rlhf import (
     dpo,
     grpo,
     ppo,
+    response_log_prob,
     train_reward_model,
     value_head,
 )
 from rlhf.run import Run
 from tests.reference.rlhf import adam_of_tensorflow
-from tests.rlhf.tiny import EOS, PAD, encoder_decoder, lora, prompts
+from tests.rlhf.tiny import BOS, EOS, PAD, encoder_decoder, lora, prompts
 
 PAIRS = collate_preferences(
     [([3, 4, 5, EOS], [4, EOS], [3, 3, EOS]), ([5, 3, EOS], [4, 5, EOS], [EOS]), ([4, EOS], [4, EOS], [5, EOS])] * 4,
@@ -159,6 +160,19 @@ def test_dpo_starts_at_ln_2():
 
     assert history[0]["loss"] == pytest.approx(math.log(2), abs=1e-7)
     assert history[0]["margin"] == history[0]["chosen_log_ratio"] == 0.0
+
+
+def test_a_response_is_as_likely_as_all_of_its_tokens_together():
+    policy, _ = start()
+    source, responses = prompts(), torch.tensor([[4, 5, EOS, PAD], [EOS, PAD, PAD, PAD], [3, 3, 5, PAD]])
+
+    found = response_log_prob(policy.eval(), source, responses)
+
+    for row, length in enumerate([3, 1, 3]):
+        alone = [BOS, *responses[row, :length].tolist()]
+        log_probs = policy(source[[row]], torch.tensor([alone[:-1]]))[0].log_softmax(dim=-1)
+        wanted = sum(log_probs[t, token] for t, token in enumerate(alone[1:]))
+        torch.testing.assert_close(found[row], wanted)
 
 
 def test_only_the_measured_judge_is_recorded_and_not_learnt_from():

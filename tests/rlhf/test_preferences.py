@@ -26,6 +26,15 @@ def test_both_sides_are_padded_to_one_width():
     assert pairs.rejected.tolist() == [[4, 4, 4, 2], [3, 2, 0, 0]]
 
 
+def test_stacked_pairs_carry_no_column_that_only_pads():
+    pairs = collate_preferences([*PAIRS, ([3, 4, 5, 5, 2], [3, 3, 3, 3, 3, 2], [2])], pad_id=0)
+
+    source, both = pairs.rows(torch.tensor([0, 1])).stacked(pad_id=0)
+
+    assert source.tolist() == [[3, 4, 2], [5, 2, 0]] * 2
+    assert both.tolist() == [[5, 2, 0, 0], [2, 0, 0, 0], [4, 4, 4, 2], [3, 2, 0, 0]]
+
+
 def test_sources_can_be_padded_in_front():
     assert collate_preferences(PAIRS, 0, pad_source_in_front=True).source.tolist() == [[3, 4, 2], [0, 5, 2]]
 

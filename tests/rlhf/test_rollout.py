@@ -7,8 +7,8 @@ from torch import nn
 from peft import PeftModel
 from rlhf import reference, roll_out, value_head
 from rlhf.masked import last_token
-from rlhf.responses import response_mask, states_after, states_and_logits, token_log_probs
-from rlhf.rollout import judged, trimmed
+from rlhf.responses import response_mask, states_after, states_and_logits, token_log_probs, trimmed
+from rlhf.rollout import judged
 from tests.rlhf.tiny import BOS, EOS, PAD, decoder_only, encoder_decoder, lora, outcomes, prompts
 from transformer import Transformer, padding_mask
 
@@ -31,6 +31,13 @@ def test_the_mask_holds_the_first_eos_and_nothing_behind_it():
 
     assert mask.sum(dim=1).tolist() == [3, 1, 4, 2, 3]
     assert last_token(mask).tolist() == [2, 0, 3, 1, 2]
+
+
+def test_a_response_that_was_cut_off_ends_with_its_last_token():
+    responses = torch.tensor([[4, PAD, 5, PAD], [4, EOS, PAD, PAD], [4, 5, 3, 3]])
+
+    assert response_mask(responses, EOS, PAD).sum(dim=1).tolist() == [3, 2, 4]
+    assert response_mask(responses, EOS).sum(dim=1).tolist() == [4, 2, 4]
 
 
 def test_each_token_is_scored_by_what_stands_before_it():
