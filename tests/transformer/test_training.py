@@ -212,6 +212,16 @@ def test_a_run_that_is_done_is_not_done_again(tmp_path):
     assert steps == []
 
 
+@pytest.fixture
+def one_thread():
+    """As in reversal.py: sums over several threads are rounded in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_training_that_is_killed_and_started_again_ends_as_the_one_that_was_not(tmp_path):
     """kill -9, at a step that no one chose; the weights are equal to the bit."""
     whole = fresh_model()
