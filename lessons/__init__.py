@@ -1,1 +1,12 @@
 """The course: lessons, exercises, the real data of the pronunciation task and the commands that run them."""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """`from lessons import check` for notebooks; nothing is imported before it is asked for."""
+    if name == "check":
+        from lessons.exercises.notebook import check
+
+        return check
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

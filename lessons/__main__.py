@@ -4,6 +4,7 @@ A command is a function (arguments) → exit code, imported only when it is call
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 
@@ -15,10 +16,6 @@ COMMANDS = {
     "pronounce": ("lessons.pronounce:main", "say words in every accent that there is an adapter for"),
     "pretrain": ("lessons.pretrain:main", "train the base anew, from random weights"),
     "search": ("lessons.search:main", "find the learning rate of each technique"),
-    "rlhf": ("lessons.rlhf_demo:main", "learn from preferences: reward model, PPO, DPO, GRPO"),
-    "prefer": ("lessons.prefer:main", "give preferences of your own"),
-    "memory": ("lessons.memory:main", "what a technique needs in memory, on a model of any size"),
-    "benchmark": ("lessons.benchmark:main", "how fast this machine trains and decodes"),
     "doctor": ("lessons.doctor:main", "check this installation"),
     "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),
     "next": (f"{EXERCISES}:next_exercise", "the exercise to do now"),
@@ -50,6 +47,9 @@ def main(arguments: list[str]) -> int:
     except (ValueError, FileNotFoundError, ImportError) as error:
         print(f"{' '.join(['python -m lessons', name]).strip()}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output, `head` for one, has seen enough
+        sys.stdout = open(os.devnull, "w")
+        return 0
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

@@ -11,8 +11,8 @@ from lessons.scoring import evaluate
 from transformer import TrainingConfig, Transformer
 from transformer.checkpoint import write_json
 
-# One run of tests/benchmarks/phonetisaurus.py on the same split, for comparison.
-PHONETISAURUS = {"program": "phonetisaurus 0.3.0", "command": "python -m tests.benchmarks.phonetisaurus"}
+BASELINE = "7.4 % of the symbols and 35.0 % of the American words wrong"
+"""Phonetisaurus 0.3.0 on the same split, one run of `python -m tests.benchmarks.phonetisaurus`."""
 
 
 def write_card(
@@ -65,8 +65,8 @@ A Transformer that reads the letters of an English word and says its American pr
 {rows}
 
 Greedy decoding; stress marks count as symbols; any listed pronunciation is right. British is the accent that the base
-was not trained on: this is where fine-tuning begins. The same split with a joint-sequence model:
-`python -m tests.benchmarks.phonetisaurus`{PHONETISAURUS.get("result", "")}.
+was not trained on: this is where fine-tuning begins. The joint-sequence model phonetisaurus 0.3.0 on the same split:
+{BASELINE} (`python -m tests.benchmarks.phonetisaurus`).{card.get("note", "")}
 
 **Use** to learn from, not in a product: it knows single lower-case English words and nothing else.
 """

@@ -20,7 +20,7 @@ from rich.markup import escape
 from lessons.compare_row import BASE, SCRATCH, RowSetting, base_hash
 from lessons.dictionary import words
 from lessons.figures import draw_all
-from lessons.finetuning import STEPS, learning_rates
+from lessons.finetuning import STEPS, rate_of
 from lessons.machine import set_threads
 from lessons.report import make_report, print_table
 from lessons.report_page import write_page
@@ -32,8 +32,6 @@ TRAIN_WORDS, TEST_WORDS = 1000, 500
 QUICK_STEPS, QUICK_TEST_WORDS = 12, 40
 # Where there is no terminal whose width could be asked for.
 LOG_WIDTH = 120
-# For a technique that `python -m lessons search` has not seen yet.
-UNSEARCHED_RATE = 3e-3
 
 
 def main(arguments: list[str]) -> int:
@@ -83,15 +81,14 @@ def finish(rows: list[dict[str, Any]], settings: list[RowSetting], options: Any,
 
 def row_settings(options: Any) -> list[RowSetting]:
     """The base, then every technique with every seed, in the order of the registry; from scratch comes last."""
-    rates, base = learning_rates(), base_hash()
     common = {
         "steps": options.steps,
         "test_words": options.test_words,
         "train_words": TRAIN_WORDS,
-        "base": base,
+        "base": base_hash(),
     }
     return [RowSetting(method=BASE, seed=0, learning_rate=0.0, **{**common, "steps": 0})] + [
-        RowSetting(method=method, seed=seed, learning_rate=rates.get(method, UNSEARCHED_RATE), **common)
+        RowSetting(method=method, seed=seed, learning_rate=rate_of(method), **common)
         for seed in range(options.seeds)
         for method in options.methods
     ]

@@ -71,7 +71,7 @@ def fine_tune(
 ) -> tuple[PeftModel, list[float]]:
     """A fine-tuned model and the loss of every step. The learning rate is the searched one unless it is given."""
     model = adapted(method, seed)
-    config = training_config(steps, learning_rate or learning_rates()[method], seed)
+    config = training_config(steps, learning_rate or rate_of(method), seed)
     examples = pairs(accent, words or fine_tuning_words(accent), all_pronunciations=True)
     groups = recipe(method).groups(model, config.learning_rate, config.weight_decay)
     return model, train(model, examples, config, groups, checkpoint, on_step)
@@ -88,9 +88,17 @@ def from_scratch(
     """The row below all others: the base's architecture, random weights, the same words and steps."""
     torch.manual_seed(seed)
     model = Transformer(base_config())
-    config = training_config(steps, learning_rate or learning_rates()["scratch"], seed)
+    config = training_config(steps, learning_rate or rate_of("scratch"), seed)
     examples = pairs(accent, words or fine_tuning_words(accent), all_pronunciations=True)
     return model, train(model, examples, config, on_step=on_step)
+
+
+def rate_of(method: str) -> float:
+    """The searched learning rate of a technique. Raises ValueError where there is none yet."""
+    rates = learning_rates()
+    if method not in rates:
+        raise ValueError(f"{method} has no learning rate yet: python -m lessons search --methods {method}")
+    return rates[method]
 
 
 def learning_rates() -> dict[str, float]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.progress import Progress
 
+from lessons.compare_row import SCRATCH
 from lessons.dictionary import words
 from lessons.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
 from lessons.machine import set_threads
@@ -24,7 +25,6 @@ from lessons.scoring import evaluate
 from peft import RECIPES
 from transformer.checkpoint import read_json, write_json
 
-SCRATCH = "scratch"
 DEVELOPMENT_WORDS = 400
 LARGE = ("prompt_tuning", "p_tuning_v2", "prefix_tuning", "vera")
 SMALL = ("full", SCRATCH, "p_tuning")

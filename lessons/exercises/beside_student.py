@@ -1,0 +1,111 @@
+"""The few lines of ours that run in the same process as a student's file.
+
+Nothing that they say is believed when it matters: see judge.py.
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import jaxtyping
+import pytest
+import torch
+
+from lessons.exercises import wire
+from lessons.exercises.tree import LIBRARY, PACKAGES, installed
+
+LONGEST_MESSAGE = 4000
+READY = b"!"
+PLUGINS_LEFT_OUT = "cacheprovider terminal warnings unraisableexception threadexception faulthandler".split()
+PYTEST = [f"-pno:{name}" for name in PLUGINS_LEFT_OUT]
+PYTEST += ["-s", "--import-mode=importlib", "--rootdir=.", "--confcutdir=.", "-c", os.devnull]
+
+
+def run_tests(
+    scratch: Path, module: str, tests: list[str], first_failure_only: bool, question: int, answer: int
+) -> None:
+    """Answers with JSON: {"tests": [{"name", "outcome", "message", "where"}]} or {"import_error": ...}."""
+    file = enter(scratch, module)
+    try:
+        importlib.import_module(module)
+    except BaseException as error:  # a student's file may raise anything, SystemExit too
+        reply: dict[str, Any] = {"import_error": describe(error, file)}
+    else:
+        # Shapes are checked by the graders, whose messages say more; the library's own hook would speak first.
+        jaxtyping.install_import_hook = lambda *_, **__: None
+        # The public function imports torch's whole compiler.
+        torch.use_deterministic_algorithms = torch._C._set_deterministic_algorithms
+        recorder = Recorder(file)
+        pytest.main([*PYTEST, *(["--exitfirst"] if first_failure_only else []), *tests], plugins=[recorder])
+        reply = {"tests": recorder.results}
+    write(answer, READY + json.dumps(reply).encode())
+
+
+def run_probe(scratch: Path, module: str, probe: str, question: int, answer: int) -> None:
+    """Loads the file, then asks for seeds, then answers with the tensors that the probe makes of each."""
+    file = enter(scratch, module)
+    try:
+        importlib.import_module(module)
+        function = load_probe(probe)
+        write(answer, READY)
+        replies = [wire.pack(function(seed)) for seed in json.loads(os.read(question, 4096))]
+    except BaseException as error:
+        replies = [wire.pack_error(describe(error, file)["message"])]
+    write(answer, READY + wire.join(replies))
+
+
+def enter(scratch: Path, module: str) -> str:
+    """From here on `import transformer` finds the scratch folder. Returns the path of the student's file."""
+    ours = (*PACKAGES, "lessons", "tests")
+    for name in [name for name in sys.modules if name.partition(".")[0] in ours]:
+        del sys.modules[name]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
+    sys.path[:] = [str(scratch), *(entry for entry in sys.path if Path(entry).resolve() != LIBRARY or installed())]
+    importlib.invalidate_caches()
+    return str(scratch.joinpath(*module.split(".")).with_suffix(".py"))
+
+
+def load_probe(probe: str) -> Any:
+    topic, _, name = probe.partition(".")
+    return getattr(importlib.import_module(f"lessons.exercises.probes.{topic}"), name)
+
+
+def write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+class Recorder:
+    """A pytest plugin that keeps what a student should read of every test."""
+
+    def __init__(self, file: str):
+        self.file = file
+        self.results: list[dict[str, Any]] = []
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
+        report = (yield).get_result()
+        if report.when == "call" or report.failed:
+            error = call.excinfo.value if call.excinfo else None
+            described = describe(error, self.file) if report.failed and error else {"message": "", "where": ""}
+            self.results.append({"name": item.nodeid, "outcome": report.outcome, **described})
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            message = str(report.longrepr)[-LONGEST_MESSAGE:]
+            self.results.append({"name": report.nodeid, "outcome": "not collected", "message": message, "where": ""})
+
+
+def describe(error: BaseException, file: str) -> dict[str, str]:
+    """What is wrong in words, and the line of the student's file in which it came out."""
+    text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if isinstance(error, SyntaxError):
+        where = f"line {error.lineno}: {(error.text or '').strip()}"
+    else:
+        where = f"line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    return {"message": text[:LONGEST_MESSAGE].replace(file, Path(file).name), "where": where}

@@ -1,0 +1,257 @@
+"""Lessons 13 and 14: LoRA and its relatives, and IA3."""
+
+from lessons.exercises.exercise import Exercise, Wrong
+
+EXERCISES = [
+    Exercise(
+        name="lora",
+        title="A frozen matrix learns through two thin ones",
+        topic="low_rank",
+        lesson=13,
+        module="peft.lora",
+        targets=("LoraLinear.delta", "LoraLinear.merged"),
+        difficulty=2,
+        minutes=20,
+        hints=(
+            "delta is what is added to the base's output: (α/r) · B A x. AdditiveLayer.forward adds it.",
+            "self.dropout falls on x; self.lora_A goes down to the rank, self.lora_B up again; self.scaling is α/r.",
+            "merged: product(self.lora_B, self.lora_A, self.scaling) is ΔW, and plus_delta(self.base, ΔW) a plain layer of W + ΔW.",
+        ),
+        wrong=(
+            Wrong("return self.scaling * self.lora_B", "return self.lora_B", "α/r times too small"),
+            Wrong(
+                "return self.scaling * self.lora_B",
+                "return self.scaling * self.scaling * self.lora_B",
+                "α/r times too large",
+            ),
+            Wrong("return self.scaling", "return self.base(x) + self.scaling", "delta is only what is added"),
+            Wrong("self.dropout(x)", "x", "dropout is not used"),
+            Wrong("self.lora_A, self.scaling)", "self.lora_A, 1.0)", "the merged weight"),
+            Wrong("self.lora_B, self.lora_A, self.scaling", "self.lora_A, self.lora_B, self.scaling", "RuntimeError"),
+            Wrong(
+                "return plus_delta(self.base, product(self.lora_B, self.lora_A, self.scaling))",
+                "self.base.weight.data += product(self.lora_B, self.lora_A, self.scaling)\n        return plus_delta(self.base, 0 * self.base.weight)",
+                "merged() wrote into the base",
+            ),
+            Wrong("self.lora_B(self.lora_A(x))", "self.lora_B(self.lora_A(x)).detach()", "gradient"),
+        ),
+    ),
+    Exercise(
+        name="lora_start",
+        title="How A and B start",
+        topic="low_rank",
+        lesson=13,
+        module="peft.low_rank",
+        targets=("new_factors", "product"),
+        difficulty=2,
+        minutes=15,
+        hints=(
+            "Two linear layers without bias: A from d_in to rank, B from rank to d_out. Their product must be 0 at the start.",
+            "B is filled with zeros unless both are asked to be random. nn.Linear's own start is uniform on ±1/√d_in for A.",
+            '"gaussian": nn.init.normal_(down.weight, std=1 / rank). product: scaling * (up.weight @ down.weight), B first.',
+        ),
+        wrong=(
+            Wrong("nn.init.zeros_(up.weight)", "nn.init.zeros_(down.weight)", "B starts at 0"),
+            Wrong("std=1 / rank", "std=1.0", "A's deviation"),
+            Wrong("if initialization is not False:", "if True:", "with False B is random"),
+            Wrong("rank, bias=False", "rank, bias=True", "A has no bias"),
+            Wrong("nn.Linear(d_in, rank, bias=False", "nn.Linear(rank, d_in, bias=False", "shape: A is"),
+            Wrong("scaling * (up.weight @ down.weight)", "up.weight @ down.weight", "s times too small"),
+        ),
+    ),
+    Exercise(
+        name="rslora",
+        title="The factor in front: α/r or α/√r",
+        topic="low_rank",
+        lesson=14,
+        module="peft.low_rank",
+        targets=("scaling_of",),
+        difficulty=1,
+        minutes=5,
+        after=("lora",),
+        hints=(
+            "LoRA divides α by the rank. At large ranks that makes the update too small.",
+            "rsLoRA divides by the root of the rank: alpha / math.sqrt(rank).",
+        ),
+        wrong=(
+            Wrong("alpha / math.sqrt(rank) if use_rslora else alpha / rank", "alpha / rank", "which is LoRA's"),
+            Wrong("if use_rslora else", "if not use_rslora else", "which is rsLoRA's"),
+            Wrong("else alpha / rank", "else alpha", "that is α alone"),
+            Wrong("else alpha / rank", "else rank / alpha", "that is r / α"),
+            Wrong("alpha / math.sqrt(rank)", "math.sqrt(alpha / rank)", "√(α / r)"),
+        ),
+    ),
+    Exercise(
+        name="lora_plus",
+        title="B learns faster than A",
+        topic="low_rank",
+        lesson=14,
+        module="peft.lora_plus",
+        targets=("lora_plus_groups",),
+        difficulty=3,
+        minutes=20,
+        after=("lora", "parameter_groups"),
+        hints=(
+            "Only the optimizer's groups change. Start from parameter_groups(...) and split each of its groups in two.",
+            "Which parameters are a lora_B is known by name: model.named_parameters(). Compare parameters by id().",
+            "The faster part of a group keeps all its settings but lr, which becomes ratio * learning_rate; empty parts are left "
+            "out. A ratio that is not positive, or a model without lora_B, is a ValueError.",
+        ),
+        wrong=(
+            Wrong('"params": faster, "lr": ratio * learning_rate', '"params": faster', "value: B's rate is"),
+            Wrong('".lora_B." in', '".lora_A." in', "value: B's rate is"),
+            Wrong('"lr": ratio * learning_rate', '"lr": learning_rate / ratio', "value: B's rate is"),
+            Wrong('groups += [{**group, "params": slower}] if slower else []', "pass", "missing or too many"),
+            Wrong("if not fast:", "if False:", "a model without lora is refused"),
+            Wrong("if not ratio > 0.0:", "if False:", "a ratio that is not positive is refused"),
+        ),
+    ),
+    Exercise(
+        name="dora",
+        title="Turn the rows, then stretch them",
+        topic="low_rank",
+        lesson=14,
+        module="peft.dora",
+        targets=(
+            "row_lengths",
+            "DoraLinear.directions",
+            "DoraLinear.stretch",
+            "DoraLinear.forward",
+            "DoraLinear.merged",
+        ),
+        difficulty=4,
+        minutes=45,
+        after=("lora",),
+        hints=(
+            "V = W + (α/r) B A; its rows are brought to the length that self.lora_magnitude_vector says: stretch = m / ‖V‖.",
+            "`directions` stands under torch.no_grad(): no gradient passes through the lengths. The bias is never stretched.",
+            "y = base(x) + (stretch - 1) · W x + stretch · (α/r) B A x. Without dropout W x is base(x) - bias; in training with "
+            "dropout, W x and B A x read dropout(x), while base(x) reads x.",
+            "row_lengths: vector_norm over dim=1, at least the smallest positive number of the type (clamp_min). merged: "
+            "rewritten(self.base, stretch[:, None] * directions, bias).",
+        ),
+        wrong=(
+            Wrong(
+                "torch.linalg.vector_norm(weight, dim=1)",
+                "torch.linalg.vector_norm(weight, dim=1).square()",
+                "it is the square of the length",
+            ),
+            Wrong(".clamp_min(torch.finfo(weight.dtype).tiny)", "", "1 / 0 is infinite"),
+            Wrong("weight_of(self.base).to(delta.dtype) + delta", "delta", "the base's weight is missing"),
+            Wrong(
+                "self.lora_magnitude_vector / row_lengths(self.directions())",
+                "self.lora_magnitude_vector",
+                "not divided by their length",
+            ),
+            Wrong("(stretch - 1) * turned + stretch * update", "update", "value: the output"),
+            Wrong("y - bias", "y", "the bias is stretched too"),
+            Wrong("stretch * update)", "update)", "the update is not stretched"),
+            Wrong(
+                "self.stretch()[:, None] * self.directions()", "self.directions()", "the directions are not stretched"
+            ),
+        ),
+    ),
+    Exercise(
+        name="pissa",
+        title="Start at the principal directions",
+        topic="low_rank",
+        lesson=14,
+        module="peft.pissa",
+        targets=("principal_factors", "PissaLinear.delta", "PissaLinear.merged"),
+        difficulty=3,
+        minutes=30,
+        after=("lora",),
+        hints=(
+            "The singular value decomposition of W gives its best approximation of rank r: the first r directions.",
+            "Each factor takes the root of the singular values, and they are divided by the scaling first, because s · B A is used.",
+            "delta: s · (B A dropout(x) - B₀ A₀ x), with the start in self.start_B, self.start_A. merged: the same difference, "
+            "s · (B A - B₀ A₀), with plus_delta.",
+        ),
+        wrong=(
+            Wrong(
+                "left[:, :rank] * root, root[:, None] * right[:rank]",
+                "left[:, :rank], right[:rank]",
+                "the singular values are missing",
+            ),
+            Wrong("(values[:rank] / scaling).sqrt()", "values[:rank].sqrt()", "too large by √s each"),
+            Wrong("(values[:rank] / scaling).sqrt()", "values[:rank] / scaling", "the singular values are there twice"),
+            Wrong(
+                "(self.lora_B(self.lora_A(self.dropout(x))) - start)",
+                "self.lora_B(self.lora_A(self.dropout(x)))",
+                "the start is not subtracted",
+            ),
+            Wrong(
+                "x = x.to(self.lora_A.weight.dtype)",
+                "x = self.dropout(x.to(self.lora_A.weight.dtype))",
+                "dropout falls on both",
+            ),
+            Wrong(
+                "self.lora_A, self.scaling) - self.scaling * (self.start_B @ self.start_A)",
+                "self.lora_A, self.scaling)",
+                "not subtracted from the weight",
+            ),
+        ),
+    ),
+    Exercise(
+        name="vera",
+        title="Two vectors on shared random directions",
+        topic="low_rank",
+        lesson=14,
+        module="peft.vera",
+        targets=("VeraLinear.shared", "VeraLinear.delta", "VeraLinear.merged"),
+        difficulty=3,
+        minutes=25,
+        after=("lora",),
+        hints=(
+            "shared: the layer's part of the large matrices: B's first d_out rows and A's first d_in columns.",
+            "delta: A dropout(x), times λ_d, then B, times λ_b. F.linear(x, A) is x Aᵀ.",
+            "merged: diag(λ_b) B diag(λ_d) A. A diagonal matrix in front scales rows: λ[:, None] * M.",
+        ),
+        wrong=(
+            Wrong(
+                "F.linear(self.vera_lambda_d * F.linear(x, down), up)",
+                "F.linear(F.linear(x, down), up)",
+                "λ_d is missing",
+            ),
+            Wrong("self.vera_lambda_b * F.linear", "F.linear", "λ_b is missing"),
+            Wrong("vera_B[: self.base.out_features]", "vera_B[-self.base.out_features :]", "this layer's part of B"),
+            Wrong(
+                "vera_A[:, : self.base.in_features]", "vera_A[:, -self.base.in_features :]", "this layer's part of A"
+            ),
+            Wrong("self.dropout(x)", "x", "when dropout leaves nothing"),
+            Wrong("(self.vera_lambda_d[:, None] * down)", "down", "what the merged layer computes"),
+        ),
+    ),
+    Exercise(
+        name="ia3",
+        title="One factor for each feature",
+        topic="low_rank",
+        lesson=14,
+        module="peft.ia3",
+        targets=("IA3Linear.forward", "IA3Linear.merged"),
+        difficulty=2,
+        minutes=20,
+        hints=(
+            "Keys and values are scaled as they come out of the layer; in the feed forward the layer's input is scaled.",
+            "self.scaled(x) multiplies the features of x with the factors. self.feedforward says which of the two is meant.",
+            "merged: self.ia3_l has the shape (d_out, 1) or (1, d_in), so ia3_l * W is right for both. The bias is scaled with the "
+            "output, never with the input; a base may have none.",
+        ),
+        wrong=(
+            Wrong("return self.base(self.scaled(x))", "return self.base(x)", "nothing is scaled"),
+            Wrong("return self.scaled(self.base(x))", "return self.base(x)", "nothing is scaled"),
+            Wrong(
+                "return self.scaled(self.base(x))",
+                "return self.base(x) + self.scaled(self.base(x))",
+                "added to the base's",
+            ),
+            Wrong("bias = self.scaled(bias)", "bias = bias", "the bias is not scaled"),
+            Wrong("self.ia3_l * weight_of(self.base)", "weight_of(self.base)", "the weight is not scaled"),
+            Wrong(
+                "if bias is not None and not self.feedforward:",
+                "if not self.feedforward:",
+                "a layer without a bias can be merged",
+            ),
+        ),
+    ),
+]

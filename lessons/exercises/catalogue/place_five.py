@@ -1,0 +1,108 @@
+"""Lessons 11 and 12: techniques that train a parameter that is already there."""
+
+from lessons.exercises.exercise import Exercise, Wrong
+
+EXERCISES = [
+    Exercise(
+        name="owned_parameters",
+        title="A copy that can be put in and taken out again",
+        topic="place_five",
+        lesson=11,
+        module="peft.owned",
+        targets=("OwnedParameters.enable", "OwnedParameters.disable", "OwnedParameters.put", "OwnedParameters.load"),
+        difficulty=2,
+        minutes=20,
+        hints=(
+            "self.copies and self.originals are lists of tensors, self.places says for each where it stands in the model.",
+            "put(tensors): for each tensor and each of its places (module, name), setattr. A tied tensor has several places.",
+            "enable puts the copies, disable the originals. load writes into the copies' numbers, under torch.no_grad().",
+        ),
+        wrong=(
+            Wrong("self.put(self.copies)", "self.put(self.originals)", "the copy does not stand in the module"),
+            Wrong("self.put(self.originals)", "pass", "is not the base's own tensor"),
+            Wrong("for module, name in places:", "for module, name in places[:1]:", "the tied matrix is not put into"),
+            Wrong(
+                "setattr(module, name, tensor)",
+                "getattr(module, name).data.copy_(tensor)",
+                "the copy does not stand in the module",
+            ),
+            Wrong("parameter.copy_(tensors[name])", "pass", "load does not fill every copy"),
+        ),
+    ),
+    Exercise(
+        name="full",
+        title="Full fine-tuning: every parameter",
+        topic="place_five",
+        lesson=11,
+        module="peft.full",
+        targets=("FullConfig.place",),
+        difficulty=1,
+        minutes=10,
+        after=("owned_parameters",),
+        hints=(
+            "A Placement(parameters=...) names the base's parameters that the adapter owns a copy of.",
+            "parameters_of(model) gives (name, tensor, module, attribute) of each; self.covers(name) says whether the sites allow it.",
+        ),
+        wrong=(
+            Wrong(" if self.covers(name)", "", "is outside of the site cross"),
+            Wrong("if self.covers(name)", 'if self.covers(name) and name.endswith("weight")', "not trained"),
+            Wrong("if self.covers(name)", 'if self.covers(name) and "embedding" not in name', "not trained"),
+            Wrong(
+                "for name, _, _, _ in parameters_of(model)",
+                "for name, _ in model.named_parameters()",
+                "a tied matrix is named at every place",
+            ),
+        ),
+    ),
+    Exercise(
+        name="bitfit",
+        title="BitFit: only the biases",
+        topic="place_five",
+        lesson=12,
+        module="peft.bitfit",
+        targets=("BitFitConfig.place",),
+        difficulty=1,
+        minutes=10,
+        after=("full",),
+        hints=(
+            "Like full fine-tuning, but only the parameters whose name ends with .bias.",
+            "parameters_of(model) gives the names; self.covers(name) keeps to the sites. No bias at all is a ValueError.",
+        ),
+        wrong=(
+            Wrong('name.endswith(".bias") and ', "", "is no bias"),
+            Wrong(" and self.covers(name)", "", "is outside of the site"),
+            Wrong('name.endswith(".bias")', 'name.endswith("norm.bias")', "not trained"),
+            Wrong("if not biases:", "if False:", "a base without biases is refused"),
+        ),
+    ),
+    Exercise(
+        name="ln_tuning",
+        title="LayerNorm tuning: gains and biases of the norms",
+        topic="place_five",
+        lesson=12,
+        module="peft.ln_tuning",
+        targets=("LNTuningConfig.place", "LNTuningConfig.norms"),
+        difficulty=2,
+        minutes=15,
+        after=("bitfit",),
+        hints=(
+            "norms: all modules of base_modules(model) that are a LayerNorm, by path; `chosen` (targets.py) picks those wanted.",
+            'target_modules None means all of them. chosen(self, every, wanted, self.exclude_modules, "LayerNorm").',
+            "place: the names path.weight and path.bias of each norm, as the Placement's parameters.",
+        ),
+        wrong=(
+            Wrong('for name in ("weight", "bias")', 'for name in ("weight",)', "missing or too many"),
+            Wrong(
+                "tuple(every) if self.target_modules is None else self.target_modules",
+                "tuple(every)",
+                "target_modules chose",
+            ),
+            Wrong('self.exclude_modules, "LayerNorm")', '(), "LayerNorm")', "exclude_modules is not looked at"),
+            Wrong(
+                "isinstance(module, LayerNorm)",
+                'path.endswith("attention_norm.norm")',
+                "norms that are missing or too many",
+            ),
+        ),
+    ),
+]

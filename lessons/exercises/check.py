@@ -1,0 +1,129 @@
+"""Grading one file for one exercise: is it attempted, do the tests pass, does it compute what the real code computes?"""
+
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lessons.exercises import tree
+from lessons.exercises.exercise import Exercise
+from lessons.exercises.sandbox.forkserver import Forkserver
+from lessons.exercises.source import UnreadableSourceError, attempted
+
+PASSED, FAILED, NOT_ATTEMPTED, NOT_GRADED = "passed", "failed", "not attempted", "could not be graded"
+EXIT_CODES = {PASSED: 0, FAILED: 1, NOT_ATTEMPTED: 2, NOT_GRADED: 3}
+
+
+@dataclass(frozen=True)
+class Strictness:
+    """How long a file may take, how many random questions a judge asks, whether to stop at the first failure."""
+
+    test_seconds: float = 20.0
+    probe_seconds: float = 12.0
+    questions: int = 2
+    first_failure_only: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a check. `message` is what the student reads first; `tests` has a line for each test that ran."""
+
+    name: str
+    status: str
+    message: str = ""
+    where: str = ""
+    printed: str = ""
+    seconds: float = 0.0
+    tests: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.status]
+
+
+class Grader:
+    """Checks files one after another, or from several threads, with one warm process behind it."""
+
+    def __init__(self, strictness: Strictness | None = None):
+        self.strictness = strictness or Strictness()
+        self.server = Forkserver()
+
+    def check(self, exercise: Exercise, source: str) -> Result:
+        """Never raises for what a file does; a Result says what went wrong, on either side."""
+        started = time.monotonic()
+        folder = Path(tempfile.mkdtemp(prefix="exercise-")).resolve()
+        try:
+            result = self.attempt(exercise, source, folder)
+        except UnreadableSourceError as problem:
+            result = Result(exercise.name, FAILED, str(problem))
+        except tree.NoTestsError as problem:
+            result = Result(exercise.name, NOT_GRADED, str(problem))
+        except (TimeoutError, ConnectionError) as problem:
+            result = Result(exercise.name, NOT_GRADED, f"the check itself did not finish: {problem}")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return replace(result, seconds=time.monotonic() - started)
+
+    def attempt(self, exercise: Exercise, source: str, folder: Path) -> Result:
+        if not attempted(source, exercise.targets):
+            return Result(exercise.name, NOT_ATTEMPTED, f"{', '.join(exercise.targets)}: nothing is written yet")
+        tested = self.run_tests(exercise, source, folder / "tests")
+        return tested if tested.status != PASSED else self.run_probe(exercise, source, folder / "probe", tested)
+
+    def run_tests(self, exercise: Exercise, source: str, folder: Path) -> Result:
+        scratch = tree.build(folder, exercise.module, source, exercise.tests)
+        bounds = self.strictness
+        job: dict[str, Any] = {
+            "kind": "tests",
+            "scratch": str(scratch),
+            "module": exercise.module,
+            "tests": list(exercise.tests),
+        }
+        job |= {"seconds": bounds.test_seconds, "first_failure_only": bounds.first_failure_only}
+        reply = self.server.run(job, bounds.test_seconds + 10)
+        if "error" in reply:
+            return Result(exercise.name, NOT_GRADED, reply["error"])
+        return verdict(exercise, reply)
+
+    def run_probe(self, exercise: Exercise, source: str, folder: Path, tested: Result) -> Result:
+        """The tests ran in the file's own process and may have been fooled; what is computed here cannot be."""
+        scratch = tree.build(folder, exercise.module, source, tests=())
+        bounds = self.strictness
+        job: dict[str, Any] = {"scratch": str(scratch), "module": exercise.module, "probe": exercise.probe}
+        job |= {"answer": str(folder / "answer"), "seconds": bounds.probe_seconds, "count": bounds.questions}
+        reply = self.server.run(job | {"kind": "probe"}, bounds.probe_seconds + 5)
+        message = reply.get("ended", "")
+        if not message and "error" not in reply:
+            reply = self.server.run(job | {"kind": "judge", "seeds": reply["seeds"]}, bounds.probe_seconds + 5)
+            message = reply.get("message", "")
+        if "error" in reply:
+            return replace(tested, status=NOT_GRADED, message=reply["error"])
+        if message:
+            return replace(tested, status=FAILED, message=f"on inputs drawn after the file was loaded: {message}")
+        return tested
+
+
+def verdict(exercise: Exercise, reply: dict[str, Any]) -> Result:
+    """What the tests' process said, read with care: a student's file may have written it."""
+    printed = str(reply["printed"])
+    if reply["ended"]:
+        return Result(exercise.name, FAILED, reply["ended"], printed=printed)
+    try:
+        answer = json.loads(str(reply["answer"]).removeprefix("!"))
+        if problem := answer.get("import_error"):
+            message = f"the file cannot be imported: {problem['message']}"
+            return Result(exercise.name, FAILED, message, str(problem["where"]), printed)
+        tests = [{key: str(test[key]) for key in ("name", "outcome", "message", "where")} for test in answer["tests"]]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        message = "the process ended before the tests did: a file must not end the process (sys.exit, os._exit)"
+        return Result(exercise.name, FAILED, message, printed=printed)
+    if not tests:
+        return Result(exercise.name, FAILED, "no test came to its end: a file must not stop the tests", printed=printed)
+    failures = [test for test in tests if test["outcome"] != PASSED]
+    if not failures:
+        return Result(exercise.name, PASSED, printed=printed, tests=tests)
+    first = failures[0]
+    return Result(exercise.name, FAILED, first["message"], first["where"], printed, tests=tests)

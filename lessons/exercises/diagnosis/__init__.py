@@ -1,0 +1,7 @@
+"""What is wrong with a result, in the words of a teacher: not only that it differs, but what the difference looks like."""
+
+from lessons.exercises.diagnosis.compare import assert_matches, difference
+from lessons.exercises.diagnosis.gradients import assert_gradients_flow
+from lessons.exercises.diagnosis.inputs import inputs_unchanged
+
+__all__ = ["assert_gradients_flow", "assert_matches", "difference", "inputs_unchanged"]

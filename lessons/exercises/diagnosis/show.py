@@ -1,0 +1,51 @@
+"""How shapes, positions and numbers are written in a message: always with the names of the axes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+SHOWN = 6
+
+
+def axis_names(axes: str, dimensions: int) -> list[str]:
+    """The names that were given, or numbers where they do not fit."""
+    names = axes.split()
+    return names if len(names) == dimensions else [f"axis {index}" for index in range(dimensions)]
+
+
+def shape_text(shape: Sequence[int], names: Sequence[str] = ()) -> str:
+    """(batch 2, heads 4), or (2, 4) without names."""
+    if len(names) != len(shape):
+        return "(" + ", ".join(str(length) for length in shape) + ")"
+    return "(" + ", ".join(f"{name} {length}" for name, length in zip(names, shape, strict=True)) + ")"
+
+
+def place_text(index: Sequence[int], names: Sequence[str]) -> str:
+    """batch 0, query 2"""
+    return ", ".join(f"{name} {int(position)}" for name, position in zip(names, index, strict=True)) or "it"
+
+
+def number_text(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def example_text(actual: np.ndarray, expected: np.ndarray, names: Sequence[str]) -> str:
+    """The place of the largest difference, with what came and what was expected there."""
+    worst = np.unravel_index(np.argmax(np.abs(actual - expected)), expected.shape)
+    lines = [
+        f"largest difference at {place_text([int(i) for i in worst], names)}:",
+        f"    came      {number_text(actual[worst])}",
+        f"    expected  {number_text(expected[worst])}",
+    ]
+    if expected.ndim and expected.shape[-1] > 1:
+        *row, column = (int(position) for position in worst)
+        start = max(0, min(column - 2, expected.shape[-1] - SHOWN))
+        for word, values in (("came", actual), ("expected", expected)):
+            lines.append(f"    {word:8}  {row_text(values[tuple(row)], start)}")
+    return "\n".join(lines)
+
+
+def row_text(row: np.ndarray, start: int) -> str:
+    """A few neighbours along the last axis."""
+    shown = " ".join(f"{value:9.4f}" for value in row[start : start + SHOWN])
+    return f"{'... ' if start else '    '}{shown}{' ...' if len(row) > start + SHOWN else ''}"

@@ -1,0 +1,39 @@
+"""What a fork of the warm process does: run a student's file against tests or probes, or judge what came of it.
+
+tests   untrusted: pytest with the student's file in the library's place
+probe   untrusted: computes named tensors from a seed that is drawn after the file is loaded
+judge   trusted: computes the same with the real code, and compares
+"""
+
+import secrets as randomness
+import sys
+from functools import partial
+from pathlib import Path
+
+from lessons.exercises import beside_student, tree
+from lessons.exercises.sandbox.forkserver import Job
+from lessons.exercises.sandbox.limits import Limits
+from lessons.exercises.sandbox.view import view_without
+from lessons.exercises.sandbox.warden import guarded
+
+VIEW = view_without(tree.secrets(), None if tree.installed() else tree.LIBRARY)
+
+
+def run_job(job: Job) -> Job:
+    if job["kind"] == "judge":
+        from lessons.exercises.judge import judge
+
+        sys.path.insert(0, str(tree.LIBRARY))
+        return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes())
+    scratch = Path(job["scratch"])
+    seeds = [randomness.randbits(48) for _ in range(job.get("count", 0))]
+    if job["kind"] == "tests":
+        work = partial(beside_student.run_tests, scratch, job["module"], job["tests"], job["first_failure_only"])
+    else:
+        work = partial(beside_student.run_probe, scratch, job["module"], job["probe"])
+    outcome = guarded(work, scratch, VIEW, Limits(seconds=job["seconds"]), lambda: f"{seeds}\n".encode())
+    reply: Job = {"ended": outcome.ended, "printed": outcome.printed.decode(errors="replace"), "seeds": seeds}
+    if job["kind"] == "tests":
+        return reply | {"answer": outcome.answer[: 1 << 20].decode(errors="replace")}
+    Path(job["answer"]).write_bytes(outcome.answer)
+    return reply

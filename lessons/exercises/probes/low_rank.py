@@ -1,0 +1,128 @@
+"""Probes of lessons 13 and 14."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lessons.exercises.probes.draw import Draw, gradients
+from peft import lora_plus as plus
+from peft import low_rank
+from peft.dora import DoraLinear, row_lengths
+from peft.ia3 import IA3Linear
+from peft.lora import LoraConfig, LoraLinear
+from peft.model import get_peft_model
+from peft.pissa import PissaLinear, principal_factors
+from peft.vera import Projections, VeraLinear
+
+Make = Callable[[Draw, nn.Linear], nn.Module]
+
+
+def linear(draw: Draw, bias: bool = True) -> nn.Linear:
+    d_in, d_out = draw.size(4, 9), draw.size(4, 9)
+    layer = draw.fill(nn.Linear(d_in, d_out, bias=bias))
+    return layer.requires_grad_(False)
+
+
+def scattered(draw: Draw, layer: nn.Module) -> nn.Module:
+    """Every number of the technique at random, the base's left alone."""
+    layer.double().eval()
+    with torch.no_grad():
+        for name, parameter in layer.named_parameters():
+            if not name.startswith("base."):
+                parameter.copy_(draw.normal(*parameter.shape))
+    return layer
+
+
+def output_gradients_and_merge(draw: Draw, layer: Any) -> dict[str, Tensor]:
+    x = draw.normal(2, 3, layer.base.in_features, grad=True)
+    own = {name: p for name, p in layer.named_parameters() if not name.startswith("base.")}
+    output = layer(x)
+    merged = layer.merged()
+    found = {"the output": output, "the merged weight": merged.weight, "what the merged layer computes": merged(x)}
+    found |= {} if merged.bias is None else {"the merged bias": merged.bias}
+    return found | gradients(output, x=x, **own)
+
+
+def lora(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    rank = draw.size(1, 4)
+    layer = scattered(draw, LoraLinear(linear(draw), rank, draw.uniform(1.0, 20.0)))
+    x = draw.normal(2, 3, layer.base.in_features)
+    return {"delta": layer.delta(x)} | output_gradients_and_merge(draw, layer)
+
+
+def lora_start(seed: int) -> dict[str, Tensor]:
+    """Shapes and spread; the numbers themselves may be drawn in more than one way."""
+    draw = Draw(seed)
+    d_in, d_out, rank = draw.size(200, 400), draw.size(20, 40), draw.size(10, 20)
+    found = {}
+    for kind in (True, "gaussian", False):
+        down, up = low_rank.new_factors(d_in, d_out, rank, kind, torch.device("cpu"), torch.float64)
+        shapes = [*down.weight.shape, *up.weight.shape, down.bias is None, up.bias is None]
+        found |= {f"shapes and biases, {kind}": torch.tensor([int(n) for n in shapes])}
+        found |= {f"is B zero, {kind}": up.weight == 0}
+        wanted = {True: (1 / (3 * d_in)) ** 0.5, "gaussian": 1 / rank, False: (1 / (3 * d_in)) ** 0.5}[kind]
+        away = (down.weight.detach().std() / wanted - 1).abs()
+        found |= {f"the distance of A's spread, in tenths, {kind}": away // 0.1}
+    draw.fill(down), draw.fill(up)
+    return found | {"the product": low_rank.product(up, down, draw.uniform(0.5, 3.0))}
+
+
+def rslora(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    rows = [(draw.size(1, 64), draw.uniform(1.0, 64.0)) for _ in range(4)]
+    values = [low_rank.scaling_of(rank, alpha, kind) for rank, alpha in rows for kind in (True, False)]
+    return {"the scalings": torch.tensor(values, dtype=torch.float64)}
+
+
+def lora_plus(seed: int) -> dict[str, Tensor]:
+    from lessons.exercises.probes.models import random_model
+
+    draw = Draw(seed)
+    model = get_peft_model(random_model(draw), LoraConfig(r=2, trainable_token_indices=(3,)))
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rate, decay = draw.uniform(0.001, 0.1), draw.uniform(0.0, 0.2)
+    groups = plus.lora_plus_groups(model, rate, decay, draw.uniform(2.0, 20.0))
+    settings = {names[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
+    table = torch.tensor([settings[name] for name in sorted(settings)], dtype=torch.float64)
+    return {"rate and decay of every parameter, by name": table}
+
+
+def dora(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    layer = scattered(draw, DoraLinear(linear(draw), draw.size(1, 3), draw.uniform(1.0, 9.0)))
+    found = {"V": layer.directions(), "the stretch": layer.stretch()}
+    found |= {"the lengths of rows": row_lengths(draw.normal(4, 5)), "of zeros": row_lengths(draw.normal(2, 3) * 0)}
+    return found | output_gradients_and_merge(draw, layer)
+
+
+def pissa(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    rank, alpha = draw.size(1, 3), draw.uniform(1.0, 9.0)
+    weight = draw.normal(draw.size(4, 7), draw.size(4, 7))
+    up, down = principal_factors(weight, rank, alpha)
+    layer = PissaLinear(linear(draw), rank, alpha).double().eval()
+    with torch.no_grad():
+        for parameter in (layer.lora_A.weight, layer.lora_B.weight):
+            parameter.add_(draw.normal(*parameter.shape))
+    return {"s B₀ A₀": alpha * up @ down, "B₀ᵀ B₀": (up.T @ up).abs()} | output_gradients_and_merge(draw, layer)
+
+
+def vera(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    shared = Projections(draw.size(2, 9), 12, 11, seed=draw.size(0, 99))
+    layer = scattered(draw, VeraLinear(linear(draw), shared))
+    up, down = layer.shared()
+    return {"the part of B": up, "the part of A": down} | output_gradients_and_merge(draw, layer)
+
+
+def ia3(seed: int) -> dict[str, Tensor]:
+    draw, found = Draw(seed), {}
+    for feedforward in (False, True):
+        for bias in (False, True):
+            layer = scattered(draw, IA3Linear(linear(draw, bias), feedforward))
+            kind = f"{'feed forward' if feedforward else 'attention'}, {'with' if bias else 'without'} bias"
+            found |= {f"{name} ({kind})": tensor for name, tensor in output_gradients_and_merge(draw, layer).items()}
+    return found

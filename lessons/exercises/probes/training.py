@@ -1,0 +1,53 @@
+"""Probes of lessons 8 and 9."""
+
+import torch
+from torch import Tensor
+
+from lessons.exercises.probes.draw import Draw, gradients
+from lessons.exercises.probes.models import random_model
+from transformer import batching, loss, schedule
+from transformer import training as trainer
+
+
+def label_smoothed_cross_entropy(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    vocab = draw.size(5, 12)
+    logits, target = draw.normal(3, 4, vocab, grad=True), draw.ids(0, vocab - 1, 3, 4)
+    target[0, 0] = 1
+    smoothed = loss.label_smoothed_cross_entropy(logits, target, draw.uniform(0.05, 0.6), never=(vocab - 1,))
+    plain = loss.label_smoothed_cross_entropy(logits, target, reduction="sum")
+    return {"the smoothed loss": smoothed, "the sum": plain} | gradients(smoothed + plain, logits=logits)
+
+
+def collate(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    pairs = [(row(draw), row(draw)) for _ in range(draw.size(1, 5))]
+    batch = batching.collate(pairs, pad_id=draw.size(50, 60), bos_id=draw.size(0, 1))
+    return {"source": batch.source, "inputs": batch.inputs, "labels": batch.labels}
+
+
+def row(draw: Draw) -> list[int]:
+    return [*draw.ids(3, 40, draw.size(0, 6)).tolist(), 2]
+
+
+def noam_schedule(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    d_model, warmup = draw.size(16, 1024), draw.size(5, 50)
+    rates = [schedule.noam_schedule(step, d_model, warmup) for step in range(1, 120, 7)]
+    return {"the rates": torch.tensor(rates, dtype=torch.float64)}
+
+
+def parameter_groups(seed: int) -> dict[str, Tensor]:
+    """How many numbers fall under which decay and rate."""
+    draw = Draw(seed)
+    model = random_model(draw)
+    for parameter in model.parameters():
+        parameter.requires_grad_(bool(draw.coin(1, heads=0.6)))
+    model.decoder.requires_grad_(True)
+    rate, decay = draw.uniform(0.001, 0.1), draw.uniform(0.01, 0.2)
+    groups = trainer.parameter_groups(model, rate, decay)
+    rows = [[sum(p.numel() for p in g["params"]), g["lr"], g["weight_decay"]] for g in groups]
+    sums = [sum(float(p.detach().sum()) for p in group["params"]) for group in groups]
+    order = sorted(range(len(rows)), key=lambda index: rows[index][2])
+    table = [[*rows[index], sums[index]] for index in order]
+    return {"count, rate, decay and sum of each group": torch.tensor(table, dtype=torch.float64)}

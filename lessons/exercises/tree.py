@@ -1,0 +1,89 @@
+"""A small repository in a scratch folder, in which a student's whole file stands where the module stood.
+
+folder/scratch/transformer/...     our packages, without the module of the exercise
+folder/scratch/transformer/x.py    the student's file
+folder/scratch/lessons/            only what a test or a probe needs of it
+folder/scratch/tests/              the tests that grade, if they are asked for
+folder/scratch/tmp/                the only place that may be written to
+"""
+
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+PACKAGES = ("transformer", "quant", "peft", "rlhf")
+LIBRARY = Path(__file__).resolve().parents[2]
+SHARED = ("__init__.py", "exercises/__init__.py", "exercises/diagnosis")
+PROBES = "exercises/probes"
+
+
+class NoTestsError(Exception):
+    """The tests that grade are not here: the library was installed without them."""
+
+
+def tests_folder() -> Path:
+    """The grading tests: beside the packages in a checkout, else in the present folder, as `release` lays them out."""
+    for root in (LIBRARY, Path.cwd()):
+        if (root / "tests" / "conftest.py").is_file() and (root / "tests" / "reference").is_dir():
+            return root / "tests"
+    raise NoTestsError(
+        f"there are no tests in {LIBRARY / 'tests'} or in {Path.cwd() / 'tests'}, and without them nothing can be graded: "
+        "run from a checkout, or from the folder that the teacher gave out"
+    )
+
+
+def installed() -> bool:
+    """Our packages lie among all others, in site-packages, and not in a checkout."""
+    return (LIBRARY / "torch").is_dir()
+
+
+def secrets() -> list[Path]:
+    """Where the solutions lie on this machine: the packages, their tests and their history."""
+    found = [LIBRARY / name for name in (*PACKAGES, "lessons", "tests", "build", "dist", ".git", "README.md")]
+    return [path for path in found if path.exists()]
+
+
+def build(folder: Path, module: str, source: str, tests: Iterable[str]) -> Path:
+    """Lays the tree out and returns the scratch folder. Without tests it holds the probes instead."""
+    scratch = folder / "scratch"
+    (scratch / "tmp").mkdir(parents=True)
+    for package in PACKAGES:
+        if (LIBRARY / package).is_dir():
+            copy(LIBRARY / package, scratch / package, leave_out=module.split("."))
+    place = scratch.joinpath(*module.split(".")).with_suffix(".py")
+    place.write_text(source, encoding="utf-8")
+    test_files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    for part in (*SHARED, *([] if test_files else [PROBES])):
+        copy(LIBRARY / "lessons" / part, scratch / "lessons" / part)
+    if test_files:
+        copy_tests(tests_folder(), scratch / "tests", test_files)
+    return scratch
+
+
+def copy_tests(origin: Path, target: Path, test_files: Collection[str]) -> None:
+    """What the files import: the reference mathematics, the fixtures, and helpers that lie beside them."""
+    if missing := [file for file in test_files if not (origin.parent / file).is_file()]:
+        raise NoTestsError(f"{missing[0]} is not here: update the library, or the folder that the teacher gave out")
+    copy(origin / "conftest.py", target / "conftest.py")
+    copy(origin / "typechecking.py", target / "typechecking.py")
+    copy(origin / "reference", target / "reference")
+    for folder in dict.fromkeys(Path(file).relative_to("tests").parent for file in test_files):
+        for path in (origin / folder).glob("*.py"):
+            copy(path, target / folder / path.name)
+
+
+def copy(origin: Path, target: Path, leave_out: Iterable[str] = ()) -> None:
+    """A file or a folder's Python files, but for one module. Times stay, so that what was compiled stays valid."""
+    left_out = LIBRARY.joinpath(*leave_out).with_suffix(".py") if leave_out else None
+    for path in python_files(origin):
+        if path != left_out:
+            place = target / path.relative_to(origin) if path != origin else target
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, place)
+
+
+def python_files(origin: Path) -> Iterator[Path]:
+    if origin.is_file():
+        yield origin
+    else:
+        yield from (path for path in origin.rglob("*.py") if "__pycache__" not in path.parts)

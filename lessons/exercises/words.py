@@ -1,0 +1,75 @@
+"""Results in words: for a terminal, for a machine, for a notebook."""
+
+import html
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.text import Text
+
+from lessons.exercises.check import FAILED, NOT_ATTEMPTED, PASSED, Result
+
+COLOURS = {PASSED: "green", FAILED: "red", NOT_ATTEMPTED: "yellow"}
+MARKS = {PASSED: "✓", FAILED: "✗", NOT_ATTEMPTED: "·"}
+
+
+def test_in_words(name: str) -> str:
+    """tests/a/test_b.py::test_padding_changes_nothing[4] → padding changes nothing [4]"""
+    words = name.rpartition("::")[2].removeprefix("test_")
+    return words.replace("_", " ").replace("[", " [")
+
+
+def failed_first(result: Result) -> str:
+    failures = [test["name"] for test in result.tests if test["outcome"] != PASSED]
+    return test_in_words(failures[0]) if failures else ""
+
+
+def result_text(result: Result, file: str = "") -> str:
+    """The message first, then the line of the student's file, then the tests."""
+    parts = [f"{MARKS.get(result.status, '?')} {result.name}: {result.status} ({result.seconds:.1f} s)"]
+    if result.status != PASSED:
+        property_line = failed_first(result)
+        parts += [f"what must hold: {property_line}"] if property_line else []
+        parts += [result.message] if result.message else []
+        parts += [f"{file or 'your file'}, {result.where}"] if result.where else []
+    if result.tests and result.status != PASSED:
+        parts += ["", *(f"  {MARKS.get(test['outcome'], '✗')} {test_in_words(test['name'])}" for test in result.tests)]
+    if printed := result.printed.strip():
+        parts += ["", "printed:", printed]
+    return "\n".join(parts)
+
+
+def show(console: Console, result: Result, file: str = "", after: str = "") -> None:
+    colour = COLOURS.get(result.status, "magenta")
+    head, _, rest = result_text(result, file).partition("\n")
+    body: list[Any] = [Text(rest)] if rest else []
+    body += [Text(after, style="dim")] if after else []
+    console.print(
+        Panel(Group(*body), title=Text(head), title_align="left", border_style=colour)
+        if body
+        else Text(head, style=colour)
+    )
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    return asdict(result) | {"exit_code": result.exit_code}
+
+
+class Card:
+    """A result that a notebook shows by itself."""
+
+    def __init__(self, result: Result):
+        self.result = result
+
+    def __repr__(self) -> str:
+        return result_text(self.result)
+
+    def _repr_html_(self) -> str:
+        head, _, rest = result_text(self.result).partition("\n")
+        colour = {PASSED: "#2e7d32", FAILED: "#c62828"}.get(self.result.status, "#9e6a03")
+        return (
+            f'<div style="border-left: 4px solid {colour}; padding: 0.4em 1em">'
+            f'<b style="color: {colour}">{html.escape(head)}</b>'
+            f'<pre style="margin: 0.4em 0; white-space: pre-wrap">{html.escape(rest)}</pre></div>'
+        )

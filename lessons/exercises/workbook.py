@@ -1,0 +1,102 @@
+"""The workbook: a folder with one file for each exercise that a student has begun, and a text file of their progress."""
+
+import itertools
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lessons.exercises import tree
+from lessons.exercises.check import NOT_ATTEMPTED
+from lessons.exercises.exercise import Exercise
+from lessons.exercises.source import LONGEST_FILE, UnreadableSourceError, stub
+
+PROGRESS = "progress.txt"
+HEADING = "# One line for each exercise: name | status | hints read. Written by `python -m lessons`.\n"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How one exercise stands."""
+
+    status: str = NOT_ATTEMPTED
+    hints: int = 0
+
+
+def live_source(exercise: Exercise) -> str:
+    """The real module, as it is installed."""
+    return tree.LIBRARY.joinpath(*exercise.module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+
+
+def stub_of(exercise: Exercise) -> str:
+    """The module's source with the exercise cut out, under a few lines that say what is to be done."""
+    heading = [
+        f"# Exercise {exercise.name}: {exercise.title}.",
+        f"# Write {', '.join(exercise.targets)}. The docstrings say what is wanted; the rest of the file may stay as it is.",
+        f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
+    ]
+    return "\n".join(heading) + "\n" + stub(live_source(exercise), exercise.targets)
+
+
+def read_submission(path: Path) -> str:
+    """A student's file as text. Raises UnreadableSourceError for one that is no readable Python file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    if path.stat().st_size > LONGEST_FILE:
+        raise UnreadableSourceError(f"{path} has {path.stat().st_size} bytes; {LONGEST_FILE} are the most that is read")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableSourceError(f"{path} is not UTF-8 text: {error}") from error
+
+
+class Workbook:
+    """A student's folder. What is in it is never overwritten."""
+
+    def __init__(self, folder: str | Path = "workbook"):
+        self.folder = Path(folder)
+
+    def path(self, exercise: Exercise) -> Path:
+        return self.folder / exercise.file_name
+
+    def start(self, exercise: Exercise) -> bool:
+        """Writes the stub; False if the file is there already, which stays as it is."""
+        if self.path(exercise).exists():
+            return False
+        write_whole(self.path(exercise), stub_of(exercise))
+        return True
+
+    def reset(self, exercise: Exercise) -> Path | None:
+        """A new stub; what was there keeps its text under another name, which is returned."""
+        path = self.path(exercise)
+        kept = self.free_name(path) if path.exists() else None
+        if kept is not None:
+            path.replace(kept)
+        self.start(exercise)
+        return kept
+
+    def free_name(self, path: Path) -> Path:
+        numbers = itertools.count(1)
+        names = (path.with_name(f"{path.stem}.old{number}{path.suffix}") for number in numbers)
+        return next(name for name in names if not name.exists())
+
+    def progress(self) -> dict[str, Progress]:
+        path = self.folder / PROGRESS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        matches = [re.fullmatch(r"(\w+) \| ([a-z ]+) \| (\d+)", line.strip()) for line in lines]
+        return {found[1]: Progress(found[2], int(found[3])) for found in matches if found}
+
+    def record(self, exercise: Exercise, status: str | None = None, hints: int | None = None) -> None:
+        entries = self.progress()
+        before = entries.get(exercise.name, Progress())
+        entries[exercise.name] = Progress(status or before.status, before.hints if hints is None else hints)
+        lines = [f"{name} | {entry.status} | {entry.hints}\n" for name, entry in entries.items()]
+        write_whole(self.folder / PROGRESS, HEADING + "".join(lines))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Whole or not at all: a neighbour file takes the name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    neighbour = path.with_name(f".{path.name}.{os.getpid()}.part")
+    neighbour.write_text(text, encoding="utf-8")
+    neighbour.replace(path)

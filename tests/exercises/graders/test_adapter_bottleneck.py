@@ -1,0 +1,46 @@
+"""Grader: narrow, bend, widen."""
+
+import pytest
+
+from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
+from peft.adapters import Bottleneck
+from tests.exercises.graders import given
+from tests.reference.adapters import bottleneck
+
+D_MODEL, M = 6, 4
+
+
+def wide_and_narrow(style):
+    return given.shaken(Bottleneck(D_MODEL, M, style)), given.normal(2, 3, D_MODEL)
+
+
+@pytest.mark.parametrize(("style", "activation"), [("houlsby", "gelu"), ("pfeiffer", "relu"), ("parallel", "relu")])
+def test_it_goes_down_to_the_bottleneck_bends_and_comes_up_again(style, activation):
+    module, x = wide_and_narrow(style)
+    weights = given.arrays(module)
+
+    output = module(x)
+
+    right = bottleneck(x.numpy(), weights, activation)
+    narrow = x.numpy() @ weights["down.weight"].T + weights["down.bias"]
+    other = bottleneck(x.numpy(), weights, "gelu" if activation == "relu" else "relu")
+    mistakes = {
+        "the activation is missing": narrow @ weights["up.weight"].T + weights["up.bias"],
+        "the input is added; that is the business of the style": x.numpy() + right,
+        "the style's own activation is not used": other,
+    }
+    assert_matches(output, right, "batch time d_model", mistakes=mistakes)
+
+
+def test_gradients_reach_the_input():
+    module, x = wide_and_narrow("houlsby")
+
+    assert_gradients_flow(module, x=x)
+
+
+def test_the_output_has_the_type_of_the_input():
+    module, x = wide_and_narrow("houlsby")
+
+    output = module.float()(x)
+
+    assert output.dtype == x.dtype, f"dtype: {x.dtype} came in, so {x.dtype} goes out, not {output.dtype}"

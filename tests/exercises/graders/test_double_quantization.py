@@ -1,0 +1,75 @@
+"""Grader: the scales in eight bits."""
+
+import numpy as np
+import pytest
+import torch
+
+from lessons.exercises.diagnosis import assert_matches
+from quant.double_quant import DYNAMIC_MAP, CompressedScales, compress_scales
+from tests.reference.quantization import double_quantize
+
+
+def compressed(scales):
+    kept = compress_scales(scales)
+    assert kept is not None, "kind: compress_scales returns nothing: is `return` missing?"
+    return kept
+
+
+def test_the_mean_is_taken_off_first():
+    scales = torch.rand(300) + 2.0
+
+    kept = compressed(scales)
+
+    assert_matches(kept.mean, scales.double().mean(), name="the mean", rtol=1e-4)
+
+
+def test_each_group_of_256_has_its_own_largest_deviation():
+    scales = torch.cat([torch.rand(256), 5.0 * torch.rand(100)])
+
+    kept = compressed(scales)
+
+    away = (scales - scales.mean()).abs()
+    mistakes = {"the mean is not taken off": torch.stack([scales[:256].max(), scales[256:].max()])}
+    wanted = torch.stack([away[:256].max(), away[256:].max()])
+    assert_matches(kept.absmax, wanted, "groups", name="the largest deviations", mistakes=mistakes, rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, 256, 400])
+def test_the_scales_come_back_as_the_nearest_of_256_levels(count):
+    scales = torch.rand(count) + 0.2
+
+    kept = compressed(scales)
+
+    assert kept.codes.shape == (count,), f"shape: one byte for each scale, ({count},), not {tuple(kept.codes.shape)}"
+    assert kept.codes.dtype == torch.uint8, f"dtype: a code is one byte, torch.uint8, not {kept.codes.dtype}"
+    wanted = double_quantize([float(scale) for scale in scales])
+    assert_matches(kept.expand(), wanted, "blocks", name="the scales after 8 bits", rtol=1e-3, atol=1e-5)
+
+
+def test_equal_scales_are_exact():
+    kept = compressed(torch.full((5,), 0.25))
+
+    assert_matches(kept.expand(), np.full(5, 0.25), "blocks", name="the scales after 8 bits")
+
+
+def test_no_scale_comes_back_negative():
+    kept = CompressedScales(torch.tensor([0, 255], dtype=torch.uint8), torch.tensor([0.1, 1.0]))
+
+    scales = kept.expand()
+
+    assert float(scales.min()) >= 0.0, f"property: a negative scale turns its block's signs around; {scales.tolist()}"
+    mistakes = {"the mean is not added": torch.tensor([0.0, 1.0]), "the mean is subtracted": torch.tensor([0.0, 0.9])}
+    assert_matches(scales, [0.0, 1.1], "blocks", name="the scales", mistakes=mistakes)
+    assert DYNAMIC_MAP[0] < 0 < DYNAMIC_MAP[-1]
+
+
+def test_a_tie_between_two_levels_goes_to_the_lower_one():
+    levels = DYNAMIC_MAP
+    middle = float((levels[200] + levels[201]) / 2)
+    scales = torch.tensor([1.0, -1.0, middle, -middle])
+
+    kept = compressed(scales)
+
+    assert int(kept.codes[2]) == 200, (
+        f"value: halfway between level 200 and 201 the code is 200, not {int(kept.codes[2])}"
+    )

@@ -1,0 +1,69 @@
+"""Grader: how A and B start, and what their product is."""
+
+import math
+
+import pytest
+import torch
+
+from lessons.exercises.diagnosis import assert_matches
+from peft.low_rank import new_factors, product
+
+D_IN, D_OUT, RANK = 400, 30, 20
+CPU = torch.device("cpu")
+
+
+def factors(initialization):
+    return new_factors(D_IN, D_OUT, RANK, initialization, CPU, torch.float64)
+
+
+@pytest.mark.parametrize("initialization", [True, "gaussian", False])
+def test_a_goes_down_to_the_rank_and_b_up_from_it_without_biases(initialization):
+    down, up = factors(initialization)
+
+    shapes = {"A": (tuple(down.weight.shape), (RANK, D_IN)), "B": (tuple(up.weight.shape), (D_OUT, RANK))}
+    for name, (came, wanted) in shapes.items():
+        assert came == wanted, f"shape: {name} is {came}, where (rank, d_in) and (d_out, rank) are wanted: {wanted}"
+    assert down.bias is None, "property: A has no bias"
+    assert up.bias is None, "property: B has no bias"
+    assert down.weight.dtype == up.weight.dtype == torch.float64, (
+        "dtype: the factors come in the dtype that was asked for"
+    )
+
+
+@pytest.mark.parametrize("initialization", [True, "gaussian"])
+def test_the_update_is_zero_at_the_start_because_b_is(initialization):
+    down, up = factors(initialization)
+
+    assert not up.weight.any(), "property: B starts at 0, so that the model starts as the base"
+    assert down.weight.any(), "property: A does not start at 0: with both at 0 nothing would ever learn"
+
+
+def test_for_tests_both_may_be_random():
+    down, up = factors(False)
+
+    assert down.weight.any(), "property: with False A is random"
+    assert up.weight.any(), "property: with False B is random"
+
+
+@pytest.mark.parametrize(("initialization", "deviation"), [(True, 1 / math.sqrt(3 * D_IN)), ("gaussian", 1 / RANK)])
+def test_a_has_the_spread_that_the_start_asks_for(initialization, deviation):
+    down, _ = factors(initialization)
+
+    came = float(down.weight.detach().std())
+    assert came == pytest.approx(deviation, rel=0.05), f"value: A's deviation is {came:.4f}, expected {deviation:.4f}"
+
+
+def test_the_product_is_scaled_b_times_a():
+    down, up = factors(False)
+
+    right = 1.5 * up.weight.detach() @ down.weight.detach()
+    assert_matches(product(up, down, 1.5), right, "d_out d_in", name="the product", scales={"s": 1.5})
+
+
+def test_gradients_reach_both_factors():
+    down, up = factors(False)
+
+    product(up, down, 1.5).sum().backward()
+
+    assert down.weight.grad is not None, "gradient: no gradient reaches A"
+    assert up.weight.grad is not None, "gradient: no gradient reaches B"

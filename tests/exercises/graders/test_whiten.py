@@ -1,0 +1,60 @@
+"""Grader: deviation 1 over the real tokens."""
+
+import numpy as np
+import pytest
+import torch
+
+from lessons.exercises.diagnosis import assert_matches
+from rlhf.advantages import whiten
+from tests.exercises.graders import given
+from tests.reference.rlhf import whiten as reference
+
+MASK = torch.tensor([[True, True, False], [True, False, False], [True, True, True]])
+
+
+@pytest.fixture
+def values():
+    return 3.0 + 2.0 * given.normal(*MASK.shape)
+
+
+def with_deviation(values, ddof=0, mask=MASK, power=0.5):
+    real = values[mask].numpy()
+    out = np.zeros(values.shape)
+    out[MASK.numpy()] = (values[MASK].numpy() - real.mean()) / real.var(ddof=ddof) ** power
+    return out
+
+
+@pytest.mark.parametrize("shift", [True, False])
+def test_mean_and_deviation_are_those_of_the_real_tokens(values, shift):
+    result = whiten(values, MASK, shift)
+
+    right = reference(values.numpy(), MASK.numpy(), shift)
+    everything = torch.ones_like(MASK)
+    mistakes = {
+        "padding counts into mean and deviation": with_deviation(values, mask=everything),
+        "the variance is the unbiased one: it is divided by the number of tokens": with_deviation(values, ddof=1),
+        "it is divided by the variance, not by its root": with_deviation(values, power=1.0),
+        "the mean is not added back: shift_mean is False": reference(values.numpy(), MASK.numpy(), True),
+        "the mean is added back: shift_mean is True": reference(values.numpy(), MASK.numpy(), False),
+    }
+    differing = {k: v for k, v in mistakes.items() if not np.allclose(v, right)}
+    assert_matches(result, right, "batch time", open=MASK, mistakes=differing)
+
+
+def test_padding_is_0_whatever_stood_there(values):
+    values[~MASK] = float("nan")
+
+    for shift in (True, False):
+        result = whiten(values, MASK, shift)
+        assert_matches(result, reference(values.nan_to_num(0.0).numpy(), MASK.numpy(), shift), "batch time")
+
+
+def test_equal_values_stay_finite():
+    result = whiten(torch.full((1, 3), 5.0, dtype=torch.float64), torch.ones(1, 3, dtype=torch.bool))
+
+    assert_matches(result, np.zeros((1, 3)), "batch time", name="the whitened values of a constant")
+
+
+def test_a_mask_without_a_token_is_refused(values):
+    with pytest.raises(ValueError, match="no real token"):
+        whiten(values, torch.zeros_like(MASK))
