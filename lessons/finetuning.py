@@ -20,7 +20,7 @@ from peft import PeftModel, get_peft_model, recipe
 from transformer import TrainingConfig, Transformer, train
 
 STEPS, MAX_TOKENS = 300, 1000
-VOWEL_LETTERS = "aeiouy"
+VOWELS = {"letters": "aeiouy", "symbols": "iɪeɛæaɑɒɔoʊuʌəɜᵻ"}
 RATES_FILE = Path(__file__).with_name("learning_rates.json")
 
 
@@ -34,9 +34,11 @@ def adapter_config(method: str, **changes: Any) -> Any:
 
 
 def letter_types() -> list[int]:
-    """For each vocabulary id: 1 for a vowel letter, 0 for everything else."""
-    vowels = {vocabulary().letter_ids[letter] for letter in VOWEL_LETTERS}
-    return [int(token in vowels) for token in range(len(vocabulary()))]
+    """For each vocabulary id: 1 for a vowel, letter or sound, 0 for everything else."""
+    tokens = vocabulary()
+    vowels = {tokens.letter_ids[letter] for letter in VOWELS["letters"]}
+    vowels |= {tokens.symbol_ids[symbol] for symbol in VOWELS["symbols"]}
+    return [int(token in vowels) for token in range(len(tokens))]
 
 
 def adapted(method: str, seed: int = 0, base: nn.Module | None = None) -> PeftModel:
