@@ -1,0 +1,41 @@
+"""One way to fine-tune the base with every technique."""
+
+import pytest
+import torch
+
+from lessons.dictionary import unseen_symbols, vocabulary
+from lessons.finetuning import adapted, fine_tune, letter_types, rate_of
+from transformer import generate
+from transformer.batching import pad
+
+
+def test_pills_two_types_are_vowels_and_the_rest_on_both_sides() -> None:
+    types, tokens = letter_types(), vocabulary()
+    assert [letter for letter, token in tokens.letter_ids.items() if types[token]] == list("aeiouy")
+    assert {symbol for symbol, token in tokens.symbol_ids.items() if types[token]} == set("iɪeɛæaɑɒɔoʊuʌəɜᵻ")
+    assert not any(types[:3])
+
+
+def test_every_expert_of_pill_gets_a_gradient() -> None:
+    model, _ = fine_tune("pill", ["bath", "tomato", "schedule"], steps=3, learning_rate=0.01)
+    own = model.adapters["default"].own_parameters()
+    fresh = adapted("pill").adapters["default"].own_parameters()
+    still = [name for name, parameter in own.items() if torch.equal(parameter, fresh[name])]
+    assert not still
+
+
+def test_the_symbol_that_pretraining_never_saw_is_learnt_and_never_said_before() -> None:
+    (unseen,) = unseen_symbols("american")
+    words = ["pot", "lot", "cot", "dot"]
+    source = pad([vocabulary().encode_word(word) for word in words], 0)
+    model, _ = fine_tune("lora", words, steps=40, learning_rate=0.01)
+    said = generate(model, source, 12)
+    with model.disable_adapter():
+        before = generate(model, source, 12)
+    assert (said == unseen).any()
+    assert not (before == unseen).any()
+
+
+def test_a_technique_without_a_rate_says_how_to_find_one() -> None:
+    with pytest.raises(ValueError, match="search --methods nothing"):
+        rate_of("nothing")
