@@ -27,7 +27,7 @@ from transformer.checkpoint import read_json, write_json
 
 DEVELOPMENT_WORDS = 400
 LARGE = ("prompt_tuning", "p_tuning_v2", "prefix_tuning", "vera")
-SMALL = ("full", SCRATCH, "p_tuning")
+SMALL = ("full", SCRATCH)
 
 
 def rates_for(method: str) -> tuple[float, ...]:

@@ -65,10 +65,10 @@ RECIPES = {
     "adapter_houlsby": Recipe(AdapterConfig, {"style": "houlsby", "bottleneck": 16}),
     "adapter_pfeiffer": Recipe(AdapterConfig, {"style": "pfeiffer", "bottleneck": 32}),
     "adapter_parallel": Recipe(AdapterConfig, {"style": "parallel", "bottleneck": 32}),
-    "prompt_tuning": Recipe(PromptTuningConfig, {"num_virtual_tokens": 20, "prompt_tuning_init": "SAMPLE_VOCAB"}),
+    "prompt_tuning": Recipe(PromptTuningConfig, {"num_virtual_tokens": 5, "prompt_tuning_init": "SAMPLE_VOCAB"}),
     "p_tuning": Recipe(
         PTuningConfig,
-        {"num_virtual_tokens": 20, "encoder_reparameterization_type": "LSTM", "encoder_hidden_size": 64},
+        {"num_virtual_tokens": 5, "encoder_reparameterization_type": "LSTM", "encoder_hidden_size": 64},
     ),
     "prefix_tuning": Recipe(PrefixTuningConfig, {"num_virtual_tokens": 10, "encoder_hidden_size": 64}),
     "p_tuning_v2": Recipe(PTuningV2Config, {"num_virtual_tokens": 20}),
