@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from lessons.dictionary import unseen_symbols, vocabulary
+from lessons.base import load_base
+from lessons.dictionary import unseen_symbols, vocabulary, words
 from lessons.finetuning import adapted, fine_tune, letter_types, rate_of
+from lessons.scoring import evaluate
 from transformer import generate
 from transformer.batching import pad
 
@@ -26,9 +28,9 @@ def test_every_expert_of_pill_gets_a_gradient() -> None:
 
 def test_the_symbol_that_pretraining_never_saw_is_learnt_and_never_said_before() -> None:
     (unseen,) = unseen_symbols("american")
-    words = ["pot", "lot", "cot", "dot"]
-    source = pad([vocabulary().encode_word(word) for word in words], 0)
-    model, _ = fine_tune("lora", words, steps=40, learning_rate=0.01)
+    rhymes = ["pot", "lot", "cot", "dot"]
+    source = pad([vocabulary().encode_word(word) for word in rhymes], 0)
+    model, _ = fine_tune("lora", rhymes, steps=40, learning_rate=0.01)
     said = generate(model, source, 12)
     with model.disable_adapter():
         before = generate(model, source, 12)
@@ -39,3 +41,15 @@ def test_the_symbol_that_pretraining_never_saw_is_learnt_and_never_said_before()
 def test_a_technique_without_a_rate_says_how_to_find_one() -> None:
     with pytest.raises(ValueError, match="search --methods nothing"):
         rate_of("nothing")
+
+
+def test_letters_at_later_positions_are_what_prompts_cost_this_base() -> None:
+    """With five empty places in front, as after five prompts but without any, most of what the base knows is gone."""
+    asked = words("american", "development", 100)
+    base = load_base()
+    usual = evaluate(base, asked, "american").phoneme_error
+    positions = base.source_positions
+    positions.table = positions.table.roll(-5, dims=0)
+    moved = evaluate(base, asked, "american").phoneme_error
+    print(usual, moved)
+    assert moved > 3 * usual

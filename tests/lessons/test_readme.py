@@ -1,0 +1,25 @@
+"""What README says is what the commands gave."""
+
+import json
+from pathlib import Path
+
+from lessons.readme_table import REPORT, table
+from peft import RECIPES
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+KEPT = json.loads(REPORT.read_text(encoding="utf-8"))
+
+
+def test_the_table_is_that_of_the_kept_run() -> None:
+    assert table(KEPT) in README
+
+
+def test_the_kept_run_holds_every_technique_on_three_seeds() -> None:
+    assert [row["method"] for row in KEPT["rows"] if row["seed"] == 0] == [*RECIPES, "scratch"]
+    assert {row["seed"] for row in KEPT["rows"]} == {0, 1, 2}
+
+
+def test_switched_off_every_technique_gives_the_base_back() -> None:
+    for row in KEPT["rows"]:
+        if row["method"] != "scratch":
+            assert row["american_disabled"] == row.get("base_american", KEPT["base"]["american"]), row["method"]
