@@ -18,7 +18,9 @@ EXERCISES = [
             "weight · (x - mean) / √(variance + eps) + bias, with ε under the root.",
         ),
         wrong=(
-            Wrong("length.square() / x.shape[-1]", "x.var(dim=-1, keepdim=True)", "divided by d_model - 1"),
+            Wrong(
+                "centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)", "divided by d_model - 1"
+            ),
             Wrong("torch.rsqrt(variance + self.eps)", "1 / (variance.sqrt() + self.eps)", "outside the root"),
             Wrong("torch.rsqrt(variance + self.eps)", "1 / (variance + self.eps)", "by the variance, not by its root"),
             Wrong("torch.rsqrt(variance + self.eps)", "torch.rsqrt(variance)", "ε is missing"),

@@ -150,6 +150,7 @@ EXERCISES = [
                 "self.stretch()[:, None] * self.directions()", "self.directions()", "the directions are not stretched"
             ),
         ),
+        harmless=("if self.training and (self.dropout.p >= 0.0):",),
     ),
     Exercise(
         name="pissa",

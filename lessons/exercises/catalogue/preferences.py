@@ -43,15 +43,25 @@ EXERCISES = [
             "A token is real if no end stands *before* it: the number of ends so far, minus one if it is an end itself, is 0.",
         ),
         wrong=(
-            Wrong("return ends - (responses == eos_id).long() == 0", "return ends == 0", "the end itself is left out"),
             Wrong(
-                "return ends - (responses == eos_id).long() == 0",
-                "return ends - (responses == eos_id).long() != 0",
+                "((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) == 0",
+                "(responses == eos_id).cumsum(dim=1) == 0",
+                "the end itself is left out",
+            ),
+            Wrong(
+                "((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) == 0",
+                "((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) != 0",
                 "the other way round",
             ),
-            Wrong("return ends - (responses == eos_id).long() == 0", "return ends <= 1", "value: the mask"),
             Wrong(
-                "return ends - (responses == eos_id).long() == 0", "return responses != 0", "only padding is left out"
+                "((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) == 0",
+                "(responses == eos_id).cumsum(dim=1) <= 1",
+                "value: the mask",
+            ),
+            Wrong(
+                "((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) == 0",
+                "responses != 0",
+                "only padding is left out",
             ),
         ),
     ),
@@ -232,6 +242,7 @@ EXERCISES = [
                 "rewards, values = only_real(rewards, mask), only_real(values, mask)", "pass", "value: the advantages"
             ),
         ),
+        harmless=("advantage = next_value = torch.zeros_like(values[:, (1)])",),
     ),
     Exercise(
         name="whiten",
@@ -262,6 +273,7 @@ EXERCISES = [
                 "the variance is the unbiased one",
             ),
         ),
+        harmless=("whitened = (values - mean) * torch.rsqrt(variance + (2e-08))",),
     ),
     Exercise(
         name="ppo_policy_loss",

@@ -141,6 +141,11 @@ EXERCISES = [
             Wrong("line[-1:].expand(missing)", "line.new_zeros(missing)", "value: the weights after 4 bits"),
             Wrong(".to(quantized.dtype)", "", "dtype: float16 came in"),
         ),
+        harmless=(
+            "positions = (blocks - minimums[:, None]) / steps.where((steps >= 0), 1)[:, None]",
+            "positions = (blocks - minimums[:, None]) / steps.where(steps > 0, (2))[:, None]",
+            "codes = (positions - 0.5).ceil().clamp(0, (16)).to(torch.uint8)  # rounds a tie down",
+        ),
     ),
     Exercise(
         name="double_quantization",
@@ -167,6 +172,10 @@ EXERCISES = [
             Wrong(
                 ".flatten()[: scales.numel()].to(torch.uint8)", ".flatten().to(torch.uint8)", "one byte for each scale"
             ),
+        ),
+        harmless=(
+            "normalized = groups / absmax.where((absmax >= 0), 1)[:, None]",
+            "normalized = groups / absmax.where(absmax > 0, (2))[:, None]",
         ),
     ),
     Exercise(

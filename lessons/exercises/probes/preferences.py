@@ -24,7 +24,9 @@ def preference_loss(seed: int) -> dict[str, Tensor]:
 
 def response_mask(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
-    return {"the mask": responses.response_mask(draw.ids(0, 6, draw.size(2, 6), draw.size(2, 9)), draw.size(0, 5))}
+    ids, eos_id = draw.ids(0, 6, draw.size(2, 6), draw.size(2, 9)), draw.size(1, 5)
+    masks = {"the mask": responses.response_mask(ids, eos_id)}
+    return masks | {"the mask without the padding behind": responses.response_mask(ids, eos_id, pad_id=0)}
 
 
 def token_log_probs(seed: int) -> dict[str, Tensor]:

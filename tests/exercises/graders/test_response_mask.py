@@ -28,3 +28,16 @@ def test_the_id_of_the_end_is_the_one_that_was_given():
     mask = response_mask(RESPONSES, 6)
 
     assert mask.tolist()[0] == [True, True, False, False, False], "value: eos_id 6 is not looked at"
+
+
+def test_padding_behind_a_response_that_was_cut_off_is_not_real():
+    cut_off = torch.tensor([[5, 6, 0, 7, 0, 0], [4, 0, 2, 0, 0, 0], [5, 6, 7, 8, 9, 4]])
+    right = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]]).bool()
+
+    mask = response_mask(cut_off, EOS, pad_id=0)
+
+    mistakes = {
+        "padding in the middle is left out: only what nothing real follows": right & (cut_off != 0),
+        "the padding behind is still there": response_mask(cut_off, EOS),
+    }
+    assert_matches(mask, right, "batch time", name="the mask", dtype=torch.bool, mistakes=mistakes)
