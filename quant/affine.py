@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Float32, Shaped, UInt8
 from torch import Tensor
-from torch.nn import functional as F
 
 from quant.blockwise import check_weight, in_blocks, not_finite
 from quant.packing import pack_nibbles, unpack_nibbles
@@ -60,6 +59,6 @@ def quantize_affine(weight: Shaped[Tensor, "*shape"], block_size: int = 64) -> A
 
 def dequantize_affine(quantized: AffineTensor) -> Float[Tensor, "..."]:
     count, block_size = quantized.shape.numel(), quantized.block_size
-    codes = F.pad(unpack_nibbles(quantized.codes, count), (0, -count % block_size))
+    codes = unpack_nibbles(quantized.codes, count)
     blocks = in_blocks(codes.float(), block_size) * quantized.steps[:, None] + quantized.minimums[:, None]
     return blocks.flatten()[:count].view(quantized.shape).to(quantized.dtype)
