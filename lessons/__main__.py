@@ -15,6 +15,7 @@ COMMANDS = {
     "compare": ("lessons.compare:main", "the main job: fine-tune the base with every technique, table and report"),
     "pronounce": ("lessons.pronounce:main", "say words in every accent that there is an adapter for"),
     "pretrain": ("lessons.pretrain:main", "train the base anew, from random weights"),
+    "benchmark": ("lessons.benchmark:main", "a published figure: the CMU dictionary, beside other models"),
     "search": ("lessons.search:main", "find the learning rate of each technique"),
     "doctor": ("lessons.doctor:main", "check this installation"),
     "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),

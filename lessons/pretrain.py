@@ -8,6 +8,7 @@ A run that is stopped goes on where it was. The base, its config and its model c
 
 import argparse
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lessons.card import write_card
 from lessons.dictionary import pairs, unseen_symbols, vocabulary, words
 from lessons.machine import best_device, bf16_pays, set_threads
 from transformer import TrainingConfig, Transformer, TransformerConfig, save_model, train
+from transformer.batching import Pair
 from transformer.distributed import process_group
 
 
@@ -66,25 +68,40 @@ def pretrain(options: Any, quiet: bool = False) -> None:
     examples = pairs("american", words("american", "train"), all_pronunciations=True)
     torch.manual_seed(options.seed)
     model = Transformer(base_config()).to(device)
-    columns = (TextColumn("pretraining"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=quiet) as progress:
-        task = progress.add_task("", total=config.steps, loss=float("nan"))
-        start, first = time.perf_counter(), 0
-
-        def on_step(step: int, loss: float) -> None:
-            nonlocal first
-            first = first or step
-            progress.update(task, completed=step, loss=loss)
-
-        losses = train(model, examples, config, checkpoint=options.out / "training.safetensors", on_step=on_step)
-    seconds = time.perf_counter() - start
+    losses, seconds = train_visibly(model, examples, config, options.out / "training.safetensors", quiet)
     if not quiet:
         save_model(model, options.out)
-        done = config.steps - first + 1 if first else 0
-        print(f"{done} steps in {seconds:.0f} s with {threads} threads on {device}, loss {losses[-1]:.3f}")
-        whole = seconds * config.steps / done if done else float("nan")  # of an interrupted run, what all of it takes
-        held_out = write_card(model, options.out, config, whole, threads, losses[-1])["held_out"]
+        print(f"{threads} threads on {device}, loss {losses[-1]:.3f}")
+        held_out = write_card(model, options.out, config, seconds, threads, losses[-1])["held_out"]
         print(f"word error on held-out American words: {100 * held_out['american']['word_error']:.1f} %")
+
+
+def train_visibly(
+    model: Transformer,
+    examples: Sequence[Pair],
+    config: TrainingConfig,
+    checkpoint: Path,
+    quiet: bool = False,
+    on_step: Callable[[int, float], None] | None = None,
+) -> tuple[list[float], float]:
+    """Trains behind a progress bar: the losses, and the seconds of the whole run (an estimate where it was resumed)."""
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=quiet) as progress:
+        task = progress.add_task("", total=config.steps, loss=float("nan"))
+        start, done = time.perf_counter(), 0
+
+        def show(step: int, loss: float) -> None:
+            nonlocal done
+            done += 1
+            progress.update(task, completed=step, loss=loss)
+            if on_step:
+                on_step(step, loss)
+
+        losses = train(model, examples, config, checkpoint=checkpoint, on_step=show)
+    seconds = time.perf_counter() - start
+    if not quiet:
+        print(f"{done} steps in {seconds:.0f} s")
+    return losses, seconds * config.steps / done if done else float("nan")
 
 
 if __name__ == "__main__":
