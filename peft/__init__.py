@@ -14,6 +14,7 @@ from peft.dora import DoraLinear
 from peft.full import FullConfig
 from peft.ia3 import IA3Config, IA3Linear
 from peft.ln_tuning import LNTuningConfig
+from peft.loftq import LoftQConfig, quantize_with_loftq
 from peft.lora import LoraConfig, LoraLinear
 from peft.lora_plus import lora_plus_groups
 from peft.model import PeftModel, get_peft_model
@@ -47,6 +48,7 @@ __all__ = [
     "IA3Config",
     "IA3Linear",
     "LNTuningConfig",
+    "LoftQConfig",
     "LoraConfig",
     "LoraLinear",
     "PTuningConfig",
@@ -66,6 +68,7 @@ __all__ = [
     "drop_encoders",
     "get_peft_model",
     "lora_plus_groups",
+    "quantize_with_loftq",
     "recipe",
     "set_stage",
 ]

@@ -58,6 +58,7 @@ class LoraConfig(PeftConfig):
     `target_modules`                   which linear layers (targets.py); q_proj and v_proj in the paper
     `rank_pattern`, `alpha_pattern`    path, last part of a path or regular expression → its own r or alpha
     `init_lora_weights`                True, "gaussian", False (both random, for tests), or another technique's start
+    `loftq_config`                     what the start "loftq" needs: a LoftQConfig or its fields (loftq.py)
     """
 
     r: int = 8
@@ -70,6 +71,7 @@ class LoraConfig(PeftConfig):
     init_lora_weights: Initialization = True
     rank_pattern: Mapping[str, int] = field(default_factory=dict)
     alpha_pattern: Mapping[str, float] = field(default_factory=dict)
+    loftq_config: Any = field(default_factory=dict)
     peft_type: ClassVar[str] = "LORA"
     variants: ClassVar[dict[str, Any]] = LORA_VARIANTS
 
@@ -86,6 +88,10 @@ class LoraConfig(PeftConfig):
         if self.use_dora and self.init_lora_weights in self.variants:
             raise ValueError(
                 f"use_dora and init_lora_weights {self.init_lora_weights!r} do not go together: choose one"
+            )
+        if self.loftq_config and self.init_lora_weights != "loftq":
+            raise ValueError(
+                f'loftq_config {self.loftq_config} goes with init_lora_weights "loftq", not {self.init_lora_weights!r}'
             )
 
     @property
