@@ -19,7 +19,7 @@ class TransformerConfig:
     `norm`              "post" normalizes after the residual sum, as in the paper; "pre" before the sub-layer
     `tie_embeddings`    one matrix is source embedding, target embedding and output
     `scale_embeddings`  token vectors are multiplied by √d_model before the positions are added
-    `attention`         "math" is the formula written out; "fused" calls torch's kernel, with equal results
+    `attention`         "math" is the formula written out; "fused" calls torch's kernels, of LayerNorm too, with equal results
     `dropout`           on every sub-layer's output and on the sum of embedding and position, as in the paper
     `bos_id`            may equal `pad_id` or `eos_id`; `pad_id` and `eos_id` must differ where there is an encoder
 

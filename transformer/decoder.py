@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from transformer.add_norm import AddNorm, LayerNorm
+from transformer.add_norm import add_norm, norm_of
 from transformer.attention import KeyValueStore, MultiHeadAttention
 from transformer.config import TransformerConfig
 from transformer.feed_forward import FeedForward
@@ -27,11 +27,11 @@ class DecoderLayer(nn.Module):
         super().__init__()
         fused = config.attention == "fused"
         self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=fused)
-        self.self_attention_norm = AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps)
+        self.self_attention_norm = add_norm(config)
         self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=fused)
-        self.cross_attention_norm = AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps)
+        self.cross_attention_norm = add_norm(config)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
-        self.feed_forward_norm = AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps)
+        self.feed_forward_norm = add_norm(config)
 
     def forward(
         self,
@@ -53,7 +53,7 @@ class Decoder(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_decoder_layers))
-        self.norm = LayerNorm(config.d_model, config.layer_norm_eps) if config.norm == "pre" else nn.Identity()
+        self.norm = norm_of(config) if config.norm == "pre" else nn.Identity()
         self.gradient_checkpointing = False
 
     def forward(

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from transformer.add_norm import LayerNorm
+from transformer.add_norm import norm_of
 from transformer.attention import KeyValueStore
 from transformer.cache import PromptCache
 from transformer.config import TransformerConfig
@@ -41,7 +41,7 @@ class CausalStack(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.layers = nn.ModuleList(CausalLayer(config) for _ in range(config.num_decoder_layers))
-        self.norm = LayerNorm(config.d_model, config.layer_norm_eps) if config.norm == "pre" else nn.Identity()
+        self.norm = norm_of(config) if config.norm == "pre" else nn.Identity()
         self.gradient_checkpointing = False
 
     def forward(

@@ -20,8 +20,8 @@ def apply_dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape
     if p == 0.0:
         return x
     # torch's own draws one 0 or 1 after the other on a CPU; uniform numbers come several at a time.
-    kept = (torch.rand(x.shape, device=x.device) - p).ceil()  # 1 with probability 1 - p, else 0
-    return x * (kept / (1.0 - p)).to(x.dtype)
+    kept = torch.rand(x.shape, device=x.device).sub_(p).ceil_()  # 1 with probability 1 - p, else 0
+    return x * kept.div_(1.0 - p).to(x.dtype)
 
 
 class Dropout(nn.Dropout):

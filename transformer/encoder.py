@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from transformer.add_norm import AddNorm, LayerNorm
+from transformer.add_norm import add_norm, norm_of
 from transformer.attention import MultiHeadAttention
 from transformer.config import TransformerConfig
 from transformer.feed_forward import FeedForward
@@ -20,9 +20,9 @@ class EncoderLayer(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=config.attention == "fused")
-        self.self_attention_norm = AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps)
+        self.self_attention_norm = add_norm(config)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
-        self.feed_forward_norm = AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps)
+        self.feed_forward_norm = add_norm(config)
 
     def forward(
         self, x: Float[Tensor, "batch source d_model"], mask: Bool[Tensor, "..."] | None = None
@@ -37,7 +37,7 @@ class Encoder(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_encoder_layers))
-        self.norm = LayerNorm(config.d_model, config.layer_norm_eps) if config.norm == "pre" else nn.Identity()
+        self.norm = norm_of(config) if config.norm == "pre" else nn.Identity()
         self.gradient_checkpointing = False
 
     def forward(

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import LayerNorm
+from transformer.add_norm import norm_of
 from transformer.config import TransformerConfig
 from transformer.encoder import Encoder
 from transformer.feed_forward import ACTIVATIONS
@@ -81,7 +81,7 @@ class MaskedWordHead(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.dense = nn.Linear(config.d_model, config.d_model)
-        self.norm = LayerNorm(config.d_model, config.layer_norm_eps)
+        self.norm = norm_of(config)
         self.words = nn.Linear(config.d_model, config.vocab_size)
         self.activation = config.activation
 

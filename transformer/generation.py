@@ -1,16 +1,16 @@
 """Generation: from a distribution over the next token to a sequence.
 
     greedy      y_t = argmax p(· | y_{<t}, source)
-    sampling    y_t ~ p^{1/temperature}, cut to the top k tokens or to the smallest set of mass p
+    sampling    y_t ~ p, sharpened and cut (sampling.py)
     beam        keep the num_beams best prefixes; a finished one scores  Σ log p / length^{length_penalty}
 
 Each step feeds one token to the decoder and finds the past in the key/value cache.
 
-Papers    nucleus sampling: "The Curious Case of Neural Text Degeneration" (1904.09751);
-          length penalty: "Google's Neural Machine Translation System" (1609.08144), section 7
+Paper     length penalty: "Google's Neural Machine Translation System" (1609.08144), section 7
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,9 +20,9 @@ from torch import Tensor
 
 from transformer.beam import beam_search
 from transformer.masks import prompt_mask
+from transformer.sampling import sample
 
 
-@torch.no_grad()
 def generate(
     model: Any,
     source: Int[Tensor, "batch source"],
@@ -43,31 +43,52 @@ def generate(
     Raises ValueError for impossible settings: beams and sampling do not mix, probabilities lie in (0, 1].
     """
     check_settings(max_new_tokens, num_beams, do_sample, temperature, top_k, top_p)
-    config = model.config
-    if max_new_tokens > config.max_length:
-        raise ValueError(f"max_new_tokens {max_new_tokens} is more than the model's max_length {config.max_length}")
-    if getattr(model, "continues_source", False):
-        next_logits = continuing(model, source, num_beams, max_new_tokens, use_cache)
-        tokens = source
-    else:
-        next_logits = answering(model, source, num_beams, max_new_tokens, use_cache)
-        tokens = torch.full((len(source), 1), config.bos_id, dtype=torch.long, device=source.device)
-    if num_beams > 1:
-        return beam_search(next_logits, config, tokens, max_new_tokens, num_beams, length_penalty)
-
-    finished = torch.zeros(len(source), dtype=torch.bool, device=source.device)
-    for _ in range(max_new_tokens):
-        logits = next_logits(tokens, None)
-        if do_sample:
-            chosen = sample(logits, temperature, top_k, top_p, generator)
+    if max_new_tokens > model.config.max_length:
+        raise ValueError(
+            f"max_new_tokens {max_new_tokens} is more than the model's max_length {model.config.max_length}"
+        )
+    draw = partial(sample, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator)
+    with torch.inference_mode():
+        start, next_logits = beginning(model, source, num_beams, max_new_tokens, use_cache)
+        if num_beams > 1:
+            ids = beam_search(next_logits, model.config, start, max_new_tokens, num_beams, length_penalty)
         else:
-            chosen = logits.argmax(dim=-1)
-        chosen = torch.where(finished, config.pad_id, chosen)
+            choose = draw if do_sample else greedy
+            ids = token_by_token(next_logits, choose, start, max_new_tokens, model.config.pad_id, model.config.eos_id)
+    return ids.clone()  # a tensor that was made in inference mode could not be trained on
+
+
+def token_by_token(
+    next_logits: Callable[[Tensor, Tensor | None], Tensor],
+    choose: Callable[[Tensor], Tensor],
+    tokens: Int[Tensor, "batch start"],
+    max_new_tokens: int,
+    pad_id: int,
+    eos_id: int,
+) -> Int[Tensor, "batch time"]:
+    finished = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+    for _ in range(max_new_tokens):
+        chosen = torch.where(finished, pad_id, choose(next_logits(tokens, None)))
         tokens = torch.cat([tokens, chosen[:, None]], dim=1)
-        finished |= chosen == config.eos_id
+        finished |= chosen == eos_id
         if finished.all():
             break
     return tokens
+
+
+def greedy(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
+    return logits.argmax(dim=-1)
+
+
+def beginning(
+    model: Any, source: Tensor, num_beams: int, max_new_tokens: int, use_cache: bool
+) -> tuple[Tensor, Callable[[Tensor, Tensor | None], Tensor]]:
+    """The first tokens of every row, and the function that continues them."""
+    settings = (model, source, num_beams, max_new_tokens, use_cache)
+    if getattr(model, "continues_source", False):
+        return source, continuing(*settings)
+    start = torch.full((len(source), 1), model.config.bos_id, dtype=torch.long, device=source.device)
+    return start, answering(*settings)
 
 
 def answering(
@@ -106,34 +127,6 @@ def continuing(
         return model.decode(tokens if cache.length == 0 else tokens[:, -1:], cache)[:, -1]
 
     return next_logits
-
-
-def sample(
-    logits: Float[Tensor, "batch vocab"],
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    generator: torch.Generator | None = None,
-) -> Int[Tensor, " batch"]:
-    """One token for each row, drawn from the distribution after temperature, top-k and top-p, in this order."""
-    probabilities = truncate(logits / temperature, top_k, top_p).softmax(dim=-1)
-    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
-
-
-def truncate(
-    logits: Float[Tensor, "batch vocab"], top_k: int | None = None, top_p: float | None = None
-) -> Float[Tensor, "batch vocab"]:
-    """Sets to -inf what is not among the k best, or not in the smallest best set whose mass reaches p."""
-    if top_k is not None:
-        kth = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, float("-inf"))
-    if top_p is not None and top_p < 1.0:  # a rounded sum may reach 1 before the last token
-        ordered, order = logits.sort(dim=-1, descending=True)
-        probabilities = ordered.softmax(dim=-1)
-        mass_before = probabilities.cumsum(dim=-1) - probabilities
-        ordered = ordered.masked_fill(mass_before >= top_p, float("-inf"))
-        logits = torch.empty_like(logits).scatter(-1, order, ordered)
-    return logits
 
 
 def check_settings(

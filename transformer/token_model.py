@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import LayerNorm
+from transformer.add_norm import norm_of
 from transformer.config import TransformerConfig
 from transformer.dropout import Dropout
 from transformer.embedding import SourceInput, positions
@@ -77,4 +77,4 @@ class TokenModel(nn.Module):
 
 
 def embedding_norm(config: TransformerConfig) -> nn.Module:
-    return LayerNorm(config.d_model, config.layer_norm_eps) if config.norm_embeddings else nn.Identity()
+    return norm_of(config) if config.norm_embeddings else nn.Identity()

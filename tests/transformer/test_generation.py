@@ -10,7 +10,7 @@ from tests.reference.decoding import top_k_set, top_p_set
 from tests.transformer import small
 from tests.transformer.small import SOURCE
 from transformer import generate
-from transformer.generation import sample, truncate
+from transformer.sampling import sample, truncate
 
 METHODS = {
     "greedy": {},
@@ -81,6 +81,16 @@ def test_a_row_that_never_ends_is_cut():
     said = generate(Scripted([[5] * 9]), torch.zeros(1, 1, dtype=torch.long), max_new_tokens=3)
 
     assert said.tolist() == [[1, 5, 5, 5]]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_was_said_can_be_trained_on(method):
+    model = small.talker()
+    said = generate(model, SOURCE, 6, **METHODS[method], generator=generator())
+
+    model(SOURCE, said).sum().backward()
+
+    assert model.target_embedding.weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw
 from lessons.exercises.probes.models import random_config, random_model
-from transformer import beam, generation
+from transformer import beam, generation, sampling
 from transformer.cache import GrowingStore
 
 
@@ -14,7 +14,7 @@ def truncate(seed: int) -> dict[str, Tensor]:
     logits = 2.0 * draw.normal(4, draw.size(6, 15))
     k, p = draw.size(1, 5), draw.uniform(0.1, 0.95)
     cut = {"top-k": (k, None), "top-p": (None, p), "both": (k, p)}
-    return {name: generation.truncate(logits, *settings) for name, settings in cut.items()}
+    return {name: sampling.truncate(logits, *settings) for name, settings in cut.items()}
 
 
 def sample(seed: int) -> dict[str, Tensor]:
@@ -22,8 +22,8 @@ def sample(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     logits = draw.normal(5)
     temperature = draw.uniform(0.4, 2.0)
-    best = generation.sample(draw.normal(8, 6), temperature, top_k=1)
-    drawn = generation.sample(logits.expand(60_000, -1), temperature, generator=torch.Generator().manual_seed(seed))
+    best = sampling.sample(draw.normal(8, 6), temperature, top_k=1)
+    drawn = sampling.sample(logits.expand(60_000, -1), temperature, generator=torch.Generator().manual_seed(seed))
     away = torch.bincount(drawn, minlength=5).double() / len(drawn) - (logits / temperature).softmax(-1)
     return {"the best of one": best, "the distance from the right shares, in 3 %": (away.abs() // 0.03)}
 
