@@ -1,0 +1,23 @@
+"""The box in which a sentence that one often reads meets what was measured."""
+
+import html
+import re
+
+from lessons.teaching.showing import show
+
+ROW = '<tr style="background:{colour}"><td style="text-align:right"><b>{label}</b></td><td style="text-align:left">{text}</td></tr>'
+ROWS = (("It is said", "#fff4e0"), ("It is so", "#e6f4ea"), ("Shown by", "#f4f4f4"))
+
+
+def said_and_so(said: str, so: str, shown_by: str) -> None:
+    """What is said, what is so, and the test or figure that shows it. `Backticks` make code."""
+    texts = {label: text for (label, _), text in zip(ROWS, (said, so, shown_by), strict=True)}
+    if empty := [label for label, text in texts.items() if not text.strip()]:
+        raise ValueError(f"the box has nothing under {', '.join(map(repr, empty))}: a claim needs all three")
+    rows = [ROW.format(colour=colour, label=label, text=as_html(texts[label])) for label, colour in ROWS]
+    plain = "\n".join(f"{label + ':':<12}{text}" for label, text in texts.items())
+    show(plain, f'<table style="width:100%;max-width:46em">{"".join(rows)}</table>', "text/html")
+
+
+def as_html(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
