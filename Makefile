@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 quick = $(if $(QUICK),--quick)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint bench parity sentiment clean
+.PHONY: help install demo test test-all lint notebooks bench parity sentiment clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: install  ## Check style, types and the direction of imports
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+
+notebooks: install  ## Run every lesson and keep its notebook (QUICK=1: few steps, only to see that all run)
+	$(RUN) -m lessons.build_notebooks $(call quick) --jobs 2
 
 bench: install  ## Measure the speed against other implementations
 	$(RUN) -m tests.benchmarks

@@ -1,0 +1,88 @@
+"""A lesson as a notebook: made from its source, stripped of what changes from run to run, compared with its source."""
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jupytext  # type: ignore[import-untyped]
+import nbformat
+from nbformat import NotebookNode
+
+LESSONS = Path(__file__).resolve().parent.parent
+NOTEBOOKS = LESSONS / "notebooks"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"file_extension": ".py", "name": "python"},
+}
+
+
+def sources() -> list[Path]:
+    """The lessons' files, in the order of the course."""
+    return sorted(LESSONS.glob("[0-9][0-9]_*.py"))
+
+
+def notebook_of(source: Path) -> Path:
+    return NOTEBOOKS / f"{source.stem}.ipynb"
+
+
+def read_lesson(source: Path) -> NotebookNode:
+    """The cells of a lesson, not executed. A cell's id is made from its text, so that it moves with it."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    seen: Counter[str] = Counter()
+    for cell in notebook.cells:
+        text = hashlib.sha1(f"{cell.cell_type}\n{cell.source}".encode(), usedforsecurity=False).hexdigest()[:10]
+        cell.id = f"{text}-{seen[text]}" if seen[text] else text
+        cell.metadata = nbformat.from_dict({})
+        seen[text] += 1
+    return notebook
+
+
+def strip(notebook: NotebookNode) -> NotebookNode:
+    """Takes away what differs from one run to the next though nothing has changed: timings, the kernel's version."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({})
+        for output in cell.get("outputs", []):
+            output.pop("transient", None)
+            if "metadata" in output and "image/png" not in output.get("data", {}):
+                output.metadata = nbformat.from_dict({})
+    return notebook
+
+
+def write(notebook: NotebookNode, file: Path) -> None:
+    """Beside its name first, then into place: a killed run leaves the old notebook whole."""
+    nbformat.validate(notebook)
+    file.parent.mkdir(exist_ok=True)
+    beside = file.with_suffix(".part")
+    beside.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
+    os.replace(beside, file)
+
+
+def cells_of(notebook: NotebookNode) -> list[tuple[str, str]]:
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def out_of_step(source: Path) -> str:
+    """What a kept notebook lacks against its source, in words; empty when the cells are equal."""
+    file = notebook_of(source)
+    if not file.is_file():
+        return "has no notebook"
+    wanted, kept = cells_of(read_lesson(source)), cells_of(nbformat.read(file, as_version=4))
+    for number, (new, old) in enumerate(zip(wanted, kept), start=1):
+        if new != old:
+            return (
+                f"cell {number} differs: the source begins {first_line(new[1])!r}, the notebook {first_line(old[1])!r}"
+            )
+    return "" if len(wanted) == len(kept) else f"has {len(wanted)} cells, its notebook {len(kept)}"
+
+
+def first_line(text: str) -> str:
+    return text.partition("\n")[0][:70]
+
+
+def outputs_of(notebook: NotebookNode) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
