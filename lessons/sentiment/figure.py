@@ -1,0 +1,40 @@
+"""The lesson's figure: every technique in every domain, among what was published and what one person reaches."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib import pyplot as plt
+
+from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, saved
+
+STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+LINES = {
+    "single people": ("black", "-"),
+    "VADER, a lexicon and rules": (BEFORE, ":"),
+    "maximum entropy, movies": (BEFORE, "--"),
+}
+
+
+def draw_sentiment(result: Mapping[str, Any], path: Path) -> Path:
+    rows, domains = result["rows"], list(result["people"])
+    trained_on = result["run"]["domain"]
+    with matplotlib.rc_context(STYLE):
+        figure, panels = plt.subplots(
+            1, len(domains), figsize=(10, 1.6 + 0.3 * len(rows)), sharey=True, layout="constrained"
+        )
+        for axis, domain in zip(panels, domains, strict=True):
+            colour = AMERICAN if domain == trained_on else BRITISH
+            for place, row in enumerate(rows):
+                f1 = row["tested"][domain]["f1"]
+                axis.plot(f1, place, "o", color=colour)
+                axis.annotate(f"{f1:.2f}"[1:], (f1, place), (6, -3), textcoords="offset points", fontsize=8)
+            for name, (shade, style) in LINES.items():
+                axis.axvline(result["published"][name][domain], color=shade, linestyle=style, linewidth=1.2, label=name)
+            axis.set(title=domain + (", trained on" if domain == trained_on else ""), xlabel="F1", xlim=(0.4, 1.0))
+        panels[0].set_yticks(range(len(rows)), [row["method"] for row in rows])
+        panels[0].invert_yaxis()
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(LINES), fontsize=8)
+        return saved(figure, path)

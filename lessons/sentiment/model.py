@@ -1,0 +1,116 @@
+"""One number for a sentence: the mean of its vectors, times a learned direction.
+
+    score = w · (1/T) Σ_t h_t + b            L = mean (score - mean rating / 4)²
+
+The target is what people said on average, from -1 to 1; the sign is the class. The head is trained with every technique.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from lessons.machine import bf16_pays
+from peft import recipe
+from transformer import DecoderOnly
+from transformer.batching import epoch_batches, pad
+from transformer.masks import prompt_mask
+from transformer.schedule import cosine_schedule
+
+HIGHEST_RATING = 4
+BATCH_TOKENS, SCORING_TOKENS = 1024, 4096
+
+
+class SentimentModel(nn.Module):
+    """An encoder (a Transformer's, an EncoderOnly, a DecoderOnly, with or without an adapter) and a linear head."""
+
+    def __init__(self, encoder: Any):
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.config.d_model, 1)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, source: Int[Tensor, "batch source"]) -> Float[Tensor, " batch"]:
+        states, real = vectors(self.encoder, source)
+        mean = (states * real).sum(dim=1) / real.sum(dim=1)
+        return self.head(mean.to(self.head.weight.dtype)).squeeze(-1)
+
+
+def vectors(
+    encoder: Any, source: Int[Tensor, "batch source"]
+) -> tuple[Float[Tensor, "batch source d_model"], Float[Tensor, "batch source 1"]]:
+    """A vector for each token, and 1 where the token is real. What an adapter put in front of the words is left out."""
+    if is_decoder(encoder):
+        return encoder(source), prompt_mask(source, encoder.config.pad_id)[:, :, None].float()
+    states, mask = encoder.encode(source)
+    length = source.shape[1]
+    return states[:, -length:], mask[:, 0, 0, -length:, None].float()
+
+
+def is_decoder(encoder: Any) -> bool:
+    return isinstance(getattr(encoder, "base_model", encoder), DecoderOnly)
+
+
+def as_batch(encoder: Any, rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch source"]:
+    """Rows of unequal length as one matrix: padded in front for a decoder, else behind."""
+    if not is_decoder(encoder):
+        return pad(rows, encoder.config.pad_id)
+    return pad([row[::-1] for row in rows], encoder.config.pad_id).flip(1)
+
+
+def train(
+    model: SentimentModel,
+    method: str,
+    rows: Sequence[Sequence[int]],
+    targets: Sequence[float],
+    steps: int,
+    rate: float,
+    head_rate: float,
+    seed: int,
+    on_step: Callable[[int, float], None],
+) -> list[float]:
+    """AdamW on the adapter and the head, cosine schedule, gradients clipped at 1; the loss of every step."""
+    groups = recipe(method).groups(model.encoder, rate, 0.01) if method != "head" else []
+    groups.append({"params": list(model.head.parameters()), "lr": head_rate, "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    device = model.head.weight.device
+    torch.manual_seed(seed)
+    model.train(method != "head")  # without dropout where only the head learns
+    losses: list[float] = []
+    for epoch in range(steps):
+        for indices in epoch_batches([(rows[i], rows[i]) for i in range(len(rows))], BATCH_TOKENS, seed, epoch):
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * cosine_schedule(len(losses) + 1, steps, warmup=max(1, steps // 10))
+            source = as_batch(model.encoder, [rows[index] for index in indices]).to(device)
+            wanted = torch.tensor([targets[index] for index in indices], device=device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
+                scores = model(source)
+            loss = (scores.float() - wanted).square().mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+            optimizer.step()
+            losses.append(loss.item())
+            on_step(len(losses), losses[-1])
+            if len(losses) == steps:
+                model.eval()
+                return losses
+    return losses
+
+
+@torch.no_grad()
+def predict(model: SentimentModel, rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """The score of each row, in order."""
+    device = model.head.weight.device
+    scores = np.zeros(len(rows))
+    model.eval()
+    for indices in epoch_batches([(row, row) for row in rows], SCORING_TOKENS, seed=0, epoch=0):
+        source = as_batch(model.encoder, [rows[index] for index in indices]).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
+            scores[indices] = model(source).float().cpu().numpy()
+    return scores
