@@ -1,0 +1,123 @@
+"""How much data? A few techniques on 100, 1,000 and 10,000 words: what is learnt, memorized, and kept of the base.
+
+    python -m lessons amounts [--methods full lora bitfit scratch] [--words 100 1000 10000] [--seeds 1] [--out FILE]
+
+Every run takes the same number of steps, so a short list is read more often. After each quarter of the steps: the word
+error on the words that it learns from, on British held-out words, and on American ones. A run that is stopped goes on.
+"""
+
+import argparse
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from lessons.compare_row import SCRATCH
+from lessons.dictionary import fine_tuning_words, pairs, words
+from lessons.finetuning import STEPS, adapted, rate_of, training_config
+from lessons.machine import set_threads
+from lessons.pretrain import base_config
+from lessons.scoring import evaluate
+from peft import RECIPES, recipe
+from transformer import TrainingConfig, Transformer, train
+from transformer.checkpoint import read_json, write_json
+
+METHODS = ("full", "lora", "bitfit", SCRATCH)
+AMOUNTS = (100, 1_000, 10_000)
+TEST_WORDS, TRAINING_WORDS = 500, 100
+QUARTERS = 4
+
+
+def run(method: str, amount: int, seed: int, steps: int = STEPS) -> list[dict[str, float]]:
+    """The three word errors at the start and after each quarter of the steps."""
+    set_threads(1)
+    config = training_config(steps, rate_of(method), seed)
+    model, groups = beginner(method, seed, config)
+    learnt = fine_tuning_words("british", amount)
+    measured = [errors(model, learnt) | {"step": 0}]
+
+    def look(step: int, _loss: float) -> None:
+        if step % (steps // QUARTERS) == 0:
+            measured.append(errors(model, learnt) | {"step": step})
+
+    train(model, pairs("british", learnt, all_pronunciations=True), config, groups, on_step=look)
+    return measured
+
+
+def beginner(method: str, seed: int, config: TrainingConfig) -> tuple[Any, Any]:
+    """A model before its first step, and the optimizer's groups where the technique has its own."""
+    if method == SCRATCH:
+        torch.manual_seed(seed)
+        return Transformer(base_config()), None
+    model = adapted(method, seed)
+    return model, recipe(method).groups(model, config.learning_rate, config.weight_decay)
+
+
+def errors(model: Any, learnt: list[str]) -> dict[str, float]:
+    training, held_out, forgotten = (
+        evaluate(model, chosen, accent).word_error
+        for chosen, accent in (
+            (learnt[:TRAINING_WORDS], "british"),
+            (words("british", "test", TEST_WORDS), "british"),
+            (words("american", "test", TEST_WORDS), "american"),
+        )
+    )
+    return {"training": training, "british": held_out, "american": forgotten}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m lessons amounts", description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", choices=[*RECIPES, SCRATCH], default=METHODS)
+    parser.add_argument("--words", nargs="+", type=int, default=AMOUNTS)
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, one thread each")
+    parser.add_argument("--out", type=Path, default=Path("runs/amounts.json"))
+    options = parser.parse_args(arguments)
+    if options.steps % QUARTERS or options.steps < QUARTERS:
+        raise ValueError(f"--steps {options.steps} cannot be cut into {QUARTERS} equal parts")
+    rows = all_runs(options)
+    show(rows)
+    return 0
+
+
+def all_runs(options: Any) -> list[dict[str, Any]]:
+    kept = read_json(options.out) if options.out.is_file() else {"rows": []}
+    settings = {"steps": options.steps, "test_words": TEST_WORDS, "training_words": TRAINING_WORDS}
+    if kept["rows"] and any(kept[name] != value for name, value in settings.items()):
+        raise ValueError(f"{options.out} holds runs with other settings than {settings}; name another file by --out")
+    kept |= {"command": "python -m lessons amounts", **settings}
+    done = {(row["method"], row["words"], row["seed"]) for row in kept["rows"]}
+    wanted = [
+        (name, count, seed) for seed in range(options.seeds) for count in options.words for name in options.methods
+    ]
+    todo = [job for job in wanted if job not in done]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    context = get_context("spawn")  # a fork of a process that has used threads may hang
+    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool, Progress() as progress:
+        task = progress.add_task("fine-tuning", total=len(todo))
+        jobs = {pool.submit(run, *job, options.steps): job for job in todo}
+        for job in as_completed(jobs):
+            method, count, seed = jobs[job]
+            kept["rows"].append({"method": method, "words": count, "seed": seed, "curve": job.result()})
+            write_json(options.out, kept)
+            progress.advance(task)
+    return kept["rows"]
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Word error at the end, %")
+    for header in ("technique", "words", "on what it learnt from", "British, held out", "American, held out"):
+        table.add_column(header, justify="left" if header == "technique" else "right")
+    for row in sorted(rows, key=lambda row: (row["method"], row["words"], row["seed"])):
+        last = row["curve"][-1]
+        table.add_row(
+            row["method"], f"{row['words']:,}", *(f"{100 * last[n]:.1f}" for n in ("training", "british", "american"))
+        )
+    Console().print(table)
