@@ -2,7 +2,7 @@
 
 A file is written beside its name and moved into place: a killed run or a full disk leaves the old file whole.
 
-    folder/config.json          the TransformerConfig
+    folder/config.json          the TransformerConfig; "model" says which kind it is of, if it is no Transformer
     folder/model.safetensors    every parameter once (tied matrices are stored under one name)
 """
 
@@ -18,24 +18,52 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
+from transformer.decoder_only import DecoderOnly
+from transformer.encoder_only import EncoderOnly, MaskedWordHead
 from transformer.model import Transformer
 
+ONE_STACK: dict[str, type[EncoderOnly] | type[DecoderOnly]] = {"EncoderOnly": EncoderOnly, "DecoderOnly": DecoderOnly}
 
-def save_model(model: Transformer, folder: str | Path) -> None:
-    """Writes the model into `folder`, which is made if it is not there."""
+
+def save_model(model: Transformer | EncoderOnly | DecoderOnly, folder: str | Path) -> None:
+    """Writes the model into `folder`, which is made if it is not there.
+
+    Raises TypeError for an encoder-only model with a head of your own: `load_model` could not make it again.
+    """
+    if isinstance(model, EncoderOnly) and not isinstance(model.output, nn.Identity | MaskedWordHead):
+        raise TypeError(
+            f"an encoder-only model is saved with a MaskedWordHead or none, not {type(model.output).__name__}: "
+            "save the head beside it with safetensors"
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / "model.safetensors", distinct_state(model))
-    write_json(folder / "config.json", model.config.to_dict())
+    kind = next(({"model": name} for name, one_stack in ONE_STACK.items() if isinstance(model, one_stack)), {})
+    write_json(folder / "config.json", model.config.to_dict() | kind)
 
 
-def load_model(folder: str | Path) -> Transformer:
-    """The model in evaluation mode. Raises FileNotFoundError or ValueError, naming the file or the tensors."""
+def load_model(folder: str | Path) -> Any:
+    """The model in evaluation mode, of the kind that was saved: a Transformer, an EncoderOnly or a DecoderOnly.
+
+    Raises FileNotFoundError or ValueError, naming the file or the tensors.
+    """
     folder = Path(folder)
-    model = Transformer(TransformerConfig.from_dict(read_json(folder / "config.json")))
+    values = read_json(folder / "config.json")
     tensors, _ = read_tensors(folder / "model.safetensors")
+    model = empty_model(values, headed=any(name.startswith("output.") for name in tensors), path=folder / "config.json")
     load_state(model, tensors, folder / "model.safetensors")
     return model.eval()
+
+
+def empty_model(values: dict[str, Any], headed: bool, path: Path) -> Transformer | EncoderOnly | DecoderOnly:
+    """The model of a config.json, not filled yet. `headed`: whether an encoder-only model guesses masked words."""
+    kind = values.get("model", "Transformer")
+    if kind != "Transformer" and kind not in ONE_STACK:
+        raise ValueError(f"{path} is of a model {kind!r}; known are Transformer, {', '.join(ONE_STACK)}")
+    config = TransformerConfig.from_dict({name: value for name, value in values.items() if name != "model"})
+    if kind == "EncoderOnly":
+        return EncoderOnly(config, MaskedWordHead(config) if headed else None)
+    return DecoderOnly(config) if kind == "DecoderOnly" else Transformer(config)
 
 
 def load_state(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:

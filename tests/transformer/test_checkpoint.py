@@ -6,16 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
-from transformer import load_model, save_model
+from transformer import DecoderOnly, EncoderOnly, MaskedWordHead, load_model, save_model
 from transformer.checkpoint import load_state, read_json, read_tensors, write_bytes, write_json, write_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +58,37 @@ def test_a_file_of_bf16_fills_a_model_of_fp32(tmp_path):
 
     assert loaded.output.weight.dtype == torch.float32
     assert torch.equal(loaded.output.weight, model.output.weight.float())
+
+
+@pytest.mark.parametrize("kind", ["encoder", "encoder with a head", "decoder"])
+def test_a_model_of_one_stack_comes_back_as_what_it_was(tmp_path, kind):
+    layers = {"num_encoder_layers": 0} if kind == "decoder" else {"num_decoder_layers": 0}
+    config = replace(small.CONFIG, **layers)
+    head = MaskedWordHead(config) if kind == "encoder with a head" else None
+    model = (DecoderOnly(config) if kind == "decoder" else EncoderOnly(config, head)).float().eval()
+
+    save_model(model, tmp_path)
+    loaded = load_model(tmp_path)
+
+    assert type(loaded) is type(model)
+    assert torch.equal(loaded(SOURCE), model(SOURCE))
+
+
+def test_an_encoder_with_a_head_that_could_not_be_made_again_is_not_saved(tmp_path):
+    config = replace(small.CONFIG, num_decoder_layers=0)
+
+    with pytest.raises(TypeError, match="MaskedWordHead or none, not Linear"):
+        save_model(EncoderOnly(config, nn.Linear(config.d_model, 2)), tmp_path)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_kind_of_model_that_is_not_known_is_refused(tmp_path):
+    save_model(small.model(), tmp_path)
+    write_json(tmp_path / "config.json", small.CONFIG.to_dict() | {"model": "Mamba"})
+
+    with pytest.raises(ValueError, match="of a model 'Mamba'; known are Transformer, EncoderOnly, DecoderOnly"):
+        load_model(tmp_path)
 
 
 def edited(folder: Path, edit) -> Path:
