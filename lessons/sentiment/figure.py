@@ -12,7 +12,7 @@ from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, saved
 STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 LINES = {
     "single people": ("black", "-"),
-    "VADER, a lexicon and rules": (BEFORE, ":"),
+    "VADER": (BEFORE, ":"),
     "maximum entropy, movies": (BEFORE, "--"),
 }
 

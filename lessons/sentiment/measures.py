@@ -16,12 +16,14 @@ from lessons.data.feedback import RatedSentence
 
 PUBLISHED = {
     "single people": {"tweets": 0.84, "movies": 0.92, "amazon": 0.85, "news": 0.65},
-    "VADER, a lexicon and rules": {"tweets": 0.96, "movies": 0.61, "amazon": 0.63, "news": 0.55},
+    "VADER": {"tweets": 0.96, "movies": 0.61, "amazon": 0.63, "news": 0.55},
     "naive Bayes, movies": {"tweets": 0.56, "movies": 0.75, "amazon": 0.49, "news": 0.44},
     "maximum entropy, movies": {"tweets": 0.56, "movies": 0.75, "amazon": 0.51, "news": 0.45},
-    "best learner of any domain": {"tweets": 0.84, "movies": 0.75, "amazon": 0.61, "news": 0.50},
+    "best of other domains": {"tweets": 0.69, "movies": 0.56, "amazon": 0.58, "news": 0.48},
+    "best of its own domain": {"tweets": 0.84, "movies": 0.75, "amazon": 0.61, "news": 0.50},
 }
-"""Weighted F1 as printed. The last row is the highest machine-learning cell of each column, mostly trained on it."""
+"""Weighted F1 as printed. VADER is a lexicon and rules. The last two rows are the highest machine-learning cells of each
+column: of models trained on another domain, and of models trained on half of that very domain."""
 
 
 def mean_ratings(sentences: Sequence[RatedSentence]) -> np.ndarray:

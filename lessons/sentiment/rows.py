@@ -79,11 +79,13 @@ def run_row(
     losses = train(model, setting.method, rows, targets, setting.steps, rate, HEAD_RATE, setting.seed, on_step)
     seconds = time.perf_counter() - start
     keep(model, out)
-    tested = {}
-    for domain in ratings:
-        sentences = tested_sentences(ratings, domain, setting.domain, setting.test_sentences)
+
+    def tested_on(sentences: Sequence[RatedSentence]) -> dict[str, float]:
         scores = predict(model, encode(tokenizer, [sentence.text for sentence in sentences]))
-        tested[domain] = {**measure(sentences, scores), "sentences": len(sentences)}
+        return {**measure(sentences, scores), "sentences": len(sentences)}
+
+    development = [sentence for sentence in ratings[setting.domain] if part_of(sentence) == "development"]
+    limit = setting.test_sentences
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     return {
         **asdict(setting),
@@ -92,7 +94,8 @@ def run_row(
         "bytes": sum(file.stat().st_size for file in out.iterdir()),
         "seconds": seconds,
         "loss_curve": curve(losses),
-        "tested": tested,
+        "development": tested_on(development),
+        "tested": {domain: tested_on(tested_sentences(ratings, domain, setting.domain, limit)) for domain in ratings},
     }
 
 

@@ -24,7 +24,8 @@ def print_table(result: Mapping[str, Any], console: Console) -> None:
     table.add_section()
     people = [result["people"][domain] for domain in domains]
     mean = sum(cell["correlation"] for cell in people) / len(people)
-    table.add_row("one person, measured here", "", "", *(f"{cell['f1']:.3f}" for cell in people), f"{mean:.3f}")
+    table.add_row("people, from the ratings", "", "", *(f"{cell['f1']:.3f}" for cell in people), f"{mean:.3f}")
+    table.add_section()
     for name, cells in result["published"].items():
-        table.add_row(f"published: {name}", "", "", *(f"{cells[domain]:.2f}" for domain in domains), "")
+        table.add_row(name, "", "", *(f"{cells[domain]:.2f}" for domain in domains), "")
     console.print(table)
