@@ -19,6 +19,7 @@ COMMANDS = {
     "sentiment": ("lessons.sentiment.command:main", "fine-tune a real sentence encoder to tell good from bad"),
     "search": ("lessons.search:main", "find the learning rate of each technique"),
     "amounts": ("lessons.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
+    "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
     "doctor": ("lessons.doctor:main", "check this installation"),
     "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),
     "next": (f"{EXERCISES}:next_exercise", "the exercise to do now"),

@@ -49,7 +49,8 @@ class DoraLinear(AdaptedLayer):
     @torch.no_grad()
     def directions(self) -> Float[Tensor, "d_out d_in"]:
         """V, in full precision also under autocast: its lengths must be those that the magnitudes were taken from."""
-        with torch.autocast(self.lora_A.weight.device.type, enabled=False):
+        down = self.lora_A.weight
+        with torch.autocast("cpu" if down.is_meta else down.device.type, enabled=False):
             delta = product(self.lora_B, self.lora_A, self.scaling)
             return weight_of(self.base).to(delta.dtype) + delta
 

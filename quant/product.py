@@ -25,7 +25,8 @@ class LinearFromCodes(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, bias: Tensor | None, weight: QuantizedTensor, *parts: Tensor) -> Tensor:
         ctx.save_for_backward(*parts)
         ctx.names, ctx.layout = tuple(weight.tensors()), (weight.block_size, weight.shape, weight.dtype)
-        with torch.autocast(x.device.type, enabled=False):  # compute_dtype alone decides
+        # compute_dtype alone decides; the meta device, on which bytes are counted, has no autocast of its own
+        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
             return F.linear(x, dequantize_4bit(weight, x.dtype), bias)
 
     @staticmethod

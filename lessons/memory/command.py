@@ -1,0 +1,73 @@
+"""How much memory does it take to fine-tune a model?
+
+    python -m lessons memory --model llama-33b --method qlora --checkpointing    one technique: what each byte is
+    python -m lessons memory --model llama-7b                                    every technique, in a table
+
+Both draw stacked bars: every technique, or the one beside full fine-tuning and LoRA. Into --out come memory.png and
+memory.json. Weights stand in 16 bits (or in 4), adapters and the optimizer's numbers in 32. No weights are needed.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from lessons.memory.plan import Plan, Setting, plan
+from lessons.memory.shapes import ARCHITECTURES
+from lessons.memory.show import as_json, draw, print_plan, print_plans
+from lessons.memory.tally import OPTIMIZERS
+from peft import RECIPES
+from transformer.checkpoint import write_json
+
+# Where there is no terminal whose width could be asked for.
+LOG_WIDTH = 140
+BESIDE = ("full", "lora")
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)
+    asked = Setting(options.model, options.method or BESIDE[0], options.batch, options.length, options.checkpointing,
+                    options.optimizer, options.rank)  # fmt: skip
+    if options.method:
+        print_plan(plan(asked), console)
+    methods = [*dict.fromkeys([*BESIDE, options.method])] if options.method else list(RECIPES)
+    plans, refused = plans_of(methods, asked)
+    if not options.method:
+        print_plans(plans, refused, console)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_json(options.out / "memory.json", as_json(plans, refused))
+    console.print(f"drew {draw(plans, options.out / 'memory.png')}; the numbers are in memory.json beside it")
+    return 0
+
+
+def plans_of(methods: list[str], asked: Setting) -> tuple[list[Plan], dict[str, str]]:
+    """The plan of every technique that has a place in the model, and why the others have none."""
+    plans, refused = [], {}
+    for method in methods:
+        ranked = asked.rank if "r" in RECIPES[method].config_class.__dataclass_fields__ else None
+        try:
+            plans.append(plan(replace(asked, method=method, rank=ranked)))
+        except ValueError as error:
+            refused[method] = f"{method}: {error}"
+    return plans, refused
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m lessons memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="llama-7b", help=f"one of {', '.join(ARCHITECTURES)} (default llama-7b)")
+    parser.add_argument("--method", help=f"one of {', '.join(RECIPES)} (default: compare all of them)")
+    parser.add_argument("--batch", type=int, default=1, help="sequences in a batch (default 1)")
+    parser.add_argument("--length", type=int, default=512, help="tokens in a sequence (default 512)")
+    parser.add_argument(
+        "--checkpointing", action="store_true", help="compute the inside of a layer again, and keep less"
+    )
+    parser.add_argument("--optimizer", default="adamw", help=f"one of {', '.join(OPTIMIZERS)} (default adamw)")
+    parser.add_argument("--rank", type=int, help="the rank of LoRA and its relatives (default: the recipe's, 8)")
+    parser.add_argument("--out", type=Path, default=Path("runs/memory"), help="folder (default runs/memory)")
+    return parser.parse_args(arguments)
