@@ -21,11 +21,10 @@ from quant import Linear4bit
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
-    "adafactor": torch.optim.Adafactor,
     "momentum": lambda parameters: torch.optim.SGD(parameters, momentum=0.9),
     "sgd": torch.optim.SGD,
 }
-"""In AdamW two numbers for each trained one, with momentum one, in Adafactor a row's and a column's sums, in SGD none."""
+"""AdamW remembers two numbers for each trained one, SGD with momentum one, SGD none."""
 
 
 def tally(model: PeftModel, base: set[int], optimizer: str) -> Counter[str]:

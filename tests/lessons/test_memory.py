@@ -1,0 +1,216 @@
+"""The memory planner: shapes against published counts, bytes against real tensors, claims against the paper."""
+
+import json
+import os
+
+import pytest
+import torch
+from rich.console import Console
+from torch import nn
+
+from lessons.__main__ import main as command_line
+from lessons.memory.activations import kept_by
+from lessons.memory.blocks import build
+from lessons.memory.command import main
+from lessons.memory.plan import KINDS, Plan, Setting, activations, measured, plan, with_layers
+from lessons.memory.shapes import ARCHITECTURES, Architecture, architecture
+from lessons.memory.show import fits, print_plan
+from lessons.memory.tally import optimizer_bytes
+from peft import RECIPES, get_peft_model
+from quant import quantize_4bit
+
+GB = 10**9
+PUBLISHED = {
+    "gpt2": 124_439_808,
+    "gpt2-medium": 354_823_168,
+    "gpt2-large": 774_030_080,
+    "gpt2-xl": 1_557_611_200,
+    "bert-base": 109_482_240,
+    "bert-large": 335_141_888,
+    "t5-small": 60_506_624,
+    "t5-base": 222_903_552,
+    "t5-large": 737_668_096,
+    "t5-3b": 2_851_598_336,
+    "t5-11b": 11_307_321_344,
+    "llama-7b": 6_738_415_616,
+    "llama-13b": 13_015_864_320,
+    "llama-33b": 32_528_943_616,
+    "llama-65b": 65_285_660_672,
+}
+SMALL = {
+    "decoder": Architecture("decoder", 50, 24, 4, 3, 40, positions=48, max_length=48),
+    "encoder": Architecture("encoder", 50, 24, 4, 3, 40, norm="post", positions=48, segments=2, norm_embeddings=True),
+    "both": Architecture("both", 50, 24, 4, 3, 40, bias=False, rms=True, distances=8, max_length=48),
+    "gated": Architecture("decoder", 50, 24, 4, 3, 40, gated=True, rms=True, bias=False, tied=False, max_length=48),
+}
+
+
+FAST = {("decoder", "full"), ("decoder", "lora"), ("both", "qlora"), ("gated", "prefix_tuning"), ("encoder", "pill"),
+        ("both", "adapter_houlsby")}  # fmt: skip
+COMBINATIONS = [
+    pytest.param(stacks, method, marks=() if (stacks, method) in FAST else pytest.mark.slow)
+    for stacks in SMALL
+    for method in RECIPES
+    if method != "pill" or stacks in ("encoder", "both")  # it reads the types of the encoder's tokens
+]
+
+
+def asked(method: str, **changes: object) -> Setting:
+    return Setting(**{"model": "gpt2", "method": method, "batch": 2, "length": 6, **changes})
+
+
+def planned(model: str, method: str, **changes: object) -> Plan:
+    return plan(Setting(**{"model": model, "method": method, **changes}))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_as_many_parameters_as_published(name: str) -> None:
+    shape = architecture(name)
+    one, two = (sum(p.numel() for p in build(shape, layers).parameters()) for layers in (1, 2))
+    assert one + (shape.layers - 1) * (two - one) == PUBLISHED[name]
+
+
+def test_every_matrix_is_there_from_the_first_layer_to_the_last() -> None:
+    assert sum(p.numel() for p in build(architecture("gpt2"), 12).parameters()) == PUBLISHED["gpt2"]
+    assert planned("glm-130b", "full").parameters == pytest.approx(130e9, rel=0.02)
+    assert set(PUBLISHED) | {"glm-130b"} == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize(("stacks", "method"), COMBINATIONS)
+def test_one_layer_and_two_tell_about_four(stacks: str, method: str) -> None:
+    (one, kept_one), (two, kept_two), (four, kept_four) = (
+        measured(asked(method), SMALL[stacks], layers) for layers in (1, 2, 4)
+    )
+    assert with_layers(one, two, 4) == four
+    assert activations(kept_one, kept_two, 4, checkpointing=False) == kept_four.total
+    assert four["gradients"] == four["trained"]
+
+
+@pytest.mark.filterwarnings("ignore:token_types is empty")
+@pytest.mark.parametrize(("stacks", "method"), COMBINATIONS)
+def test_a_real_model_holds_and_keeps_as_much(stacks: str, method: str) -> None:
+    counted, expected = measured(asked(method), SMALL[stacks], 2)
+    prepared = RECIPES[method].prepare(real(SMALL[stacks], 2))
+    base = sum(tensor.nbytes for tensor in (*prepared.parameters(), *prepared.buffers()))
+    model = get_peft_model(prepared, RECIPES[method].config()).train()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    replaced = sum(original.nbytes for original in model.adapters["default"].owned.originals)
+    assert counted["trained"] == sum(parameter.nbytes for parameter in trained)
+    assert counted["base"] + counted["codes"] + counted["constants"] == base - replaced
+    kept = kept_by(model, batch=2, length=6)
+    assert (kept.total, kept.inside, kept.inputs) == (expected.total, expected.inside, expected.inputs)
+
+
+def real(shape: Architecture, layers: int) -> nn.Module:
+    """The same model with numbers in it."""
+    model = build(shape, layers).to_empty(device="cpu")
+    model.tie_weights()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+def test_a_layer_that_is_trained_whole_keeps_what_the_formula_says() -> None:
+    shape, n = architecture("gpt2"), 96
+    (_, one), (_, two) = (measured(asked("full", batch=1, length=n), shape, layers) for layers in (1, 2))
+    m, h, f = shape.d_model, shape.heads, shape.d_ff
+    assert two.inside - one.inside == 2 * (10 * n * m + 2 * n * f + 2 * h * n**2 + 2 * n) + 2 * n**2
+
+
+def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_inside_of_one() -> None:
+    shape = architecture("gpt2")
+    (_, one), (_, two) = (measured(asked("full"), shape, layers) for layers in (1, 2))
+    less = activations(one, two, 12, checkpointing=True)
+    assert less == one.ends + 12 * (2 * 6 * 768 * 2) + two.inside - one.inside
+    assert less < activations(one, two, 12, checkpointing=False)
+
+
+def test_a_frozen_matrix_does_not_keep_its_input() -> None:
+    whole, frozen = (measured(asked(method), SMALL["decoder"], 2)[1].inside for method in ("full", "bitfit"))
+    assert frozen < whole
+
+
+def test_four_bits_take_what_quantizing_takes() -> None:
+    shape = architecture("gpt2")
+    (one, _), (two, _) = (measured(asked("qlora"), shape, layers) for layers in (1, 2))
+    matrices = [(768, 768)] * 4 + [(768, 3072)] * 2
+    packed = [quantize_4bit(torch.ones(sides), double_quant=True) for sides in matrices]
+    assert two["codes"] - one["codes"] == sum(quantized.codes.nbytes for quantized in packed)
+    four_bits = two["codes"] + two["constants"] - one["codes"] - one["constants"]
+    assert four_bits == sum(quantized.nbytes for quantized in packed)
+
+
+def test_the_papers_claims() -> None:
+    whole = planned("llama-65b", "full")
+    assert whole.total - whole.bytes["activations"] > 780 * GB
+    assert planned("llama-65b", "qlora", checkpointing=True).total < 48 * GB
+    assert planned("llama-33b", "qlora", checkpointing=True).total < 24 * GB
+
+
+@pytest.mark.slow
+def test_the_papers_rank_fits_too() -> None:
+    found = planned("llama-65b", "qlora", checkpointing=True, rank=64)
+    assert found.trained == 64 * 80 * (4 * (8192 + 8192) + 3 * (8192 + 22016))
+    assert found.total < 48 * 2**30, "a card of 48 GB has 48 · 2³⁰ bytes"
+
+
+def test_optimizers_remember_what_their_formulas_say() -> None:
+    trained = [torch.empty(30, 20), torch.empty(7)]
+    steps = 4 * len(trained)  # each tensor's counter of steps
+    assert optimizer_bytes(trained, "adamw") == 8 * 607 + steps
+    assert optimizer_bytes(trained, "momentum") == 4 * 607
+    assert optimizer_bytes(trained, "sgd") == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"model": "lama"}, r"unknown model 'lama'; there are gpt2.*llama-65b"),
+        ({"method": "qlor"}, r"unknown technique 'qlor'; there are full.*lora_int4"),
+        ({"optimizer": "adam"}, r"unknown optimizer 'adam'; there are adamw"),
+        ({"batch": 0}, "batch must be at least 1, not 0"),
+        ({"length": 1025}, "length 1025 is more than the 1024 positions of gpt2"),
+        ({"method": "ia3", "rank": 3}, "ia3 has no rank"),
+        ({"model": "llama-7b", "method": "bitfit"}, "bitfit trains nothing in llama-7b"),
+        ({"model": "llama-7b", "method": "pill"}, "PILL needs a base with an encoder"),
+        ({"model": "t5-3b", "method": "p_tuning_v2"}, "1024; in t5-3b they have 4096"),
+    ],
+)
+def test_what_cannot_be_planned_says_why(changes: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        planned(**{"model": "gpt2", "method": "lora", "length": 8, **changes})
+
+
+def test_a_table_says_what_each_byte_is() -> None:
+    found = planned("gpt2", "qlora", length=8)
+    console = Console(record=True, width=140)
+    print_plan(found, console)
+    text = console.export_text()
+    assert all(kind in text and what in text for kind, what in KINDS.items() if found.bytes[kind])
+    assert fits(found) == "fits a card of 8 GB"
+    assert sum(found.bytes.values()) == found.total
+
+
+def test_the_command_compares_all_techniques_and_says_why_some_are_left_out(
+    tmp_path: os.PathLike, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--model", "gpt2", "--length", "8", "--rank", "4", "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert all(method in told for method in RECIPES)
+    kept = json.loads((tmp_path / "memory.json").read_text())
+    assert [row["setting"]["method"] for row in kept["plans"]] == [name for name in RECIPES if name != "pill"]
+    assert list(kept["refused"]) == ["pill"]
+    assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_technique_stands_beside_full_fine_tuning_and_lora(
+    tmp_path: os.PathLike, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        command_line(["memory", "--model", "bert-base", "--method", "qlora", "--length", "8", "--out", str(tmp_path)])
+        == 0
+    )
+    assert "fits a card of 8 GB" in capsys.readouterr().out
+    kept = json.loads((tmp_path / "memory.json").read_text())
+    assert [row["setting"]["method"] for row in kept["plans"]] == ["full", "lora", "qlora"]
+    assert command_line(["memory", "--model", "nothing"]) == 2
