@@ -29,6 +29,7 @@ class PeftModel(nn.Module):
         self.base_model = model
         self.context = CallContext()
         self.adapters = nn.ModuleDict()
+        self.sites: list[Site] = []
         self.active: tuple[str, ...] = ()
         self.trained_before = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         adapter = self.new_adapter(adapter_name, config)
@@ -117,10 +118,8 @@ class PeftModel(nn.Module):
         if not isinstance(present, Site):
             present = Site(present, self.context).train(present.training)
             setattr(parent, name, present)
+            self.sites.append(present)
         return present
-
-    def sites(self) -> list[Site]:
-        return [module for module in self.base_model.modules() if isinstance(module, Site)]
 
     def set_adapter(self, adapter_name: str | Sequence[str]) -> None:
         """Makes one adapter active and trainable, or several that can be summed."""
@@ -140,7 +139,7 @@ class PeftModel(nn.Module):
         """Switches the sites and the owned parameters; what requires gradients stays as it is."""
         for name in self.active:
             self.adapters[name].owned.disable()
-        for site in self.sites():
+        for site in self.sites:
             site.active = tuple(name for name in names if name in site.adapters)
         for name in names:
             self.adapters[name].owned.enable()
@@ -159,7 +158,7 @@ class PeftModel(nn.Module):
     def delete_adapter(self, adapter_name: str) -> None:
         self.require((adapter_name,))
         self.activate(tuple(name for name in self.active if name != adapter_name))
-        for site in self.sites():
+        for site in self.sites:
             if adapter_name in site.adapters:
                 del site.adapters[adapter_name]
         del self.adapters[adapter_name]
