@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from transformer import DecoderOnly
+from transformer import DecoderOnly, TransformerConfig
 from transformer.pretrained import load_pretrained
 from transformer.token_model import TokenModel
 
@@ -39,8 +39,8 @@ def load_encoder(folder: Path) -> TokenModel:
     return model
 
 
-def load_tokenizer(folder: Path, vocab_size: int) -> Any:
-    """The folder's tokenizer, cutting at MAX_TOKENS. Raises ValueError where it does not fit the vocabulary."""
+def load_tokenizer(folder: Path, config: TransformerConfig) -> Any:
+    """The folder's tokenizer, cutting at MAX_TOKENS or where the model ends. Raises ValueError where it does not fit the vocabulary."""
     try:
         from tokenizers import Tokenizer
     except ModuleNotFoundError as error:
@@ -51,7 +51,7 @@ def load_tokenizer(folder: Path, vocab_size: int) -> Any:
     if not file.is_file():
         raise FileNotFoundError(f"there is no {file}: the folder of an encoder holds its tokenizer too")
     tokenizer = Tokenizer.from_file(str(file))
-    ids = tokenizer.get_vocab().values()
+    ids, vocab_size = tokenizer.get_vocab().values(), config.vocab_size
     if max(ids) >= vocab_size:
         raise ValueError(
             f"{file} gives ids up to {max(ids)}, and the model's vocabulary has {vocab_size} tokens: "
@@ -62,7 +62,7 @@ def load_tokenizer(folder: Path, vocab_size: int) -> Any:
             f"{file} knows {len(ids)} tokens, and the model's vocabulary has {vocab_size}: it is another model's"
         )
     tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.enable_truncation(min(MAX_TOKENS, config.max_length))
     return tokenizer
 
 

@@ -71,7 +71,7 @@ def run_row(
     """Fine-tunes, measures, keeps the adapter and the head in `out`."""
     taught = [sentence for sentence in ratings[setting.domain] if part_of(sentence) == "train"]
     model = prepared(setting, folder)
-    tokenizer = load_tokenizer(folder, model.encoder.config.vocab_size)
+    tokenizer = load_tokenizer(folder, model.encoder.config)
     rows = encode(tokenizer, [sentence.text for sentence in taught])
     targets = (mean_ratings(taught) / HIGHEST_RATING).tolist()
     start = time.perf_counter()
