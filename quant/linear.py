@@ -2,12 +2,9 @@
 
     y = x Ŵᵀ + b        computed in `compute_dtype`, and given back in the type of x
 
-Codes and scales are buffers: they are saved, moved and copied with the model, and no optimizer sees them.
-
 Paper     QLoRA (arXiv 2305.14314), equation 5
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,13 +12,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from quant.blockwise import dequantize_4bit, quantize_4bit
-from quant.codebooks import NF4_CODEBOOK, check_codebook, codebook_name
+from quant.codebooks import NF4_CODEBOOK, codebook_name
+from quant.packed import PackedWeight
 from quant.product import LinearFromCodes
-from quant.tensor import QuantizedTensor, check_block_size, check_tensors, expected_tensors, from_parts
 
 
-class Linear4bit(nn.Module):
-    """Stands where an `nn.Linear` stood. Codes and scales are buffers; the bias stays a parameter.
+class Linear4bit(PackedWeight):
+    """Stands where an `nn.Linear` stood. Codes and scales are buffers (packed.py); the bias stays a parameter.
 
     The constructor makes an empty layer, to be loaded into, or on the meta device to count its bytes; `from_linear`
     quantizes a layer.
@@ -39,18 +36,13 @@ class Linear4bit(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float32,
     ):
-        super().__init__()
         if in_features < 1 or out_features < 1:
             raise ValueError(f"a layer needs in_features and out_features >= 1, not {in_features} and {out_features}")
         if not compute_dtype.is_floating_point:
             raise TypeError(f"compute_dtype must be a floating-point type, not {compute_dtype}")
-        check_block_size(block_size)
+        super().__init__((out_features, in_features), codebook, block_size, double_quant, device, dtype)
         self.in_features, self.out_features = in_features, out_features
-        self.block_size, self.compute_dtype, self.double_quant = block_size, compute_dtype, double_quant
-        self.weight_dtype = dtype
-        for name, (kind, shape) in self.expected().items():
-            self.register_buffer(name, torch.zeros(shape, dtype=kind, device=device))
-        self.codebook = check_codebook(codebook).to(self.codes.device)
+        self.compute_dtype = compute_dtype
         self.bias = nn.Parameter(torch.zeros(out_features, dtype=dtype, device=device)) if bias else None
 
     @classmethod
@@ -72,8 +64,7 @@ class Linear4bit(nn.Module):
         layer.train(linear.training)
         if weight.is_meta:
             return layer
-        for name, tensor in quantize_4bit(weight, codebook, block_size, double_quant).tensors().items():
-            setattr(layer, name, tensor)
+        layer.fill(quantize_4bit(weight, codebook, block_size, double_quant))
         if bias is not None:
             layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=bias.requires_grad)
         return layer
@@ -83,12 +74,6 @@ class Linear4bit(nn.Module):
         bias = None if self.bias is None else self.bias.to(self.compute_dtype)
         y = LinearFromCodes.apply(x.to(self.compute_dtype), bias, weight, *weight.tensors().values())
         return y.to(x.dtype)
-
-    @property
-    def quantized(self) -> QuantizedTensor:
-        """The weight as `dequantize_4bit` takes it."""
-        parts = {name: getattr(self, name) for name in self.expected()}
-        return from_parts(parts, self.block_size, torch.Size((self.out_features, self.in_features)), self.weight_dtype)
 
     def dequantized(self, dtype: torch.dtype | None = None) -> Float[Tensor, "d_out d_in"]:
         """Ŵ, made anew at every call, in the type that the weight had or in `dtype`."""
@@ -114,50 +99,9 @@ class Linear4bit(nn.Module):
         """Codes, scales, codebook and bias."""
         return sum(tensor.nbytes for tensor in (*self.parameters(), *self.buffers()))
 
-    def expected(self) -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
-        return expected_tensors(self.out_features * self.in_features, self.block_size, self.double_quant)
-
     def extra_repr(self) -> str:
         return (
             f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
             f"codebook={codebook_name(self.codebook)}, block_size={self.block_size}, "
             f"double_quant={self.double_quant}, compute_dtype={self.compute_dtype}"
         )
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "weight":
-            raise AttributeError(
-                "a Linear4bit has no weight that could be trained or written: it is frozen in four bits. "
-                "dequantized() gives a copy to read, to_linear() a layer to train"
-            )
-        return super().__getattr__(name)
-
-    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
-        if name == "weight":
-            raise TypeError("a Linear4bit cannot train a weight: it is frozen in four bits; to_linear() can be trained")
-        super().register_parameter(name, param)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Linear4bit":
-        """`.to(torch.bfloat16)` and the like move codes and scales, but never round them."""
-        before = {name: getattr(self, name) for name in self.expected()}
-        super()._apply(fn, recurse)
-        for name, exact in before.items():
-            moved = getattr(self, name)
-            if moved.dtype != exact.dtype:
-                setattr(self, name, exact.to(moved.device))
-        return self
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Strict about types too: torch would turn floats into codes without a word."""
-        here = {name: state_dict[prefix + name] for name in self.expected() if prefix + name in state_dict}
-        error_messages: list[str] = rest[-1]
-        try:
-            check_tensors(here, {name: kind for name, kind in self.expected().items() if name in here})
-            broken = [name for name, part in here.items() if part.is_floating_point() and not part.isfinite().all()]
-        except ValueError as error:
-            error_messages.append(f"{prefix.rstrip('.')} cannot hold this 4-bit weight: {error}")
-            return
-        if broken:
-            error_messages.append(f"{prefix}{broken[0]} is corrupted: it holds NaN or infinite values")
-            return
-        super()._load_from_state_dict(state_dict, prefix, *rest)
