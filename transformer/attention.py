@@ -129,12 +129,17 @@ def record_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
 
     Yields a dict: name of the attention → list of weights (batch, heads, query, key), one for each call.
     """
-    cores = {name: module for name, module in model.named_modules() if isinstance(module, Attend)}
-    maps: dict[str, list[Tensor]] = {name.split(".attend")[0]: [] for name in cores}
+    cores = {own_name(name): module for name, module in model.named_modules() if isinstance(module, Attend)}
+    maps: dict[str, list[Tensor]] = {name: [] for name in cores}
     for name, core in cores.items():
-        core.recorded = maps[name.split(".attend")[0]]
+        core.recorded = maps[name]
     try:
         yield maps
     finally:
         for core in cores.values():
             core.recorded = None
+
+
+def own_name(name: str) -> str:
+    """The attention's name in its own model, whatever stands around it: a wrapper calls what it wraps `base`."""
+    return ".".join(part for part in name.split(".attend")[0].split(".") if part != "base")

@@ -203,6 +203,21 @@ def test_recording_gives_the_weights_of_every_call_and_leaves_the_output_alone()
     assert not first.requires_grad
 
 
+def test_an_attention_that_is_wrapped_is_recorded_under_its_own_name():
+    class Wrapper(torch.nn.Module):
+        def __init__(self, base):
+            super().__init__()
+            self.base = base
+
+    layer = torch.nn.Module()
+    layer.self_attention = Wrapper(Wrapper(MultiHeadAttention(D_MODEL, HEADS)))
+
+    with record_attention(layer) as maps:
+        pass
+
+    assert list(maps) == ["self_attention"]
+
+
 def test_the_fused_kernel_is_left_for_the_formula_while_recording():
     module = shaken(MultiHeadAttention(D_MODEL, HEADS, fused=True))
     x = random(BATCH, KEY, D_MODEL)
