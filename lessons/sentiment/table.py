@@ -7,25 +7,45 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+HEADINGS = ("", "trained", "s")
+
+
+def sections(result: Mapping[str, Any]) -> list[list[list[str]]]:
+    """The cells: what was trained here, what people reach, what was published."""
+    domains = list(result["people"])
+    learnt = [
+        [row["method"], f"{row['trainable_parameters']:,}", f"{row['seconds']:.0f}", *scores(row["tested"])]
+        for row in result["rows"]
+    ]
+    people = ["people, from the ratings", "", "", *scores(result["people"])]
+    published = [
+        [name, "", "", *(f"{cells[domain]:.2f}" for domain in domains), ""]
+        for name, cells in result["published"].items()
+    ]
+    return [learnt, [people], published]
+
+
+def scores(cells: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """F1 in each domain, and the mean over the domains of the correlation with the mean rating."""
+    mean = sum(cell["correlation"] for cell in cells.values()) / len(cells)
+    return [*(f"{cell['f1']:.3f}" for cell in cells.values()), f"{mean:.3f}"]
+
 
 def print_table(result: Mapping[str, Any], console: Console) -> None:
-    domains, trained_on = list(result["people"]), result["run"]["domain"]
-    table = Table(box=box.SIMPLE_HEAD, title=f"Weighted F1 of three classes, trained on half of {trained_on}")
-    table.add_column("technique")
-    for heading in ("trained", "s", *domains, "r, mean"):
-        table.add_column(heading, justify="right")
-    for row in result["rows"]:
-        tested = [row["tested"][domain] for domain in domains]
-        correlation = sum(cell["correlation"] for cell in tested) / len(tested)
-        scores = [f"{cell['f1']:.3f}" for cell in tested]
-        table.add_row(
-            row["method"], f"{row['trainable_parameters']:,}", f"{row['seconds']:.0f}", *scores, f"{correlation:.3f}"
-        )
-    table.add_section()
-    people = [result["people"][domain] for domain in domains]
-    mean = sum(cell["correlation"] for cell in people) / len(people)
-    table.add_row("people, from the ratings", "", "", *(f"{cell['f1']:.3f}" for cell in people), f"{mean:.3f}")
-    table.add_section()
-    for name, cells in result["published"].items():
-        table.add_row(name, "", "", *(f"{cells[domain]:.2f}" for domain in domains), "")
+    table = Table(
+        box=box.SIMPLE_HEAD, title=f"Weighted F1 of three classes, trained on half of {result['run']['domain']}"
+    )
+    for heading in (*HEADINGS, *result["people"], "r, mean"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for rows in sections(result):
+        for row in rows:
+            table.add_row(*row)
+        table.add_section()
     console.print(table)
+
+
+def as_markdown(result: Mapping[str, Any]) -> str:
+    """The same table for README.md."""
+    headings = (*HEADINGS, *result["people"], "r, mean")
+    rows = [headings, ("---", *("---:" for _ in headings[1:])), *(row for rows in sections(result) for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
