@@ -33,7 +33,7 @@ lint: install  ## Check style, types and the direction of imports
 notebooks: install  ## Run every lesson and keep its notebook (QUICK=1: few steps, only to see that all run)
 	$(RUN) -m lessons.build_notebooks $(call quick) --jobs 2
 
-bench: install  ## Measure the speed against other implementations
+bench: install $(PARITY_VENV)/.installed  ## Measure the speed against other implementations
 	$(RUN) -m tests.benchmarks
 
 parity: install $(PARITY_VENV)/.installed  ## Compare with transformers, peft and bitsandbytes, in an environment of their own
