@@ -91,14 +91,14 @@ def draw(plans: Sequence[Plan], path: Path) -> Path:
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5} if beyond else None)  # fmt: skip
     for card in [card for card in CARDS if limit / 7 < card < limit]:
         axis.axvline(card, color="#555555", linestyle=":", linewidth=1)
-        axis.text(card, -0.8, f" {card} GB card", fontsize=7, color="#555555")
+        axis.text(card, -0.8, f"{card} GB card ", ha="right", fontsize=7, color="#555555")
     axis.set_xlim(0, limit)
     axis.set_ylim(len(plans) - 0.4, -1.2)
     axis.set_xlabel("GB (10⁹ bytes)")
     axis.set_title(f"{plans[0].setting.model}: {circumstances(plans[0])}", fontsize=10)
     figure.legend(loc="outside lower center", fontsize=7, ncols=2)
     beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format="png", dpi=110)
+    figure.savefig(beside, format="png", dpi=90, pil_kwargs={"optimize": True})
     plt.close(figure)
     return beside.replace(path)
 

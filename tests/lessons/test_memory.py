@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,10 +13,12 @@ from lessons.__main__ import main as command_line
 from lessons.memory.activations import kept_by
 from lessons.memory.blocks import build
 from lessons.memory.command import main
+from lessons.memory.four_bits import errors, memory
 from lessons.memory.plan import KINDS, Plan, Setting, activations, measured, plan, with_layers
 from lessons.memory.shapes import ARCHITECTURES, Architecture, architecture
 from lessons.memory.show import fits, print_plan
 from lessons.memory.tally import optimizer_bytes
+from lessons.readme_table import REPORT
 from peft import RECIPES, get_peft_model
 from quant import quantize_4bit
 
@@ -45,14 +48,10 @@ SMALL = {
 }
 
 
-FAST = {("decoder", "full"), ("decoder", "lora"), ("both", "qlora"), ("gated", "prefix_tuning"), ("encoder", "pill"),
-        ("both", "adapter_houlsby")}  # fmt: skip
-COMBINATIONS = [
-    pytest.param(stacks, method, marks=() if (stacks, method) in FAST else pytest.mark.slow)
-    for stacks in SMALL
-    for method in RECIPES
-    if method != "pill" or stacks in ("encoder", "both")  # it reads the types of the encoder's tokens
-]
+FAST = [("decoder", "full"), ("decoder", "lora"), ("both", "qlora"), ("gated", "prefix_tuning"), ("encoder", "pill"),
+        ("both", "adapter_houlsby")]  # fmt: skip
+SLOW = [(stacks, method) for stacks in ("decoder", "both") for method in RECIPES if (stacks, method) not in FAST]
+COMBINATIONS = [*FAST, *(pytest.param(*both, marks=pytest.mark.slow) for both in SLOW if both != ("decoder", "pill"))]
 
 
 def asked(method: str, **changes: object) -> Setting:
@@ -89,6 +88,8 @@ def test_one_layer_and_two_tell_about_four(stacks: str, method: str) -> None:
 @pytest.mark.filterwarnings("ignore:token_types is empty")
 @pytest.mark.parametrize(("stacks", "method"), COMBINATIONS)
 def test_a_real_model_holds_and_keeps_as_much(stacks: str, method: str) -> None:
+    if method == "p_tuning":
+        pytest.skip("what an LSTM keeps is its kernel's affair, on each device another")
     counted, expected = measured(asked(method), SMALL[stacks], 2)
     prepared = RECIPES[method].prepare(real(SMALL[stacks], 2))
     base = sum(tensor.nbytes for tensor in (*prepared.parameters(), *prepared.buffers()))
@@ -214,3 +215,9 @@ def test_one_technique_stands_beside_full_fine_tuning_and_lora(
     kept = json.loads((tmp_path / "memory.json").read_text())
     assert [row["setting"]["method"] for row in kept["plans"]] == ["full", "lora", "qlora"]
     assert command_line(["memory", "--model", "nothing"]) == 2
+
+
+def test_the_tables_of_the_readme_are_what_the_commands_give() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "quant" / "README.md").read_text(encoding="utf-8")
+    assert errors(json.loads(REPORT.read_text(encoding="utf-8"))) in readme
+    assert memory() in readme
