@@ -23,7 +23,7 @@ from lessons.machine import bf16_pays, set_threads
 from lessons.row_processes import progress_bars
 from lessons.sentiment.encoder import encoder_folder
 from lessons.sentiment.figure import draw_sentiment
-from lessons.sentiment.measures import PUBLISHED, measure_people
+from lessons.sentiment.measures import measure_people, published
 from lessons.sentiment.rows import RATES, SentimentSetting, run_row
 from lessons.sentiment.table import print_table
 from transformer.checkpoint import read_json, write_json
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     result = {
         "rows": rows,
         "people": {domain: measure_people(sentences) for domain, sentences in ratings.items()},
-        "published": PUBLISHED,
+        "published": published(options.domain),
         "run": describe(options, folder, threads),
     }
     write_json(options.out / "sentiment.json", result)

@@ -8,18 +8,15 @@ import matplotlib
 from matplotlib import pyplot as plt
 
 from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, saved
+from lessons.sentiment.measures import PEOPLE, VADER
 
 STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-LINES = {
-    "single people": ("black", "-"),
-    "VADER": (BEFORE, ":"),
-    "maximum entropy, movies": (BEFORE, "--"),
-}
 
 
 def draw_sentiment(result: Mapping[str, Any], path: Path) -> Path:
     rows, domains = result["rows"], list(result["people"])
     trained_on = result["run"]["domain"]
+    lines = {PEOPLE: ("black", "-"), VADER: (BEFORE, ":"), f"best trained on {trained_on}": (BEFORE, "--")}
     with matplotlib.rc_context(STYLE):
         figure, panels = plt.subplots(
             1, len(domains), figsize=(10, 1.6 + 0.3 * len(rows)), sharey=True, layout="constrained"
@@ -30,11 +27,11 @@ def draw_sentiment(result: Mapping[str, Any], path: Path) -> Path:
                 f1 = row["tested"][domain]["f1"]
                 axis.plot(f1, place, "o", color=colour)
                 axis.annotate(f"{f1:.2f}"[1:], (f1, place), (6, -3), textcoords="offset points", fontsize=8)
-            for name, (shade, style) in LINES.items():
+            for name, (shade, style) in lines.items():
                 axis.axvline(result["published"][name][domain], color=shade, linestyle=style, linewidth=1.2, label=name)
             axis.set(title=domain + (", trained on" if domain == trained_on else ""), xlabel="F1", xlim=(0.4, 1.0))
         panels[0].set_yticks(range(len(rows)), [row["method"] for row in rows])
         panels[0].invert_yaxis()
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(LINES), fontsize=8)
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(lines), fontsize=8)
         return saved(figure, path)
