@@ -11,7 +11,7 @@ from transformer.pretrained import load_pretrained
 
 pytestmark = pytest.mark.parity
 
-README = Path(__file__).resolve().parents[2] / "transformer" / "pretrained" / "README.md"
+README = Path(__file__).resolve().parents[2] / "README.md"
 GPT2 = {"vocab_size": 29, "n_embd": 24, "n_layer": 2, "n_head": 4, "n_inner": 40, "n_positions": 20}
 
 
