@@ -69,7 +69,7 @@ def sentences(rated: tarfile.TarFile, name: str) -> list[RatedSentence]:
 def lines(rated: tarfile.TarFile, path: str) -> dict[str, list[str]]:
     """The tab-separated rows of a file by their first cell."""
     text = member(rated, path).decode("utf-8-sig", errors="replace")
-    rows = (line.split("\t") for line in text.splitlines() if line.strip())
+    rows = (line.rstrip("\r").split("\t") for line in text.split("\n") if line.strip())
     return {row[0]: row for row in rows}
 
 
@@ -89,7 +89,7 @@ def fetch(archive: Path) -> None:
         done = subprocess.run([*pip, "--dest", folder, "--requirement", str(wanted)], capture_output=True, text=True)
         if done.returncode or not (Path(folder) / ARCHIVE).is_file():
             raise FileNotFoundError(
-                f"{ARCHIVE} could not be fetched with pip ({done.stderr.strip()[-200:]}); without a network, "
+                f"{ARCHIVE} could not be fetched with pip ({' '.join(done.stderr.split())[-200:]}); without a network, "
                 f"put the file at {archive}"
             )
         archive.parent.mkdir(parents=True, exist_ok=True)
