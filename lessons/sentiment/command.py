@@ -29,7 +29,7 @@ from lessons.sentiment.table import print_table
 from transformer.checkpoint import read_json, write_json
 from transformer.pretrained.folder import read_config, read_weights
 
-STEPS = 250
+STEPS = 120
 
 
 def main(arguments: list[str]) -> int:

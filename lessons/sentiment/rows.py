@@ -47,18 +47,23 @@ class SentimentSetting:
 
 def part_of(sentence: RatedSentence) -> str:
     """Half of a domain is trained on, as in the published table; a tenth of that half is for choosing settings."""
-    place = int.from_bytes(hashlib.sha1(sentence.text.encode(), usedforsecurity=False).digest()) / 2**160
+    place = place_of(sentence)
     if place < TRAIN_SHARE:
         return "train"
     return "development" if place < TRAIN_SHARE + DEVELOPMENT_SHARE else "test"
 
 
+def place_of(sentence: RatedSentence) -> float:
+    """A number in [0, 1) that is the same for the same text, and otherwise by chance."""
+    return int.from_bytes(hashlib.sha1(sentence.text.encode(), usedforsecurity=False).digest()) / 2**160
+
+
 def tested_sentences(ratings: Ratings, domain: str, trained_on: str, limit: int | None) -> list[RatedSentence]:
-    """The other half of the trained domain, and the whole of another one."""
+    """The other half of the trained domain, and the whole of another one; a `limit` takes some by chance."""
     sentences = list(ratings[domain])
     if domain == trained_on:
         sentences = [sentence for sentence in sentences if part_of(sentence) == "test"]
-    return sentences[:limit]
+    return sorted(sentences, key=place_of)[:limit]
 
 
 def run_row(
