@@ -293,8 +293,8 @@ said_and_so(
     "In deep models the influence of an input prompt on later layers is hard to foresee; prompts in each layer make it stable.",
     "Where they enter matters, but not by chaos, on three layers. A push of 1 % on the prompt arrives as 0.15 to 0.33 % in every "
     "layer, whatever its direction. Yet the same number of keys and values is worth more in the last layer than in the first. "
-    "The paper saw that on BERT-large too: prompts in late layers help more (2110.07602, on depth). Three layers say nothing "
-    "of a hundred.",
+    "The paper says the same of deeper layers: prompts there act more directly on the output (2110.07602). Three layers say "
+    "nothing of a hundred.",
     "the three figures above",
 )
 
