@@ -47,9 +47,22 @@ def test_groups_light_their_boxes_and_everything_is_every_place():
     assert {place for group in GROUPS.values() for place in group} <= set(PLACES)
 
 
+@pytest.fixture(scope="module")
+def unlit() -> bytes:
+    return as_png(draw_diagram(set()))
+
+
 @pytest.mark.parametrize("name", [*PLACES, *TECHNIQUES])
-def test_every_name_changes_the_drawing(name):
-    assert as_png(draw_diagram({name})) != as_png(draw_diagram(set()))
+def test_every_name_changes_the_drawing(name, unlit):
+    assert as_png(draw_diagram({name})) != unlit
+
+
+@pytest.mark.parametrize(
+    ("technique", "marks"), [("weights", 9 * 5), ("keys_values", 6 * 3), ("prompt", 3), ("adapter", 5)]
+)
+def test_a_technique_marks_each_of_its_places(technique, marks):
+    plain, marked = (len(draw_diagram(lit).axes[0].patches) for lit in (set(), {technique}))
+    assert marked - plain == marks
 
 
 def test_the_figure_is_small_and_the_same_each_time():
