@@ -58,7 +58,7 @@ lit_diagram("adapter")
 # | Pfeiffer | *behind* the feed forward only; φ = ReLU | post-norm: $f + \mathrm{bottleneck}(\mathrm{Norm}(x + f))$; pre-norm: $f + \mathrm{bottleneck}(f)$ | 1 per layer |
 # | parallel | *beside* the feed forward, on its input; φ = ReLU | $\mathrm{FFN}(x) + s \cdot \mathrm{bottleneck}(x)$, $s = 4$ | 1 per layer |
 #
-# One adapter has $2dm + m + d$ numbers. The base here is pre-norm.
+# The red bars in the figure are Houlsby's places. One adapter has $2dm + m + d$ numbers. The base here is pre-norm.
 
 # %%
 show_source(Bottleneck, HoulsbyAdapter, PfeifferAdapter, ParallelAdapter)
@@ -150,7 +150,7 @@ print(
 )
 
 # %% [markdown]
-# A large start breaks the base first, and training has to repair it with few parameters.
+# A large start breaks the base first (an error above 100 % means that the words come out too long), and training has to repair it with few parameters.
 #
 # ## Which adapter does what?
 #
@@ -201,6 +201,10 @@ plt.show()
 print("one silent: " + ", ".join(f"{name} {error:.1f} %" for name, error in zip(names, silenced)))
 
 # %% [markdown]
+# What an adapter adds is not small: it is of the feed forward's own size. The last one in the decoder matters most here: it is
+# the last to speak before a symbol is chosen. Without the first one in the encoder nothing is lost. AdapterDrop (see the end) makes
+# a method of this.
+#
 # ## LoRA or adapter? What merges, and what it costs to use
 #
 # We ask every kept technique to merge.
@@ -251,8 +255,8 @@ axis.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# Merged LoRA is the base's own network, and takes the base's time. Everything else takes more: the adapters and LoRA beside its
-# matrix alike. LoRA at *every* matrix is many small products, so unmerged it can well be the slowest here.
+# Merged LoRA is the base's own network, and takes the base's time. Everything else takes more. LoRA at *every* matrix, unmerged,
+# is slower here than any adapter: it is many small products. So "LoRA costs no time" holds after merging, not before.
 #
 # | | LoRA | adapter |
 # |---|---|---|
