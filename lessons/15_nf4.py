@@ -221,6 +221,7 @@ print({name.replace("\n", " "): round(error, 2) for name, error in scores.items(
 figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
 bars = axis.bar(list(scores), list(scores.values()), color=["black", "#ee6677", *["#4477aa"] * 4])
 axis.bar_label(bars, fmt="%.2f", fontsize=9)
+axis.margins(y=0.15)
 axis.tick_params(axis="x", labelsize=8)
 axis.set_ylabel("American phoneme error, %")
 axis.set_title(f"the base, rounded; {len(probe)} words that it never saw", fontsize=10)
