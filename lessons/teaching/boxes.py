@@ -5,7 +5,7 @@ import re
 
 from lessons.teaching.showing import show
 
-ROW = '<tr style="background:{colour}"><td style="text-align:right"><b>{label}</b></td><td style="text-align:left">{text}</td></tr>'
+ROW = '<tr style="background:{colour};color:#1c2733"><td style="text-align:right"><b>{label}</b></td><td style="text-align:left">{text}</td></tr>'
 ROWS = (("It is said", "#fff4e0"), ("It is so", "#e6f4ea"), ("Shown by", "#f4f4f4"))
 
 
