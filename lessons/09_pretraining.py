@@ -210,13 +210,13 @@ plt.show()
 config = TrainingConfig(steps=30, learning_rate=3e-3, warmup=5, max_tokens=400, checkpoint_every=10)
 
 
-class PowerCut(Exception):
+class PowerCutError(Exception):
     """Ends a run in the middle of a step."""
 
 
 def cut(step: int, loss: float) -> None:
     if step == 17:
-        raise PowerCut
+        raise PowerCutError
 
 
 def fresh() -> Transformer:
@@ -230,7 +230,7 @@ with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "training.safetensors"
     try:
         train(fresh(), examples, config, checkpoint=file, on_step=cut)
-    except PowerCut:
+    except PowerCutError:
         print(f"killed at step 17; kept: {file.stat().st_size:,} bytes")
     steps_done: list[int] = []
     resumed = fresh()
