@@ -1,0 +1,162 @@
+"""The figures of learning from preferences: frontier, curves, calibration, inside PPO, DPO's ratios, real words."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from lessons.figures import STYLE
+from lessons.rlhf.tables import rows_by_arm
+from lessons.scatter_figures import saved
+
+COLOURS = {
+    "PPO β=0": "#D55E00",
+    "PPO β=0.1": "#0072B2",
+    "PPO β=0.4": "#56B4E9",
+    "GRPO β=0": "#CC79A7",
+    "GRPO β=0.1": "#009E73",
+    "DPO β=0.1": "#E69F00",
+}
+INSIDE = {
+    "ratio": "mean ratio π / π_old",
+    "clipped": "share of clipped ratios",
+    "approx_kl": "divergence from π_old",
+    "entropy": "entropy of a token, nats",
+    "explained": "variance explained by V",
+    "beta": "β",
+}
+
+
+def draw_all(report: Mapping[str, Any], folder: Path) -> list[Path]:
+    arms = {world: rows_by_arm(report, world) for world in ("notes", "words")}
+    drawn = []
+    with matplotlib.rc_context(STYLE):
+        if notes := arms["notes"]:
+            drawn += [draw_frontier(notes, folder), draw_curves(notes, folder), draw_inside(notes, folder)]
+            drawn += [draw_ratios(notes, folder)]
+        if words := arms["words"]:
+            drawn.append(draw_words(words, folder))
+        drawn.append(draw_calibration({world: found for world, found in arms.items() if found}, folder))
+    return drawn
+
+
+def colour(arm: str) -> str:
+    return COLOURS.get(arm, "#8c8c8c")
+
+
+def history(rows: Sequence[Mapping[str, Any]], column: str) -> list[float]:
+    """A column step by step, the mean over the seeds."""
+    return [mean(steps) for steps in zip(*([record[column] for record in row["history"]] for row in rows), strict=True)]
+
+
+def online(arms: Mapping[str, Any]) -> dict[str, Any]:
+    """The arms that sample while they learn."""
+    return {arm: rows for arm, rows in arms.items() if rows[0]["technique"] in ("PPO", "GRPO")}
+
+
+def draw_frontier(arms: Mapping[str, Any], folder: Path) -> Path:
+    """Proxy and gold against the distance from the reference: the proxy climbs on where the truth turns over."""
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4), sharex=True, layout="constrained")
+    for axis, column, final, title in zip(
+        panels, ("reward", "gold"), ("proxy", "gold"), ("proxy: what is followed", "gold: what is meant"), strict=True
+    ):
+        for arm, rows in online(arms).items():
+            distance = np.sqrt(np.maximum(history(rows, "kl"), 0.0))
+            axis.plot(distance, history(rows, column), ".-", color=colour(arm), label=arm, markersize=4, linewidth=1)
+        for arm, rows in arms.items():
+            if rows[0]["technique"] == "DPO":
+                end = [mean(row["final"][name] for row in rows) for name in ("kl", final)]
+                axis.plot(max(end[0], 0.0) ** 0.5, end[1], "D", color=colour(arm), label=arm)
+        axis.set(title=title, xlabel="√KL to the reference (√nats)")
+    panels[0].legend(fontsize=8)
+    return saved(figure, folder / "frontier.png")
+
+
+def draw_curves(arms: Mapping[str, Any], folder: Path) -> Path:
+    figure, panels = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
+    for axis, (column, title) in zip(
+        panels, {"reward": "proxy", "gold": "gold", "kl": "KL, nats", "length": "length"}.items(), strict=True
+    ):
+        for arm, rows in online(arms).items():
+            values = history(rows, column)
+            axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
+        axis.set(title=title, xlabel="step")
+    panels[0].legend(fontsize=7)
+    return saved(figure, folder / "curves.png")
+
+
+def draw_inside(arms: Mapping[str, Any], folder: Path) -> Path:
+    """What one watches while PPO runs."""
+    figure, panels = plt.subplots(2, 3, figsize=(10, 5), layout="constrained")
+    for axis, (column, title) in zip(panels.flat, INSIDE.items(), strict=True):
+        for arm, rows in arms.items():
+            if rows[0]["technique"] == "PPO":
+                values = history(rows, column)
+                axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
+        axis.set(title=title, xlabel="step")
+    panels.flat[0].legend(fontsize=8)
+    return saved(figure, folder / "inside.png")
+
+
+def draw_ratios(arms: Mapping[str, Any], folder: Path) -> Path:
+    """DPO: the margin grows although both sides may become less likely."""
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    rows = next(rows for rows in arms.values() if rows[0]["technique"] == "DPO")
+    for column, shade in (("chosen_log_ratio", "#009E73"), ("rejected_log_ratio", "#D55E00")):
+        values = history(rows, column)
+        axis.plot(range(1, len(values) + 1), values, color=shade, label=column.split("_")[0])
+    axis.axhline(0.0, color="#8c8c8c", linewidth=0.8)
+    axis.set(title="DPO: log π / ref of both sides", xlabel="step", ylabel="nats per response")
+    axis.legend()
+    return saved(figure, folder / "ratios.png")
+
+
+def draw_words(arms: Mapping[str, Any], folder: Path) -> Path:
+    figure, panels = plt.subplots(1, 2, figsize=(9, 0.9 + 0.45 * len(arms)), sharey=True, layout="constrained")
+    for axis, column, title, scale in zip(
+        panels,
+        ("proxy", "phoneme_error"),
+        ("proxy of sampled answers", "British phoneme error, greedy, %"),
+        (1, 100),
+        strict=True,
+    ):
+        for place, (arm, rows) in enumerate(arms.items()):
+            values = [scale * row["final"][column] for row in rows if column in row["final"]]
+            if values:
+                axis.barh(place, mean(values), color=colour(arm), alpha=0.6)
+                axis.plot(values, [place] * len(values), "k.", markersize=4)
+        axis.set_title(title)
+    panels[0].set_yticks(range(len(arms)), arms)
+    panels[0].invert_yaxis()
+    return saved(figure, folder / "words.png")
+
+
+def draw_calibration(worlds: Mapping[str, Any], folder: Path) -> Path:
+    """How often the judge agrees, by how sure the reward model is: the line is what its sigmoid promises."""
+    figure, panels = plt.subplots(1, len(worlds), figsize=(4.5 * len(worlds), 3.6), squeeze=False, layout="constrained")
+    for axis, (world, arms) in zip(panels[0], worlds.items(), strict=True):
+        margins = np.concatenate([row["margins"] for row in arms["reference"]])
+        calibrated(axis, margins)
+        axis.set(
+            title=f"{world}: {(margins > 0).mean():.0%} of {len(margins):,} pairs", xlabel="|difference of rewards|"
+        )
+    panels[0][0].set_ylabel("share in which the judge agrees")
+    return saved(figure, folder / "calibration.png")
+
+
+def calibrated(axis: Axes, margins: Any, bins: int = 8) -> None:
+    sure = np.abs(margins)
+    edges = np.quantile(sure, np.linspace(0, 1, bins + 1))
+    for low, high in pairwise(edges):
+        inside = (sure >= low) & (sure <= high)
+        if inside.any():
+            axis.plot(sure[inside].mean(), (margins[inside] > 0).mean(), "o", color="#0072B2")
+    line = np.linspace(0, sure.max(), 50)
+    axis.plot(line, 1 / (1 + np.exp(-line)), color="#8c8c8c", linestyle="--", label="σ(difference)")
+    axis.legend()

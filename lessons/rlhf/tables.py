@@ -1,0 +1,65 @@
+"""The results as tables: what each arm ended with, mean ± sd over seeds, and answers to read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from rich.table import Table
+
+COLUMNS = {
+    "notes": (("proxy", "proxy", 1.0, ".2f"), ("gold", "gold", 1.0, ".2f"), ("kl", "KL, nats", 1.0, ".1f"), ("length", "length", 1.0, ".1f")),
+    "words": (
+        ("proxy", "proxy", 1.0, ".2f"),
+        ("gold", "minus edits", 1.0, ".2f"),
+        ("phoneme_error", "PER, %", 100.0, ".1f"),
+        ("word_error", "WER, %", 100.0, ".1f"),
+        ("kl", "KL, nats", 1.0, ".1f"),
+        ("length", "length", 1.0, ".1f"),
+    ),
+}  # fmt: skip
+TITLES = {
+    "notes": "Extractive notes: what each arm ended with on held-out sources",
+    "words": "British pronunciations: sampled answers, and greedy errors, on held-out words",
+}
+
+
+def rows_by_arm(report: Mapping[str, Any], world: str) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each arm, one for each seed, in the order of the report."""
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for row in report["rows"]:
+        if row["world"] == world:
+            arms.setdefault(row["arm"], []).append(row)
+    return arms
+
+
+def shown(values: Sequence[float], form: str) -> str:
+    if not values:
+        return "–"
+    spread = f" ± {stdev(values):{form}}" if len(values) > 1 else ""
+    return f"{mean(values):{form}}{spread}"
+
+
+def cells(rows: Iterable[Mapping[str, Any]], world: str) -> list[str]:
+    finals = [row["final"] for row in rows]
+    return [
+        shown([scale * final[name] for final in finals if name in final], form)
+        for name, _, scale, form in COLUMNS[world]
+    ]
+
+
+def tables(report: Mapping[str, Any]) -> list[Table]:
+    found = []
+    for world, columns in COLUMNS.items():
+        if arms := rows_by_arm(report, world):
+            table = Table(title=TITLES[world], caption=judge_line(arms["reference"]))
+            for header in ("arm", *(title for _, title, _, _ in columns)):
+                table.add_column(header, justify="left" if header == "arm" else "right")
+            for arm, rows in arms.items():
+                table.add_row(arm, *cells(rows, world))
+            found.append(table)
+    return found
+
+
+def judge_line(rows: Sequence[Mapping[str, Any]]) -> str:
+    accuracy, correlation = (shown([row[name] for row in rows], ".2f") for name in ("accuracy", "correlation"))
+    return f"the reward model: right on {accuracy} of held-out pairs, correlation with the truth {correlation}"
