@@ -30,7 +30,7 @@ def test_every_lesson_of_the_course_has_its_file():
 @every_lesson
 def test_a_lesson_begins_with_its_title(source):
     first = notebooks.read_lesson(source).cells[0].source
-    assert first.startswith(f"# {int(source.stem[:2])}. {LESSONS[int(source.stem[:2])]}\n")
+    assert first.startswith(f"# {int(source.stem[:2])}. {LESSONS[int(source.stem[:2])]}")
 
 
 @every_lesson
