@@ -253,8 +253,7 @@ plt.show()
 
 # %% [markdown]
 # In a short run a larger rank wins, since more numbers move at the same rate: it is *faster*. Whether it ends lower is
-# another question, and needs a run that is long enough: set `sweep_steps` to 300 and run this cell again. The larger the
-# rank, the sooner one should stop looking for gains: the cost grows with $r$, the gain does not.
+# another question, and needs a run that is long enough: set `sweep_steps` to 300 and run this cell again.
 #
 # ## Several adapters on one base
 #
