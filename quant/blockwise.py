@@ -21,7 +21,7 @@ from quant.packing import pack_nibbles
 from quant.tensor import QuantizedTensor, check_block_size
 
 QUANTIZE_SLICE = 2**14  # numbers; below 2^15 torch stays on one core, whose cache then holds them
-DEQUANTIZE_SLICE = 2**18
+DEQUANTIZE_SLICE = 2**16
 SMALLEST_SCALE = 1e-38  # the largest float32 below which 1/scale may overflow; such a block becomes 0
 
 

@@ -66,7 +66,6 @@ def build(shape: Architecture, layers: int) -> Model:
             model.pooler = nn.Linear(shape.d_model, shape.d_model)
     if not shape.bias:
         without_biases(model)
-    model.tie_weights()
     return model.to(torch.bfloat16).train()
 
 
