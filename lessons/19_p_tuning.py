@@ -302,7 +302,7 @@ said_and_so(
 #
 # | | trains | gain | price |
 # |---|---|---|---|
-# | P-Tuning | $E$ and the encoder: here 232,320 numbers, to get 640 | an easier way to the same kind of prompt | the largest number of trained parameters per kept number; an LSTM is slow to train; all prices of prompt tuning |
+# | P-Tuning | $E$ and the encoder: here 232,320 numbers, to get 640 | an easier way to the same kind of prompt | the largest number of trained parameters per kept number; all prices of prompt tuning (time was the same here: an LSTM over five rows is little work) |
 #
 # ## Its neighbours
 #
