@@ -15,6 +15,7 @@ from lessons.sentiment import command, encoder
 from lessons.sentiment.measures import PEOPLE, correlation, measure_people, published, weighted_f1
 from lessons.sentiment.model import SentimentModel, as_batch
 from lessons.sentiment.rows import RATES, part_of, prepared
+from lessons.sentiment.table import as_markdown
 from tests.pretrained.conftest import CONFIGS, SHAPES
 from transformer.checkpoint import read_tensors
 from transformer.pretrained import load_pretrained
@@ -23,6 +24,7 @@ tokenizers = pytest.importorskip("tokenizers", reason="the lesson's tokenizer is
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "film", "phone", "very", "not", "the"]
 PLACES = 40
+RESULTS = Path(command.__file__).resolve().parent.parent / "results"
 POSITIONS = {
     "BertModel": "embeddings.position_embeddings.weight",
     "GPT2LMHeadModel": "transformer.wpe.weight",
@@ -213,3 +215,17 @@ def test_an_unknown_domain_is_refused_with_those_that_there_are(
 ) -> None:
     with pytest.raises(ValueError, match="no domain 'songs'; there are tweets, movies, amazon, news"):
         command.main(["--domain", "songs", "--folder", str(make_encoder())])
+
+
+def test_the_page_shows_the_kept_run() -> None:
+    kept = json.loads((RESULTS / "sentiment.json").read_text())
+
+    assert as_markdown(kept) in (RESULTS.parent / "sentiment" / "README.md").read_text(encoding="utf-8")
+
+
+def test_lora_is_above_every_learner_that_was_published_with_the_same_training() -> None:
+    kept = json.loads((RESULTS / "sentiment.json").read_text())
+    lora = next(row for row in kept["rows"] if row["method"] == "lora")
+
+    for domain, cell in kept["published"]["best trained on movies"].items():
+        assert lora["tested"][domain]["f1"] > cell
