@@ -230,7 +230,7 @@ moved = {}
 for title, pattern in places.items():
     first, _, rest = pattern.partition("+")
     names = [name for name, tensor in trained.items() if tensor.dim() == 2 and first in name and rest in name]
-    changes = [float((trained[name] - weights[name]).norm() / weights[name].norm()) for name in names]
+    changes = [float((trained[name] - weights[name]).detach().norm() / weights[name].norm()) for name in names]
     moved[title] = 100 * sum(changes) / len(changes)
 figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
 axis.bar_label(axis.barh(list(moved), list(moved.values())), fmt="%.1f", padding=3)

@@ -53,7 +53,7 @@ def path_of(folder: Path, world: str, seed: int, name: str, quick: bool) -> Path
     """Rows of other settings have other files, and are never taken for these."""
     settings = [asdict(arm) for arm in arms(world, quick)] + [(QUICK if quick else FULL)[world]]
     digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
-    plain = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)
+    plain = "".join(letter if (letter.isascii() and letter.isalnum()) or letter in ".-" else "-" for letter in name)
     return folder / "rows" / f"{world}-{seed}-{plain}-{digest}.json"
 
 

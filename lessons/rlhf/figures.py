@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lessons.figures import STYLE
 from lessons.rlhf.tables import rows_by_arm
@@ -34,16 +35,16 @@ INSIDE = {
 
 
 def draw_all(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    arms = {world: rows_by_arm(report, world) for world in ("notes", "words")}
-    drawn = []
+    """Draws every figure that the report has rows for into `folder`."""
+    arms = {world: found for world in ("notes", "words") if (found := rows_by_arm(report, world))}
     with matplotlib.rc_context(STYLE):
-        if notes := arms["notes"]:
-            drawn += [draw_frontier(notes, folder), draw_curves(notes, folder), draw_inside(notes, folder)]
-            drawn += [draw_ratios(notes, folder)]
-        if words := arms["words"]:
-            drawn.append(draw_words(words, folder))
-        drawn.append(draw_calibration({world: found for world, found in arms.items() if found}, folder))
-    return drawn
+        figures = {"calibration": draw_calibration(arms)}
+        if "notes" in arms:
+            of_notes = {"frontier": draw_frontier, "curves": draw_curves, "inside": draw_inside, "ratios": draw_ratios}
+            figures |= {name: draw(arms["notes"]) for name, draw in of_notes.items()}
+        if "words" in arms:
+            figures["words"] = draw_words(arms["words"])
+        return [saved(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
 def colour(arm: str) -> str:
@@ -60,7 +61,7 @@ def online(arms: Mapping[str, Any]) -> dict[str, Any]:
     return {arm: rows for arm, rows in arms.items() if rows[0]["technique"] in ("PPO", "GRPO")}
 
 
-def draw_frontier(arms: Mapping[str, Any], folder: Path) -> Path:
+def draw_frontier(arms: Mapping[str, Any]) -> Figure:
     """Proxy and gold against the distance from the reference: the proxy climbs on where the truth turns over."""
     figure, panels = plt.subplots(1, 2, figsize=(9, 4), sharex=True, layout="constrained")
     for axis, column, final, title in zip(
@@ -75,10 +76,10 @@ def draw_frontier(arms: Mapping[str, Any], folder: Path) -> Path:
                 axis.plot(max(end[0], 0.0) ** 0.5, end[1], "D", color=colour(arm), label=arm)
         axis.set(title=title, xlabel="√KL to the reference (√nats)")
     panels[0].legend(fontsize=8)
-    return saved(figure, folder / "frontier.png")
+    return figure
 
 
-def draw_curves(arms: Mapping[str, Any], folder: Path) -> Path:
+def draw_curves(arms: Mapping[str, Any]) -> Figure:
     figure, panels = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
     for axis, (column, title) in zip(
         panels, {"reward": "proxy", "gold": "gold", "kl": "KL, nats", "length": "length"}.items(), strict=True
@@ -88,10 +89,10 @@ def draw_curves(arms: Mapping[str, Any], folder: Path) -> Path:
             axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
         axis.set(title=title, xlabel="step")
     panels[0].legend(fontsize=7)
-    return saved(figure, folder / "curves.png")
+    return figure
 
 
-def draw_inside(arms: Mapping[str, Any], folder: Path) -> Path:
+def draw_inside(arms: Mapping[str, Any]) -> Figure:
     """What one watches while PPO runs."""
     figure, panels = plt.subplots(2, 3, figsize=(10, 5), layout="constrained")
     for axis, (column, title) in zip(panels.flat, INSIDE.items(), strict=True):
@@ -101,10 +102,10 @@ def draw_inside(arms: Mapping[str, Any], folder: Path) -> Path:
                 axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
         axis.set(title=title, xlabel="step")
     panels.flat[0].legend(fontsize=8)
-    return saved(figure, folder / "inside.png")
+    return figure
 
 
-def draw_ratios(arms: Mapping[str, Any], folder: Path) -> Path:
+def draw_ratios(arms: Mapping[str, Any]) -> Figure:
     """DPO: the margin grows although both sides may become less likely."""
     figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     rows = next(rows for rows in arms.values() if rows[0]["technique"] == "DPO")
@@ -114,10 +115,10 @@ def draw_ratios(arms: Mapping[str, Any], folder: Path) -> Path:
     axis.axhline(0.0, color="#8c8c8c", linewidth=0.8)
     axis.set(title="DPO: log π / ref of both sides", xlabel="step", ylabel="nats per response")
     axis.legend()
-    return saved(figure, folder / "ratios.png")
+    return figure
 
 
-def draw_words(arms: Mapping[str, Any], folder: Path) -> Path:
+def draw_words(arms: Mapping[str, Any]) -> Figure:
     figure, panels = plt.subplots(1, 2, figsize=(9, 0.9 + 0.45 * len(arms)), sharey=True, layout="constrained")
     for axis, column, title, scale in zip(
         panels,
@@ -134,10 +135,10 @@ def draw_words(arms: Mapping[str, Any], folder: Path) -> Path:
         axis.set_title(title)
     panels[0].set_yticks(range(len(arms)), arms)
     panels[0].invert_yaxis()
-    return saved(figure, folder / "words.png")
+    return figure
 
 
-def draw_calibration(worlds: Mapping[str, Any], folder: Path) -> Path:
+def draw_calibration(worlds: Mapping[str, Any]) -> Figure:
     """How often the judge agrees, by how sure the reward model is: the line is what its sigmoid promises."""
     figure, panels = plt.subplots(1, len(worlds), figsize=(4.5 * len(worlds), 3.6), squeeze=False, layout="constrained")
     for axis, (world, arms) in zip(panels[0], worlds.items(), strict=True):
@@ -147,7 +148,7 @@ def draw_calibration(worlds: Mapping[str, Any], folder: Path) -> Path:
             title=f"{world}: {(margins > 0).mean():.0%} of {len(margins):,} pairs", xlabel="|difference of rewards|"
         )
     panels[0][0].set_ylabel("share in which the judge agrees")
-    return saved(figure, folder / "calibration.png")
+    return figure
 
 
 def calibrated(axis: Axes, margins: Any, bins: int = 8) -> None:

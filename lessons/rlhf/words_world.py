@@ -23,10 +23,12 @@ from transformer import generate
 from transformer.batching import pad
 
 LONGEST = 30
+ROUNDS, TEMPERATURE = 4, 1.5
+"""How often each word is sampled twice. The base is sure of itself: at temperature 1 its two samples seldom differ."""
 ARMS = (
-    Arm("PPO", 0.1, learning_rate=1e-3, steps=30),
-    Arm("GRPO", 0.1, learning_rate=1e-3, steps=40),
-    Arm("DPO", 0.1, learning_rate=1e-3, epochs=4),
+    Arm("PPO", 0.1, learning_rate=3e-3, steps=20),
+    Arm("GRPO", 0.1, learning_rate=3e-3, steps=30),
+    Arm("DPO", 0.1, learning_rate=3e-3, epochs=2),
 )
 
 
@@ -35,12 +37,12 @@ def make_world(seed: int, word_count: int = 1000, test_words: int = 300) -> Worl
     learnt, held_out = fine_tuning_words("british", word_count), words("british", "test", test_words)
     pairs = judged_pairs(base, learnt, seed)
     source = sources_of(learnt[:512])
-    samples = generate(base, source, LONGEST, do_sample=True, generator=torch.Generator().manual_seed(seed))[:, 1:]
+    samples = samples_of(base, source, 1.0, torch.Generator().manual_seed(seed))
     torch.manual_seed(seed)
     judge = copy.deepcopy(base)
     judge.requires_grad_(True)
     reward_model = RewardModel(judge)
-    settings = RewardConfig(epochs=3, learning_rate=3e-4, seed=seed)
+    settings = RewardConfig(epochs=3, learning_rate=1e-3, seed=seed)
     train_reward_model(reward_model, pairs, settings, samples=(source, samples))
     return World(
         policy=lambda: adapted("lora", seed),
@@ -86,15 +88,21 @@ def judged_pairs(base: nn.Module, chosen_words: Sequence[str], seed: int) -> Pre
     """Two samples of each word, the nearer one first; pairs that are equally near say nothing and are left out."""
     generator = torch.Generator().manual_seed(seed)
     source = sources_of(chosen_words)
-    both = [generate(base, source, LONGEST, do_sample=True, generator=generator)[:, 1:] for _ in range(2)]
     pairs: list[Preference] = []
-    for row, word in enumerate(chosen_words):
-        said = [ids[row][response_mask(ids, vocabulary().eos_id)[row]].tolist() for ids in both]
-        first, second = (edits(word, one) for one in said)
-        if first != second:
-            chosen, rejected = said if first < second else said[::-1]
-            pairs.append((vocabulary().encode_word(word), chosen, rejected))
+    for _ in range(ROUNDS):
+        both = [samples_of(base, source, TEMPERATURE, generator) for _ in range(2)]
+        masks = [response_mask(ids, vocabulary().eos_id) for ids in both]
+        for row, word in enumerate(chosen_words):
+            said = [ids[row][mask[row]].tolist() for ids, mask in zip(both, masks, strict=True)]
+            first, second = (edits(word, one) for one in said)
+            if first != second:
+                chosen, rejected = said if first < second else said[::-1]
+                pairs.append((vocabulary().encode_word(word), chosen, rejected))
     return collate_preferences(pairs, vocabulary().pad_id)
+
+
+def samples_of(base: nn.Module, source: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    return generate(base, source, LONGEST, do_sample=True, temperature=temperature, generator=generator)[:, 1:]
 
 
 def sources_of(chosen: Sequence[str]) -> Tensor:

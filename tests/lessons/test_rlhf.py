@@ -83,15 +83,16 @@ def test_an_arm_trains_its_own_policy_and_says_where_it_ended(world, arm):
 
 
 def test_an_arm_that_was_stopped_ends_with_the_same_numbers(world, tmp_path):
-    whole = run_arm(world, Arm("PPO", 0.1, 1e-3, steps=40), seed=3, checkpoint=tmp_path / "whole.safetensors")
+    arm = Arm("PPO", 0.1, 1e-3, steps=22)  # the run is kept after 20 steps
+    whole = run_arm(world, arm, seed=3)
 
     def stop(step, _record):
-        if step == 25:
+        if step == 21:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_arm(world, Arm("PPO", 0.1, 1e-3, steps=40), seed=3, checkpoint=tmp_path / "part.safetensors", on_step=stop)
-    resumed = run_arm(world, Arm("PPO", 0.1, 1e-3, steps=40), seed=3, checkpoint=tmp_path / "part.safetensors")
+        run_arm(world, arm, seed=3, checkpoint=tmp_path / "part.safetensors", on_step=stop)
+    resumed = run_arm(world, arm, seed=3, checkpoint=tmp_path / "part.safetensors")
 
     assert resumed["final"] == whole["final"]
 
