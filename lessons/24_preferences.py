@@ -28,7 +28,7 @@ from rich.table import Table
 
 import lessons
 from lessons.machine import set_threads
-from lessons.rlhf import notes
+from lessons.rlhf import notes, ratings
 from lessons.rlhf.figures import draw_calibration, draw_frontier, draw_inside, draw_ratios, draw_words
 from lessons.rlhf.notes_world import make_world
 from lessons.rlhf.tables import rows_by_arm, tables
@@ -211,6 +211,20 @@ said_and_so(
 )
 
 # %% [markdown]
+# ## Real people
+#
+# A dozen people and more rated each of 23,703 sentences. Draw one rating for each of two sentences: the higher one is preferred.
+# So the pairs contradict each other as often as people do. A reward model on a sentence encoder with LoRA learnt from them
+# (`python -m lessons rlhf --ratings`, kept in `lessons/results/ratings.json`; the sentences are fetched by
+# `make sentiment feedback-data`). How often it agrees with people on held-out sentences, beside how often people agree with people:
+
+# %%
+rated = json.loads((HERE / "results" / "ratings.json").read_text())
+show_table(ratings.table(rated))
+
+# %% [markdown]
+# The people's own agreement is the ceiling. Where they agree least, in the news, the model has the least to learn.
+#
 # Your own judgement works too: `python -m lessons prefer` shows pairs at the terminal, and trains on what you chose.
 #
 # ## Gain and price

@@ -1,6 +1,7 @@
 """`python -m lessons rlhf`: learning from preferences in two worlds, with every arm, as figures and one table.
 
     python -m lessons rlhf [--worlds notes words] [--seeds N] [--quick] [--jobs N] [--out runs/rlhf]
+    python -m lessons rlhf --ratings          the reward model on real people's ratings (ratings.py)
 
 Each world and seed is a process with one thread. A row is kept as soon as its arm is done; a run that is stopped goes on.
 """
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lessons.machine import set_threads
-from lessons.rlhf import notes_world, words_world
+from lessons.rlhf import notes_world, ratings, words_world
 from lessons.rlhf.figures import draw_all
 from lessons.rlhf.page import write_page
 from lessons.rlhf.tables import tables
@@ -93,10 +94,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a few steps, only to show that everything runs")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, one thread each")
+    parser.add_argument("--ratings", action="store_true", help="only the reward model on what people said of sentences")
     parser.add_argument("--out", type=Path, default=Path("runs/rlhf"))
     options = parser.parse_args(arguments)
     if options.seeds < 1 or options.jobs < 1:
         raise ValueError(f"--seeds {options.seeds} and --jobs {options.jobs} must be at least 1")
+    if options.ratings:
+        Console(width=110).print(ratings.table(ratings.run(options.out)))
+        return 0
     (options.out / "rows").mkdir(parents=True, exist_ok=True)
     report = all_rows(options)
     write_json(options.out / "report.json", report)
