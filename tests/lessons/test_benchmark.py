@@ -60,6 +60,7 @@ def test_a_finished_run_that_is_resumed_says_the_same_again(tmp_path: Path) -> N
     assert run(tmp_path, "--resume") == first
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_like_a_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(tmp_path / "whole")
     config = benchmark.training_config

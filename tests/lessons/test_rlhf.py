@@ -53,6 +53,7 @@ def test_what_the_first_model_learns_from_never_repeats_a_letter():
         assert set(copied) <= set(row)
 
 
+@pytest.mark.slow
 def test_the_judge_prefers_the_better_note_more_often():
     first = notes.first_model(seed=0, steps=40)
     pairs = notes.judged_pairs(first, 300, seed=2)
@@ -82,6 +83,7 @@ def test_an_arm_trains_its_own_policy_and_says_where_it_ended(world, arm):
     assert len(row["answers"]) == 8
 
 
+@pytest.mark.slow
 def test_an_arm_that_was_stopped_ends_with_the_same_numbers(world, tmp_path):
     arm = Arm("PPO", 0.1, 1e-3, steps=22)  # the run is kept after 20 steps
     whole = run_arm(world, arm, seed=3)
