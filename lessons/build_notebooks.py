@@ -17,7 +17,6 @@ from pathlib import Path
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
-from traitlets.config import Config
 
 from lessons.teaching.notebooks import (
     LESSONS,
@@ -31,8 +30,6 @@ from lessons.teaching.notebooks import (
 )
 
 CELL_SECONDS = 600
-FILES_NOT_PORTS = Config({"KernelManager": {"transport": "ipc"}})
-"""A port is chosen before it is taken: two kernels that start together may choose the same one. Files have no such race."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,7 +92,6 @@ async def execute(source: Path, quick: bool, threads: int | None) -> tuple[Noteb
         coalesce_streams=True,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         on_cell_start=remember,
-        config=FILES_NOT_PORTS,
     )
     try:
         await client.async_execute(env=environment(quick, threads))

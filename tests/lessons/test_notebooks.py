@@ -120,7 +120,8 @@ def test_a_name_that_is_no_lesson_is_refused(written):
 
 @pytest.mark.slow
 def test_every_lesson_runs_in_quick_form():
-    command = [sys.executable, "-m", "lessons.build_notebooks", "--quick", "--jobs", "2"]
+    # One at a time: two kernels that start together may choose the same port.
+    command = [sys.executable, "-m", "lessons.build_notebooks", "--quick", "--jobs", "1"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FT_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
