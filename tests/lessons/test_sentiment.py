@@ -223,9 +223,12 @@ def test_the_page_shows_the_kept_run() -> None:
     assert as_markdown(kept) in (RESULTS.parent / "sentiment" / "README.md").read_text(encoding="utf-8")
 
 
-def test_lora_is_above_every_learner_that_was_published_with_the_same_training() -> None:
-    kept = json.loads((RESULTS / "sentiment.json").read_text())
+@pytest.mark.parametrize("trained_on", ["tweets", "movies", "amazon", "news"])
+def test_lora_is_above_every_learner_that_was_published_with_the_same_training(trained_on: str) -> None:
+    name = "sentiment.json" if trained_on == "movies" else f"sentiment-{trained_on}.json"
+    kept = json.loads((RESULTS / name).read_text())
     lora = next(row for row in kept["rows"] if row["method"] == "lora")
 
-    for domain, cell in kept["published"]["best trained on movies"].items():
+    assert lora["domain"] == kept["run"]["domain"] == trained_on
+    for domain, cell in kept["published"][f"best trained on {trained_on}"].items():
         assert lora["tested"][domain]["f1"] > cell
