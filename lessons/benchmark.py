@@ -5,8 +5,8 @@
 The base's shape and training, on the CMU words without stress marks. The split is that of all our dictionaries, by the
 hash of a word; a word is right when it equals any of its listed pronunciations. A run that was stopped goes on with
 --resume; its seconds are then an estimate from the steps that were left. Into --out come the model, cmudict.json (errors,
-curve, seed, seconds) and cmudict.png. The kept run is in lessons/results: it is wrong on nearly as many of the words that it
-learnt from, so that more steps would help, and it does not reach phonetisaurus on the same split.
+curve, seed, seconds) and cmudict.png. The kept run is in lessons/results: it is still wrong on a quarter of the words that it
+learnt from, so it was not trained to its end, and it does not reach phonetisaurus on the same split.
 """
 
 import argparse
