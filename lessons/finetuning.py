@@ -17,6 +17,7 @@ from lessons.dictionary import fine_tuning_words, pairs, unseen_symbols, vocabul
 from lessons.machine import bf16_pays
 from lessons.pretrain import base_config
 from peft import PeftModel, get_peft_model, recipe
+from quant import Linear4bit
 from transformer import TrainingConfig, Transformer, train
 
 STEPS, MAX_TOKENS = 300, 1000
@@ -41,10 +42,19 @@ def letter_types() -> list[int]:
     return [int(token in vowels) for token in range(len(tokens))]
 
 
+def prepared_base(method: str, base: nn.Module) -> nn.Module:
+    """The base as the recipe wants it. What is in 4 bits computes in bf16 where the processor has it, else in fp32."""
+    model = recipe(method).prepare(base)
+    for module in model.modules():
+        if isinstance(module, Linear4bit) and not bf16_pays():
+            module.compute_dtype = torch.float32
+    return model
+
+
 def adapted(method: str, seed: int = 0, base: nn.Module | None = None) -> PeftModel:
     """The base, prepared as the recipe wants it, with a fresh adapter of this technique."""
     torch.manual_seed(seed)
-    model = recipe(method).prepare(load_base() if base is None else base)
+    model = prepared_base(method, load_base() if base is None else base)
     return get_peft_model(model, adapter_config(method))
 
 

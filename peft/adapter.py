@@ -59,6 +59,15 @@ class Adapter(nn.Module):
         named |= {self.owned_key(name): p for name, p in self.owned.own_parameters().items()}
         return named | self.token_rows()
 
+    def set_trainable(self, trainable: bool) -> None:
+        """Whether the tensors of `own_parameters` take gradients; without their names, which would take most of the time."""
+        for wrapper in self.wrappers.values():
+            for parameter in wrapper.own_parameters().values():
+                parameter.requires_grad_(trainable)
+        shared = () if self.shared is None else self.shared.parameters()
+        for parameter in (*shared, *self.owned.own_parameters().values(), *self.rows):
+            parameter.requires_grad_(trainable)
+
     def token_rows(self) -> dict[str, nn.Parameter]:
         return {f"base_model.model.{paths[0]}.{TOKEN_KEY}": rows for paths, rows in zip(self.row_paths, self.rows)}
 

@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.layers import AdaptedLayer, adapter_dtype
+from peft.layers import AdaptedLayer, adapter_dtype, own_precision
 from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
 from peft.registry import lora_variant
 from peft.weights import device_of, rewritten, weight_of
+from quant.precision import without_autocast
 
 
 def row_lengths(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, " d_out"]:
@@ -49,8 +50,7 @@ class DoraLinear(AdaptedLayer):
     @torch.no_grad()
     def directions(self) -> Float[Tensor, "d_out d_in"]:
         """V, in full precision also under autocast: its lengths must be those that the magnitudes were taken from."""
-        down = self.lora_A.weight
-        with torch.autocast("cpu" if down.is_meta else down.device.type, enabled=False):
+        with without_autocast(self.lora_A.weight):
             delta = product(self.lora_B, self.lora_A, self.scaling)
             return weight_of(self.base).to(delta.dtype) + delta
 
@@ -65,7 +65,7 @@ class DoraLinear(AdaptedLayer):
             turned = F.linear(x, weight_of(self.base).to(x.dtype))
         else:
             turned = y if bias is None else y - bias
-        update = self.scaling * self.lora_B(self.lora_A(x.to(self.lora_A.weight.dtype)))
+        update = self.lora_B(self.scaling * self.lora_A(own_precision(x, self.lora_A.weight.dtype)))
         return y + ((stretch - 1) * turned + stretch * update).to(y.dtype)
 
     def merged(self) -> nn.Module:

@@ -43,7 +43,11 @@ class AdaptedLayer(nn.Module):
         raise ValueError(f"{type(self).__name__} cannot be merged: its change is no change of weights")
 
     def own_parameters(self) -> dict[str, nn.Parameter]:
-        return {name: p for name, p in self.named_parameters() if not name.startswith("base.")}
+        own = dict(self.named_parameters(recurse=False))
+        for name, module in self.named_children():
+            if name != "base":
+                own |= {f"{name}.{inner}": parameter for inner, parameter in module.named_parameters()}
+        return own
 
     def saved(self) -> dict[str, Tensor]:
         """What is written to disk: by default the own parameters."""
@@ -114,6 +118,12 @@ class Placement:
     wrappers: dict[str, AdaptedLayer] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
     shared: nn.Module | None = None
+
+
+def own_precision(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x in the adapter's precision. Under autocast it stays: the products choose theirs, and would only cast it back."""
+    chosen = not x.is_meta and torch.is_autocast_enabled(x.device.type)  # meta, on which bytes are counted, has none
+    return x if chosen else x.to(dtype)
 
 
 def adapter_dtype(base: nn.Module) -> torch.dtype:

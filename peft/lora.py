@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from peft.config import PeftConfig
-from peft.layers import AdditiveLayer, Placement, adapter_dtype
+from peft.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
 from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
 from peft.registry import LORA_VARIANTS, register
 from peft.targets import check_patterns, pattern_value, target_linears
@@ -43,8 +43,8 @@ class LoraLinear(AdditiveLayer):
         self.dropout = nn.Dropout(dropout)
 
     def delta(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
-        x = self.dropout(x).to(self.lora_A.weight.dtype)
-        return self.scaling * self.lora_B(self.lora_A(x))
+        x = own_precision(self.dropout(x), self.lora_A.weight.dtype)
+        return self.lora_B(self.scaling * self.lora_A(x))
 
     def merged(self) -> nn.Module:
         return plus_delta(self.base, product(self.lora_B, self.lora_A, self.scaling))

@@ -26,12 +26,20 @@ def scaling_of(rank: int, alpha: float, use_rslora: bool) -> float:
     return alpha / math.sqrt(rank) if use_rslora else alpha / rank
 
 
+class UpLinear(nn.Linear):
+    """nn.Linear, for an input of few features. Wᵀ is laid out anew at each call, r · d_out numbers: the gradient of B then
+    runs along rows, which a CPU does several times as fast (tests/benchmarks/bench_peft.py prints how many)."""
+
+    def forward(self, x: Float[Tensor, "*batch rank"]) -> Float[Tensor, "*batch d_out"]:
+        return x @ self.weight.T.contiguous()
+
+
 def new_factors(
     d_in: int, d_out: int, rank: int, initialization: Initialization, device: torch.device, dtype: torch.dtype
 ) -> tuple[nn.Linear, nn.Linear]:
     """A: uniform on ±1/√d_in (True) or N(0, 1/r²) ("gaussian"). B: zeros, so that ΔW = 0; with False both are random."""
     down = nn.Linear(d_in, rank, bias=False, device=device, dtype=dtype)
-    up = nn.Linear(rank, d_out, bias=False, device=device, dtype=dtype)
+    up = UpLinear(rank, d_out, bias=False, device=device, dtype=dtype)
     if initialization == "gaussian":
         nn.init.normal_(down.weight, std=1 / rank)
     if initialization is not False:

@@ -79,7 +79,6 @@ class PeftModel(nn.Module):
     def add_adapter(self, adapter_name: str, config: PeftConfig) -> None:
         """Puts another adapter on the base; it is not active until `set_adapter`."""
         adapter = self.new_adapter(adapter_name, config)
-        adapter.requires_grad_(False)
         self.install(adapter_name, adapter)
 
     def add_weighted_adapter(
@@ -107,8 +106,7 @@ class PeftModel(nn.Module):
         self.adapters[name] = adapter
         for path, wrapper in adapter.wrappers.items():
             self.site(path).adapters[name] = wrapper.train(self.training)
-        for parameter in adapter.own_parameters().values():
-            parameter.requires_grad_(False)
+        adapter.set_trainable(False)
 
     def site(self, path: str) -> Site:
         """The site at a base path, made when the first adapter comes there."""
@@ -128,12 +126,10 @@ class PeftModel(nn.Module):
         if len(names) > 1 and (others := [name for name in names if not self.adapters[name].additive]):
             raise ValueError(f"{', '.join(others)} cannot be summed with other adapters: only additive techniques can")
         for name in self.active:
-            for parameter in self.adapters[name].own_parameters().values():
-                parameter.requires_grad_(False)
+            self.adapters[name].set_trainable(False)
         self.activate(names)
         for name in names:
-            for parameter in self.adapters[name].own_parameters().values():
-                parameter.requires_grad_(True)
+            self.adapters[name].set_trainable(True)
 
     def activate(self, names: tuple[str, ...]) -> None:
         """Switches the sites and the owned parameters; what requires gradients stays as it is."""
@@ -230,5 +226,4 @@ class PeftModel(nn.Module):
             if not self.adapters:
                 self.unload()
             raise
-        for parameter in self.adapters[name].own_parameters().values():
-            parameter.requires_grad_(is_trainable)
+        self.adapters[name].set_trainable(is_trainable)

@@ -28,6 +28,7 @@ from peft.prompt_tuning import in_front
 from peft.registry import register
 from peft.virtual_tokens import KEY, EncodedLayer, VirtualTokensConfig
 from peft.weights import device_of
+from quant.precision import without_autocast
 
 ENCODERS = ("MLP", "LSTM")
 
@@ -49,8 +50,10 @@ class PromptEncoder(nn.Module):
             )
 
     def forward(self) -> Float[Tensor, "prompt d_model"]:
-        hidden = self.embedding if self.lstm is None else self.lstm(self.embedding)[0]  # (prompt, 2 · hidden)
-        prompt: Tensor = self.head(hidden)
+        """In full precision also under autocast: what will be kept is what was trained, and few CPUs have a bf16 LSTM."""
+        with without_autocast(self.embedding):
+            hidden = self.embedding if self.lstm is None else self.lstm(self.embedding)[0]  # (prompt, 2 · hidden)
+            prompt: Tensor = self.head(hidden)
         return prompt
 
     @torch.no_grad()

@@ -19,10 +19,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.layers import AdditiveLayer, adapter_dtype
+from peft.layers import AdditiveLayer, adapter_dtype, own_precision
 from peft.low_rank import Initialization, at_most_full_rank, check_rank, new_factors, product, scaling_of
 from peft.registry import lora_variant
 from peft.targets import pattern_value
@@ -64,9 +65,9 @@ class PissaLinear(AdditiveLayer):
         self.dropout = nn.Dropout(dropout)
 
     def delta(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
-        x = x.to(self.lora_A.weight.dtype)
-        start = nn.functional.linear(nn.functional.linear(x, self.start_A), self.start_B)
-        return self.scaling * (self.lora_B(self.lora_A(self.dropout(x))) - start)
+        x = own_precision(x, self.lora_A.weight.dtype)
+        start = F.linear(self.scaling * F.linear(x, self.start_A), self.start_B)
+        return self.lora_B(self.scaling * self.lora_A(self.dropout(x))) - start
 
     def merged(self) -> nn.Module:
         change = product(self.lora_B, self.lora_A, self.scaling) - self.scaling * (self.start_B @ self.start_A)

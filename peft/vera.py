@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from peft.config import PeftConfig
-from peft.layers import AdditiveLayer, Placement, adapter_dtype
+from peft.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
 from peft.registry import register
 from peft.targets import target_linears
 from peft.weights import device_of, plus_delta, weight_of
@@ -73,7 +73,7 @@ class VeraLinear(AdditiveLayer):
 
     def delta(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
         up, down = self.shared()
-        x = self.dropout(x).to(self.vera_lambda_d.dtype)
+        x = own_precision(self.dropout(x), self.vera_lambda_d.dtype)
         return self.vera_lambda_b * F.linear(self.vera_lambda_d * F.linear(x, down), up)
 
     def merged(self) -> nn.Module:

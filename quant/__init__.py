@@ -1,6 +1,6 @@
 """Four bits: NF4 and its rivals, block-wise quantization, double quantization, and the 4-bit linear layer.
 
-Read in this order: codebooks, packing, double_quant, tensor, blockwise, affine, storage, product, packed, linear, model, error.
+Read in this order: codebooks, packing, double_quant, tensor, blockwise, affine, storage, precision, product, packed, linear, model, error.
 """
 
 from quant.affine import AffineTensor, dequantize_affine, quantize_affine

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from quant.blockwise import dequantize_4bit
+from quant.precision import without_autocast
 from quant.tensor import QuantizedTensor, from_parts
 
 
@@ -25,8 +26,7 @@ class LinearFromCodes(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, bias: Tensor | None, weight: QuantizedTensor, *parts: Tensor) -> Tensor:
         ctx.save_for_backward(*parts)
         ctx.names, ctx.layout = tuple(weight.tensors()), (weight.block_size, weight.shape, weight.dtype)
-        # compute_dtype alone decides; the meta device, on which bytes are counted, has no autocast of its own
-        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):
+        with without_autocast(x):  # compute_dtype alone decides
             return F.linear(x, dequantize_4bit(weight, x.dtype), bias)
 
     @staticmethod

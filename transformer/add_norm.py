@@ -45,9 +45,12 @@ class FusedLayerNorm(LayerNorm):
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
+def layer_norm(d_model: int, eps: float, fused: bool) -> LayerNorm:
+    return FusedLayerNorm(d_model, eps) if fused else LayerNorm(d_model, eps)
+
+
 def norm_of(config: TransformerConfig) -> LayerNorm:
-    kind = FusedLayerNorm if config.attention == "fused" else LayerNorm
-    return kind(config.d_model, config.layer_norm_eps)
+    return layer_norm(config.d_model, config.layer_norm_eps, config.fused)
 
 
 class AddNorm(nn.Module):
@@ -60,7 +63,7 @@ class AddNorm(nn.Module):
         if norm not in ("post", "pre"):
             raise ValueError(f"norm is 'post' or 'pre', not {norm!r}")
         self.order = norm
-        self.norm = (FusedLayerNorm if fused else LayerNorm)(d_model, eps)
+        self.norm = layer_norm(d_model, eps, fused)
         self.dropout = Dropout(dropout)
 
     def forward(
@@ -72,6 +75,4 @@ class AddNorm(nn.Module):
 
 
 def add_norm(config: TransformerConfig) -> AddNorm:
-    return AddNorm(
-        config.d_model, config.dropout, config.norm, config.layer_norm_eps, fused=config.attention == "fused"
-    )
+    return AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps, config.fused)

@@ -90,6 +90,10 @@ class TransformerConfig:
     def d_head(self) -> int:
         return self.d_model // self.num_heads
 
+    @property
+    def fused(self) -> bool:
+        return self.attention == "fused"
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -25,10 +25,9 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
-        fused = config.attention == "fused"
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=fused)
+        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=config.fused)
         self.self_attention_norm = add_norm(config)
-        self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=fused)
+        self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=config.fused)
         self.cross_attention_norm = add_norm(config)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
         self.feed_forward_norm = add_norm(config)

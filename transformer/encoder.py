@@ -19,7 +19,7 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=config.attention == "fused")
+        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=config.fused)
         self.self_attention_norm = add_norm(config)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
         self.feed_forward_norm = add_norm(config)

@@ -9,6 +9,7 @@ base needs no gradient for its weights, so a technique can be faster than full f
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -18,6 +19,7 @@ from torch import Tensor
 from lessons.finetuning import adapted
 from lessons.machine import bf16_pays
 from peft import RECIPES, LoraConfig, PeftModel
+from peft.low_rank import UpLinear
 from tests.benchmarks.timing import by_turns, machine, milliseconds, ratio
 from transformer import label_smoothed_cross_entropy
 
@@ -68,6 +70,20 @@ def bench_steps(methods: list[str], rounds: int) -> Table:
     return table
 
 
+def bench_up(rounds: int, rank: int = 8) -> str:
+    """Forward and backward of B alone, as LoRA calls it and as a plain nn.Linear, on the rows of the steps above."""
+    rows, d_out = ROWS * (SOURCE + TARGET) // 2, 128
+    thin = torch.randn(rows, rank, requires_grad=True)
+    layers = {"ours": UpLinear(rank, d_out, bias=False), "nn.Linear": torch.nn.Linear(rank, d_out, bias=False)}
+    gradient = torch.randn(rows, d_out)
+
+    def once(layer: torch.nn.Linear) -> None:
+        torch.autograd.grad(layer(thin), [thin, layer.weight], gradient)
+
+    took = by_turns({name: partial(once, layer) for name, layer in layers.items()}, 10 * rounds)
+    return f"The up-projection of LoRA, {rows} × {rank} → {d_out}, fp32: {ratio(took, 'ours', 'nn.Linear'):.2f} × nn.Linear"
+
+
 def bench_switching(adapters: int = 100, switches: int = 200) -> str:
     """Every linear layer of the base carries 100 adapters of rank 8; one after the other becomes the active one."""
     model = adapted("lora")
@@ -110,6 +126,7 @@ def main() -> None:
     console = Console(width=120)
     console.print(machine())
     console.print(bench_steps(options.methods, options.rounds))
+    console.print(bench_up(options.rounds))
     console.print(bench_switching())
     console.print(bench_mixed(options.rounds))
 

@@ -18,13 +18,13 @@ EXERCISES = [
             "merged: product(self.lora_B, self.lora_A, self.scaling) is ΔW, and plus_delta(self.base, ΔW) a plain layer of W + ΔW.",
         ),
         wrong=(
-            Wrong("return self.scaling * self.lora_B", "return self.lora_B", "α/r times too small"),
+            Wrong("self.scaling * self.lora_A(x)", "self.lora_A(x)", "α/r times too small"),
             Wrong(
-                "return self.scaling * self.lora_B",
-                "return self.scaling * self.scaling * self.lora_B",
+                "self.scaling * self.lora_A(x)",
+                "self.scaling * self.scaling * self.lora_A(x)",
                 "α/r times too large",
             ),
-            Wrong("return self.scaling", "return self.base(x) + self.scaling", "delta is only what is added"),
+            Wrong("return self.lora_B", "return self.base(x) + self.lora_B", "delta is only what is added"),
             Wrong("self.dropout(x)", "x", "dropout is not used"),
             Wrong("self.lora_A, self.scaling)", "self.lora_A, 1.0)", "the merged weight"),
             Wrong("self.lora_B, self.lora_A, self.scaling", "self.lora_A, self.lora_B, self.scaling", "RuntimeError"),
@@ -33,7 +33,7 @@ EXERCISES = [
                 "self.base.weight.data += product(self.lora_B, self.lora_A, self.scaling)\n        return plus_delta(self.base, 0 * self.base.weight)",
                 "merged() wrote into the base",
             ),
-            Wrong("self.lora_B(self.lora_A(x))", "self.lora_B(self.lora_A(x)).detach()", "gradient"),
+            Wrong("self.lora_A(x))", "self.lora_A(x)).detach()", "gradient"),
         ),
     ),
     Exercise(
@@ -177,13 +177,13 @@ EXERCISES = [
             Wrong("(values[:rank] / scaling).sqrt()", "values[:rank].sqrt()", "too large by √s each"),
             Wrong("(values[:rank] / scaling).sqrt()", "values[:rank] / scaling", "the singular values are there twice"),
             Wrong(
-                "(self.lora_B(self.lora_A(self.dropout(x))) - start)",
-                "self.lora_B(self.lora_A(self.dropout(x)))",
+                "self.lora_A(self.dropout(x))) - start",
+                "self.lora_A(self.dropout(x)))",
                 "the start is not subtracted",
             ),
             Wrong(
-                "x = x.to(self.lora_A.weight.dtype)",
-                "x = self.dropout(x.to(self.lora_A.weight.dtype))",
+                "x = own_precision(x, self.lora_A.weight.dtype)",
+                "x = self.dropout(own_precision(x, self.lora_A.weight.dtype))",
                 "dropout falls on both",
             ),
             Wrong(

@@ -1,0 +1,72 @@
+"""Lessons 1 and 25: the rate of every fine-tuning, and what to do with several adapters."""
+
+from lessons.exercises.exercise import Exercise, Wrong
+
+EXERCISES = [
+    Exercise(
+        name="cosine_schedule",
+        title="How fast may it learn, and when?",
+        topic="tuning",
+        lesson=1,
+        module="transformer.schedule",
+        targets=("cosine_schedule",),
+        difficulty=1,
+        minutes=10,
+        hints=(
+            "check_step refuses impossible numbers. Then two parts: a line up to 1 at step = warmup, and half a cosine down to 0.",
+            "Progress goes from 0 at the end of the warm-up to 1 at `total`: (step - warmup) / (total - warmup), never above 1.",
+            "The fall is (1 + cos(π · progress)) / 2. A run that is all warm-up has total = warmup: do not divide by 0.",
+        ),
+        wrong=(
+            Wrong("return step / warmup", "return 1.0", "it begins at the peak"),
+            Wrong("0.5 * (1.0 + math.cos", "(1.0 + math.cos", "twice too large"),
+            Wrong("math.pi * progress", "2.0 * math.pi * progress", "a whole wave"),
+            Wrong("(step - warmup) / max(1, total - warmup)", "step / total", "the two parts do not meet"),
+            Wrong("0.5 * (1.0 + math.cos(math.pi * progress))", "1.0 - progress", "a straight line"),
+            Wrong(
+                "min(1.0, (step - warmup) / max(1, total - warmup))",
+                "(step - warmup) / max(1, total - warmup)",
+                "after the last step",
+            ),
+        ),
+        harmless=("if (step < warmup):",),
+    ),
+    Exercise(
+        name="combine",
+        title="Several adapters become one",
+        topic="tuning",
+        lesson=25,
+        module="peft.combine",
+        targets=("linear", "cat", "svd"),
+        difficulty=3,
+        minutes=30,
+        after=("lora",),
+        hints=(
+            "What is wanted is the weighted sum of the updates, Σ w s B A. `parts` holds a weight and a LoRA layer for each adapter. "
+            "What you return are two factors, up (d_out × rank) and down (rank × d_in), with up @ down as the sum.",
+            "cat: the B side by side (dim=1), the A below each other, each A times its weight and its layer's scaling. Exact.",
+            "svd: make the matrix of the sum with product(layer.lora_B, layer.lora_A, layer.scaling), and keep its first singular "
+            "directions: as many as svd_rank says, else the largest rank of the parts.",
+            "linear: each factor takes the root of |w| s, so that the product has it once; the sign of w goes to A alone. Ranks that "
+            "differ cannot be added: ValueError.",
+        ),
+        wrong=(
+            Wrong(
+                "weight * layer.scaling * layer.lora_A.weight",
+                "weight * layer.lora_A.weight",
+                "the scaling α/r is missing",
+            ),
+            Wrong(
+                "weight * layer.scaling * layer.lora_A.weight",
+                "layer.scaling * layer.lora_A.weight",
+                "the weights are missing",
+            ),
+            Wrong("math.copysign(root, weight)", "root", "a negative weight adds"),
+            Wrong("math.sqrt(abs(weight) * layer.scaling)", "abs(weight) * layer.scaling", "once in each factor"),
+            Wrong("left[:, :rank] * values[:rank]", "left[:, :rank]", "the singular values are missing"),
+            Wrong("torch.stack(deltas).sum(dim=0)", "torch.stack(deltas).mean(dim=0)", "the mean of the updates"),
+            Wrong("svd_rank or max(", "max(", "the rank that was asked for"),
+            Wrong("if len(set(ranks)) > 1:", "if False:", "linear with ranks that differ is refused"),
+        ),
+    ),
+]

@@ -1,0 +1,27 @@
+"""Probes of lessons 1 and 25."""
+
+import torch
+from torch import Tensor, nn
+
+from lessons.exercises.probes.draw import Draw
+from peft import combine as combinations
+from peft.lora import LoraLinear
+from transformer import schedule
+
+
+def cosine_schedule(seed: int) -> dict[str, Tensor]:
+    draw = Draw(seed)
+    total, warmup = draw.size(20, 60), draw.size(1, 15)
+    rates = [schedule.cosine_schedule(step, total, warmup) for step in range(1, total + 5)]
+    short = [schedule.cosine_schedule(step, warmup, warmup) for step in range(1, warmup + 3)]
+    return {"the factors": torch.tensor(rates), "those of a run that is all warm-up": torch.tensor(short)}
+
+
+def combine(seed: int) -> dict[str, Tensor]:
+    draw, parts = Draw(seed), []
+    for weight in (draw.uniform(0.2, 2.0), -draw.uniform(0.2, 2.0)):
+        layer = LoraLinear(nn.Linear(6, 5), rank=2, alpha=draw.uniform(1.0, 9.0))
+        parts.append((weight, draw.fill(layer)))
+    asked = {"cat": None, "linear": None, "svd": draw.size(1, 4)}
+    factors = {kind: combinations.COMBINATIONS[kind](parts, rank) for kind, rank in asked.items()}
+    return {f"the update of {kind}": up @ down for kind, (up, down) in factors.items()}
