@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PARITY_VENV := .venv-parity
 RUN := $(VENV)/bin/python
+# Tests run side by side, one process for each core and one thread in each; four processes are enough.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist worksteal
 # $(call quick) is "--quick" after `make ... QUICK=1`, and nothing otherwise.
 quick = $(if $(QUICK),--quick)
 
@@ -18,7 +20,7 @@ demo: install  ## Fine-tune the base with every technique: table, figures, repor
 	$(RUN) -m lessons compare $(quick)
 
 test: install  ## Run the tests, but for the slow ones
-	$(RUN) -m pytest -q -m "not slow and not parity"
+	$(RUN) -m pytest -q $(SIDE_BY_SIDE) -m "not slow and not parity"
 
 test-all: test  ## ... and the slow ones, and the comparison with the published libraries
 	$(RUN) -m pytest -q -m "slow and not parity"

@@ -21,7 +21,8 @@ if importlib.util.find_spec("beartype"):
 
     jaxtyping.install_import_hook(SHAPED_PACKAGES, "tests.typechecking.checked")
 
-torch.set_num_threads(int(os.environ.get("FT_THREADS", "2")))
+SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+torch.set_num_threads(int(os.environ.get("FT_THREADS", "1" if SIDE_BY_SIDE else "2")))
 torch.use_deterministic_algorithms(True)
 
 
