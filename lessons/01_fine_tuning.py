@@ -11,15 +11,15 @@
 # ---
 
 # %% [markdown]
-# # 1. What fine-tuning is
-#
-# A model that has learnt something general goes on learning on a little data of one task.
-# This lesson does it once, live, beside a model that starts from nothing, and then sorts the ways of doing it.
+"""
+# 1. What fine-tuning is
+
+A model that has learnt something general goes on learning on a little data of one task.
+This lesson does it once, live, beside a model that starts from nothing, and then sorts the ways of doing it.
+"""
 
 # %%
 import copy
-import json
-from importlib import resources
 
 import torch
 from matplotlib import pyplot as plt
@@ -29,7 +29,7 @@ from lessons.dictionary import fine_tuning_words, load, words
 from lessons.finetuning import adapted, fine_tune, from_scratch
 from lessons.machine import set_threads
 from lessons.scoring import evaluate, predict
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_mean, kept_run, lit_diagram, quick, said_and_so, show_source
 
 set_threads()
 torch.manual_seed(0)
@@ -218,25 +218,12 @@ lit_diagram("weights", "adapter", "keys_values", "prompt")
 # The kept full run (`python -m lessons compare --seeds 3 --test-words all`; its table is in README) has, on all test words:
 
 # %%
-report = json.loads((resources.files("lessons") / "results" / "report.json").read_text())
-columns = f"{'trainable':>12}{'%':>8}{'adapter KB':>12}{'seconds':>9}{'peak MB':>9}{'British PER %':>15}"
-print(f"{'':<18}{columns}")
-print(f"{'base':<18}{'':>50}{100 * report['base']['british']['phoneme_error']:>15.1f}")
-kept = {}
-for method in ("full", "bitfit", "lora", "adapter_pfeiffer", "prefix_tuning", "prompt_tuning", "scratch"):
-    rows = [row for row in report["rows"] if row["method"] == method]
-    kept[method] = row = {name: sum(row[name] for row in rows) / len(rows) for name in ("seconds", "peak_memory_bytes")}
-    error = 100 * sum(row["british"]["phoneme_error"] for row in rows) / len(rows)
-    size = (rows[0]["adapter_bytes"] or 0) / 1000
-    print(
-        f"{method:<18}{rows[0]['trainable_parameters']:>12,}{rows[0]['trainable_percent']:>8.2f}{size:>12.0f}", end=""
-    )
-    print(f"{row['seconds']:>9.0f}{row['peak_memory_bytes'] / 1e6:>9.0f}{error:>15.1f}")
+kept_run("full", "bitfit", "lora", "adapter_pfeiffer", "prefix_tuning", "prompt_tuning", "scratch")
 said_and_so(
     "Parameter-efficient fine-tuning needs little compute and little time.",
     "What is small for certain is what is trained and stored. Every step still runs the whole base forwards, and backwards "
-    f"down to the lowest new number. On this small model LoRA took {kept['lora']['seconds']:.0f} s and full fine-tuning "
-    f"{kept['full']['seconds']:.0f} s. The memory that is saved is that of gradients and of the optimizer's state, 12 bytes for each "
+    f"down to the lowest new number. On this small model LoRA took {kept_mean('lora', 'seconds'):.0f} s and full fine-tuning "
+    f"{kept_mean('full', 'seconds'):.0f} s. The memory that is saved is that of gradients and of the optimizer's state, 12 bytes for each "
     "number that does not learn: 17 MB here, which drown in the rest, and 84 GB for a model of 7 billion parameters.",
     "the table above, from `python -m lessons compare`",
 )

@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # 2. Input embedding and positions
-#
-# A network computes with vectors, not with letters: each letter gets one, learnt in training.
-# Attention does not see order, so where a letter stands is added to what it is.
+"""
+# 2. Input embedding and positions
+
+A network computes with vectors, not with letters: each letter gets one, learnt in training.
+Attention does not see order, so where a letter stands is added to what it is.
+"""
 
 # %%
 from contextlib import contextmanager

@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # 3. Attention
-#
-# A letter's sound depends on its neighbours: the *c* of *city* is not that of *cat*.
-# Attention lets every position fetch from every other what it needs, and how much from each is computed, not fixed.
+"""
+# 3. Attention
+
+A letter's sound depends on its neighbours: the *c* of *city* is not that of *cat*.
+Attention lets every position fetch from every other what it needs, and how much from each is computed, not fixed.
+"""
 
 # %%
 import math

@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # 4. Multi-head attention
-#
-# One attention makes one weighted mean, and a letter may need several things at once.
-# So several attentions run side by side, each on its own small part of the features: the heads.
+"""
+# 4. Multi-head attention
+
+One attention makes one weighted mean, and a letter may need several things at once.
+So several attentions run side by side, each on its own small part of the features: the heads.
+"""
 
 # %%
 from contextlib import contextmanager

@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # 5. Add & Norm
-#
-# Around every sub-layer the input is added to the output, so that a layer only says what it *changes*.
-# And every vector is brought to one size, so that a stack of many layers neither explodes nor fades.
+"""
+# 5. Add & Norm
+
+Around every sub-layer the input is added to the output, so that a layer only says what it *changes*.
+And every vector is brought to one size, so that a stack of many layers neither explodes nor fades.
+"""
 
 # %%
 from dataclasses import replace
@@ -24,9 +26,10 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 from lessons.base import load_base
-from lessons.dictionary import vocabulary, words
+from lessons.dictionary import words
 from lessons.machine import set_threads
 from lessons.pretrain import base_config
+from lessons.scoring import source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import AddNorm, LayerNorm, Transformer
 
@@ -112,8 +115,7 @@ def stack(version: str, layers: int, seed: int = 0) -> Transformer:
 
 
 long_words = [word for word in words("american", "train", 5000) if 6 <= len(word) <= 10]
-encoded = [torch.tensor(vocabulary().encode_word(word)) for word in long_words]
-sources = nn.utils.rnn.pad_sequence(encoded, batch_first=True, padding_value=vocabulary().pad_id)
+sources = source_batch(long_words)
 
 
 def through(version: str, layers: int, seed: int) -> tuple[list[float], list[float]]:

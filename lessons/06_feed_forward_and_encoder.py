@@ -11,11 +11,13 @@
 # ---
 
 # %% [markdown]
-# # 6. Feed forward and the encoder
-#
-# Attention moves information between positions; the feed forward then works on it, at each position alone.
-# This lesson looks inside both: what single numbers of the feed forward react to in real words, and how a letter's vector
-# changes from layer to layer until it knows its sound.
+"""
+# 6. Feed forward and the encoder
+
+Attention moves information between positions; the feed forward then works on it, at each position alone.
+This lesson looks inside both: what single numbers of the feed forward react to in real words, and how a letter's vector
+changes from layer to layer until it knows its sound.
+"""
 
 # %%
 import torch
@@ -23,9 +25,9 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 from lessons.base import load_base
-from lessons.dictionary import load, vocabulary, words
+from lessons.dictionary import load, words
 from lessons.machine import set_threads
-from lessons.scoring import evaluate
+from lessons.scoring import evaluate, source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, show_source
 from transformer import Encoder, EncoderLayer, FeedForward
 from transformer.feed_forward import ACTIVATIONS
@@ -128,15 +130,10 @@ def keep(layer: int):
 hooks = [layer.feed_forward.fc1.register_forward_hook(keep(index)) for index, layer in enumerate(base.encoder.layers)]
 
 
-def sources(chosen: list[str]) -> torch.Tensor:
-    ids = [torch.tensor(vocabulary().encode_word(word)) for word in chosen]
-    return nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=vocabulary().pad_id)
-
-
 @torch.no_grad()
 def features_of(chosen: list[str]) -> tuple[list[tuple[str, int]], list[torch.Tensor]]:
     """Every (word, place) and, for each layer, a matrix (places, d_ff) of what fc1 says there after ReLU."""
-    base.encode(sources(chosen))
+    base.encode(source_batch(chosen))
     places = [(row, place) for row, word in enumerate(chosen) for place in range(len(word))]
     rows, columns = torch.tensor(places).T
     return [(chosen[row], place) for row, place in places], [hidden[layer][rows, columns] for layer in sorted(hidden)]
@@ -226,7 +223,7 @@ for hook in hooks:
 @torch.no_grad()
 def states_by_layer(chosen: list[str]) -> list[torch.Tensor]:
     """The encoder's vectors (batch, source, d_model): the embeddings, then after each layer."""
-    x, mask = base.embed_source(sources(chosen))
+    x, mask = base.embed_source(source_batch(chosen))
     states = [base.place_source(x)]
     for layer in base.encoder.layers:
         states.append(layer(states[-1], mask))

@@ -11,12 +11,15 @@
 # ---
 
 # %% [markdown]
-# # 7. Masks, the decoder, cross-attention
-#
-# A mask says who may look at whom: nobody at padding, and in the decoder nobody at what is still to come.
-# The decoder then has three sub-layers: it looks back at what was said, across at the source, and thinks.
+"""
+# 7. Masks, the decoder, cross-attention
+
+A mask says who may look at whom: nobody at padding, and in the decoder nobody at what is still to come.
+The decoder then has three sub-layers: it looks back at what was said, across at the source, and thinks.
+"""
 
 # %%
+from dataclasses import replace
 from unittest.mock import patch
 
 import torch
@@ -26,6 +29,7 @@ from lessons.attention_map import draw_panel, letter_attention
 from lessons.base import load_base
 from lessons.dictionary import pairs, vocabulary, words
 from lessons.machine import set_threads
+from lessons.pretrain import base_config
 from lessons.scoring import evaluate, predict
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import (
@@ -240,17 +244,7 @@ print("cross-attentions in a GPT:", sum("cross_attention" in name for name, _ in
 
 # %%
 count = 100 if quick() else 300
-small = TransformerConfig(
-    vocab_size=len(tokens),
-    d_model=64,
-    num_heads=4,
-    num_encoder_layers=2,
-    num_decoder_layers=2,
-    d_ff=256,
-    dropout=0.0,
-    max_length=96,
-    norm="pre",
-)
+small = replace(base_config(), d_model=64, num_encoder_layers=2, num_decoder_layers=2, d_ff=256, dropout=0.0)
 examples = pairs("american", words("american", "train", 4000))
 held_out = words("american", "development", 100)
 exam = collate(pairs("american", held_out), tokens.pad_id, tokens.bos_id)

@@ -11,11 +11,13 @@
 # ---
 
 # %% [markdown]
-# # 8. Output, softmax and loss
-#
-# The decoder's last vector becomes one number for each symbol, softmax makes probabilities of them, and the loss says how
-# surprised the model was by the right symbol. This lesson computes all of it by hand, and asks whether the base's
-# probabilities mean what they say.
+"""
+# 8. Output, softmax and loss
+
+The decoder's last vector becomes one number for each symbol, softmax makes probabilities of them, and the loss says how
+surprised the model was by the right symbol. This lesson computes all of it by hand, and asks whether the base's
+probabilities mean what they say.
+"""
 
 # %%
 import math

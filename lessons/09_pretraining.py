@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 9. Pretraining the base
-#
-# Fine-tuning begins where somebody else's long training ended. This lesson shows that training: batches, learning rate,
-# a run that is killed and goes on, what our base learnt, and in what way it is *not* what is usually called pretrained.
+"""
+# 9. Pretraining the base
+
+Fine-tuning begins where somebody else's long training ended. This lesson shows that training: batches, learning rate,
+a run that is killed and goes on, what our base learnt, and in what way it is *not* what is usually called pretrained.
+"""
 
 # %%
-import json
 import tempfile
 from pathlib import Path
 
@@ -28,14 +29,12 @@ from lessons.base import load_base, model_card
 from lessons.dictionary import load, pairs, vocabulary, words
 from lessons.machine import set_threads
 from lessons.pretrain import base_config
-from lessons.readme_table import REPORT
 from lessons.scoring import evaluate, predict
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_mean, lit_diagram, quick, said_and_so, show_source
 from transformer import (
     DecoderOnly,
     TrainingConfig,
     Transformer,
-    TransformerConfig,
     collate,
     cosine_schedule,
     epoch_batches,
@@ -147,17 +146,7 @@ plt.show()
 # we let the model speak at several steps.
 
 # %%
-small = TransformerConfig(
-    vocab_size=len(tokens),
-    d_model=64,
-    num_heads=4,
-    num_encoder_layers=2,
-    num_decoder_layers=2,
-    d_ff=256,
-    dropout=0.0,
-    max_length=96,
-    norm="pre",
-)
+small = replace(base_config(), d_model=64, num_encoder_layers=2, num_decoder_layers=2, d_ff=256, dropout=0.0)
 count = 120 if quick() else 320
 exam = words("american", "development", 60 if quick() else 150)
 spoken = ["cat", "nation", "machine", "telephone"]
@@ -298,17 +287,7 @@ sequences = [[tokens.bos_id, *tokens.encode_word(word)] for word in chosen]
 unseen = pad(
     [[tokens.bos_id, *tokens.encode_word(word)] for word in words("american", "development", 300)], tokens.pad_id
 )
-shape = TransformerConfig(
-    vocab_size=len(tokens),
-    d_model=64,
-    num_heads=4,
-    num_encoder_layers=0,
-    num_decoder_layers=2,
-    d_ff=256,
-    dropout=0.0,
-    max_length=32,
-    norm="pre",
-)
+shape = replace(small, num_encoder_layers=0)
 torch.manual_seed(0)
 speller = DecoderOnly(shape)
 optimizer = torch.optim.AdamW(parameter_groups(speller, 3e-3, 0.01))
@@ -354,14 +333,6 @@ plt.show()
 # on little data of another kind.
 
 # %%
-report = json.loads(REPORT.read_text())
-
-
-def british(method: str) -> float:
-    values = [100 * row["british"]["phoneme_error"] for row in report["rows"] if row["method"] == method]
-    return sum(values) / len(values)
-
-
 said_and_so(
     said="Pretraining is in essence unsupervised learning.",
     so="It is self-supervised: there is a label and the usual cross-entropy, only the label is taken from the text itself. "
@@ -372,8 +343,8 @@ said_and_so(
 said_and_so(
     said="A pretrained base has general abilities that carry over to other tasks.",
     so="What carries over is what the two tasks share. American and British share letters, consonants and most rules: with "
-    f"the base, 1,000 words and 300 steps give a British phoneme error of {british('full'):.1f} %; from random weights the "
-    f"same words and steps give {british('scratch'):.1f} %. This base would not help with sentiment.",
+    f"the base, 1,000 words and 300 steps give a British phoneme error of {100 * kept_mean('full', 'british', 'phoneme_error'):.1f} %; from random weights the "
+    f"same words and steps give {100 * kept_mean('scratch', 'british', 'phoneme_error'):.1f} %. This base would not help with sentiment.",
     shown_by="The rows full and scratch of `lessons/results/report.json`, made by "
     "`python -m lessons compare --seeds 3 --test-words all`.",
 )

@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # 10. Decoding: greedy, beams, the key/value cache
-#
-# A model gives a distribution over the next symbol. Decoding makes a sequence of it. This lesson compares the ways on real
-# words, computes a beam by hand, and shows that the cache changes the time and nothing else.
+"""
+# 10. Decoding: greedy, beams, the key/value cache
+
+A model gives a distribution over the next symbol. Decoding makes a sequence of it. This lesson compares the ways on real
+words, computes a beam by hand, and shows that the cache changes the time and nothing else.
+"""
 
 # %%
 import time
@@ -26,7 +28,7 @@ from matplotlib import pyplot as plt
 from lessons.base import load_base
 from lessons.dictionary import load, vocabulary, words
 from lessons.machine import set_threads
-from lessons.scoring import score
+from lessons.scoring import score, source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, show_source
 from transformer import KeyValueCache, TransformerConfig, generate
 from transformer.beam import beam_search
@@ -135,8 +137,7 @@ base, tokens = load_base(), vocabulary()
 
 def say(chosen: list[str], model: torch.nn.Module = base, **settings) -> list[str]:
     """The pronunciation of each word, decoded in any way that `generate` knows."""
-    ids = [torch.tensor(tokens.encode_word(word)) for word in chosen]
-    source = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=tokens.pad_id)
+    source = source_batch(chosen)
     with torch.no_grad():
         return [tokens.decode_pronunciation(row[1:].tolist()) for row in generate(model, source, 32, **settings)]
 

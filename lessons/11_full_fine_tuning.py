@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 11. Full fine-tuning and forgetting
-#
-# The plainest way to fine-tune: go on training, on the new data, with every parameter. It learns best or nearly best, it costs
-# most, and it forgets. This lesson measures all three on the American base that learns British.
+"""
+# 11. Full fine-tuning and forgetting
+
+The plainest way to fine-tune: go on training, on the new data, with every parameter. It learns best or nearly best, it costs
+most, and it forgets. This lesson measures all three on the American base that learns British.
+"""
 
 # %%
-import json
 from dataclasses import replace
 
 import torch
@@ -28,9 +29,8 @@ from lessons.base import load_base
 from lessons.dictionary import fine_tuning_words, load, pairs, words
 from lessons.finetuning import adapted, fine_tune, rate_of, training_config
 from lessons.machine import set_threads
-from lessons.readme_table import REPORT
 from lessons.scoring import evaluate, predict
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_mean, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import recipe
 from peft.full import FullConfig
 from peft.owned import OwnedParameters
@@ -252,36 +252,14 @@ for name, size in (("our base", 1_398_400), ("a model of 7 billion", 7_000_000_0
     print(
         f"{name:<22}{16 * size / 1e9:9.3f} GB to train all of it (activations besides), {4 * size / 1e9:7.3f} GB on disk for each task"
     )
-report = json.loads(REPORT.read_text())
-
-
-def mean(method: str, *keys: str) -> float:
-    rows = [row for row in report["rows"] if row["method"] == method]
-    values = []
-    for row in rows:
-        value = row
-        for key in keys:
-            value = value[key]
-        values.append(value)
-    return sum(values) / len(values)
-
-
-print(
-    f"\n{'kept run, 300 steps':<22}{'trained':>10}{'on disk':>10}{'seconds':>9}{'British PER':>13}{'American PER':>14}"
-)
-for method in ("full", "lora", "bitfit", "scratch"):
-    print(
-        f"{method:<22}{mean(method, 'trainable_parameters'):>10,.0f}{mean(method, 'adapter_bytes') / 1000:>7,.0f} KB"
-        f"{mean(method, 'seconds'):>9.0f}{100 * mean(method, 'british', 'phoneme_error'):>11.1f} %"
-        f"{100 * mean(method, 'american', 'phoneme_error'):>12.1f} %"
-    )
+kept_run("full", "lora", "bitfit", "scratch")
 
 # %%
-full, lora = (100 * mean(method, "british", "phoneme_error") for method in ("full", "lora"))
+full, lora = (100 * kept_mean(method, "british", "phoneme_error") for method in ("full", "lora"))
 said_and_so(
     said="Full fine-tuning needs much computing, but adapts to the task completely; the cheaper ways may not reach it.",
     so=f"Here LoRA reaches it: a British phoneme error of {lora:.1f} % against {full:.1f} %, with a tenth of the parameters. "
-    f"And in seconds full fine-tuning is not the dearest: {mean('full', 'seconds'):.0f} against {mean('lora', 'seconds'):.0f} "
+    f"And in seconds full fine-tuning is not the dearest: {kept_mean('full', 'seconds'):.0f} against {kept_mean('lora', 'seconds'):.0f} "
     "for this small model on a CPU. What it costs is memory, and a whole model on disk for each task.",
     shown_by="The table above, from `lessons/results/report.json` (`python -m lessons compare --seeds 3 --test-words all`).",
 )

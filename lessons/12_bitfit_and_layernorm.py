@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 12. BitFit and LayerNorm tuning
-#
-# Two techniques that add nothing to the model: they train a few of the parameters that are already there, the biases, or the
-# norms' gains and biases. Less than one per cent is trained; this lesson measures how far that goes, and what it really saves.
+"""
+# 12. BitFit and LayerNorm tuning
+
+Two techniques that add nothing to the model: they train a few of the parameters that are already there, the biases, or the
+norms' gains and biases. Less than one per cent is trained; this lesson measures how far that goes, and what it really saves.
+"""
 
 # %%
-import json
 
 import torch
 from matplotlib import pyplot as plt
@@ -27,9 +28,17 @@ from lessons.dictionary import pairs, vocabulary, words
 from lessons.finetuning import fine_tune, rate_of
 from lessons.machine import set_threads
 from lessons.pronounce import adapters_folder
-from lessons.readme_table import REPORT
 from lessons.scoring import evaluate, predict
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import (
+    exercises_of,
+    kept_mean,
+    kept_report,
+    kept_run,
+    lit_diagram,
+    quick,
+    said_and_so,
+    show_source,
+)
 from peft import PeftModel
 from peft.bitfit import BitFitConfig
 from peft.ln_tuning import LNTuningConfig
@@ -229,29 +238,21 @@ print(type(merged).__name__, "says the same:", predict(merged, few) == said)
 #
 # From the kept run: 300 steps, three seeds, all held-out words.
 
+
 # %%
-report = json.loads(REPORT.read_text())
-
-
 def means(method: str) -> dict[str, float]:
-    rows = [row for row in report["rows"] if row["method"] == method]
-    values = {
-        "trained": [row["trainable_parameters"] for row in rows],
-        "KB": [row["adapter_bytes"] / 1000 for row in rows],
-        "seconds": [row["seconds"] for row in rows],
-        "MB": [row["peak_memory_bytes"] / 1e6 for row in rows],
-        "British": [100 * row["british"]["phoneme_error"] for row in rows],
-        "American": [100 * row["american"]["phoneme_error"] for row in rows],
+    """What the sentences below speak of, mean over the seeds."""
+    return {
+        "trained": kept_mean(method, "trainable_parameters"),
+        "KB": kept_mean(method, "adapter_bytes") / 1000,
+        "seconds": kept_mean(method, "seconds"),
+        "MB": kept_mean(method, "peak_memory_bytes") / 1e6,
+        "British": 100 * kept_mean(method, "british", "phoneme_error"),
     }
-    return {name: sum(column) / len(column) for name, column in values.items()}
 
 
 chosen = {method: means(method) for method in ("full", "bitfit", "ln_tuning", "ia3", "ssf", "lora")}
-print(f"{'':<10}{'trained':>11}{'on disk':>10}{'seconds':>9}{'memory':>9}{'British PER':>13}{'American PER':>14}")
-for method, mean in chosen.items():
-    print(
-        f"{method:<10}{mean['trained']:>11,.0f}{mean['KB']:>7,.0f} KB{mean['seconds']:>9.0f}{mean['MB']:>6.0f} MB{mean['British']:>11.1f} %{mean['American']:>12.1f} %"
-    )
+kept_run(*chosen)
 figure, axis = plt.subplots(figsize=(5.5, 3), layout="constrained")
 for method, mean in chosen.items():
     colour = "#ee6677" if method in ("bitfit", "ln_tuning") else "#4477aa"
@@ -263,7 +264,9 @@ for method, mean in chosen.items():
         textcoords="offset points",
         fontsize=9,
     )
-axis.axhline(100 * report["base"]["british"]["phoneme_error"], color="#999999", linestyle=":", label="the base before")
+axis.axhline(
+    100 * kept_report()["base"]["british"]["phoneme_error"], color="#999999", linestyle=":", label="the base before"
+)
 axis.set_xscale("log")
 axis.set_xlim(2e3, 6e6)
 axis.set_ylim(bottom=0)
@@ -274,7 +277,7 @@ plt.show()
 
 # %%
 full, bitfit, norms = chosen["full"], chosen["bitfit"], chosen["ln_tuning"]
-start = 100 * report["base"]["british"]["phoneme_error"]
+start = 100 * kept_report()["base"]["british"]["phoneme_error"]
 said_and_so(
     said="BitFit trains only the biases: it needs extremely little computing, but may gain only a little.",
     so=f"It needs {full['trained'] / bitfit['trained']:.0f} times fewer trained numbers and {full['KB'] / bitfit['KB']:.0f} times less "

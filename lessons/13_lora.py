@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 13. LoRA
-#
-# A large matrix stays as it is, and two thin matrices beside it learn what to add.
-# What is learnt fits in a small file, can be taken off again, and can be written into the large matrix at the end.
+"""
+# 13. LoRA
+
+A large matrix stays as it is, and two thin matrices beside it learn what to add.
+What is learnt fits in a small file, can be taken off again, and can be written into the large matrix at the end.
+"""
 
 # %%
-import json
 import os
 import tempfile
 import time
@@ -32,8 +33,8 @@ from lessons.base import load_base
 from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.finetuning import adapter_config, fine_tune, rate_of, training_config
 from lessons.machine import set_threads
-from lessons.scoring import evaluate, predict, score
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.scoring import evaluate, predict, score, source_batch
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import LoraConfig, LoraLinear, PeftModel, get_peft_model
 from peft.low_rank import new_factors, product, scaling_of
 from peft.mixed import BASE
@@ -288,15 +289,14 @@ for name, said in said_by.items():
 # %%
 chosen = ["water", "dance", "better", "lorry"]
 names = [BASE, "british", "cmu"]
-ids = [torch.tensor(vocabulary().encode_word(word)) for word in chosen for _ in names]
-batch = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=vocabulary().pad_id)
+batch = source_batch([word for word in chosen for _ in names])
 rows = model.generate(batch, 24, adapter_names=names * len(chosen)).tolist()
 print(f"{'':<10}" + "".join(f"{name:<16}" for name in names))
 for index, word in enumerate(chosen):
     told = [vocabulary().decode_pronunciation(row[1:]) for row in rows[3 * index : 3 * index + 3]]
     print(f"{word:<10}" + "".join(f"{each:<16}" for each in told))
 
-target = torch.tensor([vocabulary().encode_pronunciation(load("british")["water"][0])] * len(ids))
+target = torch.tensor([vocabulary().encode_pronunciation(load("british")["water"][0])] * len(batch))
 with torch.no_grad():
     mixed = model(batch, target, adapter_names=names * len(chosen))
     model.set_adapter("cmu")
@@ -341,30 +341,7 @@ print("british + cmu:", predict(model, ["water", "dance", "better", "lorry", "la
 # test part (`python -m lessons compare`, kept in `lessons/results/report.json`).
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-
-
-def mean_of(method: str, *keys: str) -> float:
-    values = []
-    for row in kept["rows"]:
-        if row["method"] == method:
-            value = row
-            for key in keys:
-                value = value[key]
-            values.append(value)
-    return sum(values) / len(values)
-
-
-print(f"{'':<18}{'trained':>10}{'file, bytes':>13}{'British':>9}{'American on':>13}{'off':>6}{'seconds':>9}")
-for method in ("full", "lora", "adapter_houlsby", "bitfit"):
-    print(
-        f"{method:<18}{mean_of(method, 'trainable_parameters'):>10,.0f}{mean_of(method, 'adapter_bytes'):>13,.0f}"
-        f"{100 * mean_of(method, 'british', 'phoneme_error'):>9.2f}{100 * mean_of(method, 'american', 'phoneme_error'):>13.1f}"
-        f"{100 * mean_of(method, 'american_disabled', 'phoneme_error'):>6.1f}{mean_of(method, 'seconds'):>9.1f}"
-    )
-print(f"{'base, untuned':<18}{'':>23}{100 * kept['base']['british']['phoneme_error']:>9.2f}", end="")
-print(f"{100 * kept['base']['american']['phoneme_error']:>13.1f}")
-print("(phoneme errors in %)")
+kept_run("full", "lora", "adapter_houlsby", "bitfit")
 
 # %%
 said_and_so(
@@ -378,13 +355,13 @@ said_and_so(
     "LoRA keeps most of what the pretrained model knew.",
     "With the adapter off the base is back, to the last bit. With it on, the model speaks British, and its American is "
     "as far away as after full fine-tuning. Freezing keeps the file; it does not keep the behaviour.",
-    "the columns `American on` and `off` above (`python -m lessons compare`)",
+    "the columns `American PER, on` and `off` above (`python -m lessons compare`)",
 )
 said_and_so(
     "LoRA may fall short of full fine-tuning.",
     "Here it does not: 1,000 words are few, and the two are equal within the seeds. On large data sets full fine-tuning "
     "did stay ahead (2405.09673).",
-    "the column `British` above (`python -m lessons compare`)",
+    "the column `British PER` above (`python -m lessons compare`)",
 )
 
 # %% [markdown]

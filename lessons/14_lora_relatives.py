@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 14. LoRA's relatives and IA3
-#
-# Each of them changes one line of LoRA: the scale, the learning rate, the start, what is shared, or what is multiplied.
-# After this lesson you can read such a formula, say what it changes, and check whether that helps on your task.
+"""
+# 14. LoRA's relatives and IA3
+
+Each of them changes one line of LoRA: the scale, the learning rate, the start, what is shared, or what is multiplied.
+After this lesson you can read such a formula, say what it changes, and check whether that helps on your task.
+"""
 
 # %%
-import json
 from pathlib import Path
 from statistics import mean
 
@@ -30,7 +31,16 @@ from lessons.base import load_base
 from lessons.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.finetuning import adapted, fine_tune
 from lessons.machine import set_threads
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import (
+    exercises_of,
+    kept_report,
+    kept_rows,
+    kept_run,
+    lit_diagram,
+    quick,
+    said_and_so,
+    show_source,
+)
 from peft import (
     DoraLinear,
     IA3Linear,
@@ -135,16 +145,13 @@ with torch.no_grad():
 # (`python -m lessons compare`, kept in `lessons/results/report.json`).
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
 FAMILY = ("full", "lora", "rslora", "lora_plus", "dora", "pissa", "vera", "ia3")
-rows = {method: [row for row in kept["rows"] if row["method"] == method] for method in FAMILY}
+rows = {method: kept_rows(method) for method in FAMILY}
+kept_run(*FAMILY)
 figure, axis = plt.subplots(figsize=(7, 3.4), layout="constrained")
-print(f"{'':<12}{'trained':>10}{'British phoneme error, 3 seeds':>34}{'mean':>8}{'seconds':>9}{'file, bytes':>13}")
-for method, found in rows.items():
+for found in rows.values():
     errors = [100 * row["british"]["phoneme_error"] for row in found]
-    count, taken = found[0]["trainable_parameters"], mean(row["seconds"] for row in found)
-    told = ", ".join(f"{error:.2f}" for error in errors)
-    print(f"{method:<12}{count:>10,}{told:>34}{mean(errors):>8.2f}{taken:>9.1f}{found[0]['adapter_bytes']:>13,}")
+    count = found[0]["trainable_parameters"]
     axis.scatter([count] * len(errors), errors, s=18)
 shifts = {
     "full": (-8, 8),
@@ -160,7 +167,7 @@ for method, found in rows.items():
 axis.set_xscale("log")
 axis.set_xlabel("trained parameters (logarithmic)")
 axis.set_ylabel("British phoneme error, %")
-axis.set_title(f"before: {100 * kept['base']['british']['phoneme_error']:.1f} %", fontsize=10)
+axis.set_title(f"before: {100 * kept_report()['base']['british']['phoneme_error']:.1f} %", fontsize=10)
 plt.show()
 
 # %%

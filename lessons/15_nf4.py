@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # 15. Number formats and NF4
-#
-# A weight is a number, and a number needs bits: 32, 16, 8 or 4 of them. This lesson shows what the bits mean, and how NF4
-# keeps a weight in four of them so well that the model hardly notices.
+"""
+# 15. Number formats and NF4
+
+A weight is a number, and a number needs bits: 32, 16, 8 or 4 of them. This lesson shows what the bits mean, and how NF4
+keeps a weight in four of them so well that the model hardly notices.
+"""
 
 # %%
 import torch

@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 16. QLoRA
-#
-# The base is kept in four bits and never changes; LoRA beside it is trained in full precision.
-# So a model that is too large for your card in 16 bits can still be fine-tuned on it.
+"""
+# 16. QLoRA
+
+The base is kept in four bits and never changes; LoRA beside it is trained in full precision.
+So a model that is too large for your card in 16 bits can still be fine-tuned on it.
+"""
 
 # %%
-import json
 import warnings
 from pathlib import Path
 from statistics import mean
@@ -34,7 +35,7 @@ from lessons.finetuning import adapter_config, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.memory.plan import KINDS, Setting, plan
 from lessons.scoring import evaluate
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import LoraLinear, PeftModel, get_peft_model
 from peft.low_rank import product
 from peft.qlora import lost_share, merged_in_4bit, on_nf4
@@ -323,16 +324,7 @@ said_and_so(
 # The kept full run: 3 seeds, the whole British test part (`python -m lessons compare`, `lessons/results/report.json`).
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-print(f"{'':<10}{'base in':<9}{'phoneme error, 3 seeds':>26}{'mean':>8}{'word error':>12}{'seconds':>9}")
-for method, kind in (("lora", "fp32"), ("qlora", "NF4"), ("lora_int4", "INT4"), ("lora_fp4", "FP4")):
-    found = [row for row in kept["rows"] if row["method"] == method]
-    errors_kept = [100 * row["british"]["phoneme_error"] for row in found]
-    told = ", ".join(f"{error:.2f}" for error in errors_kept)
-    word_error = mean(100 * row["british"]["word_error"] for row in found)
-    print(
-        f"{method:<10}{kind:<9}{told:>26}{mean(errors_kept):>8.2f}{word_error:>12.1f}{mean(r['seconds'] for r in found):>9.1f}"
-    )
+kept_run("lora", "qlora", "lora_int4", "lora_fp4")
 
 # %% [markdown]
 # The four are the same within the seeds. Even FP4, which loses most in lesson 15, is made up for by the training.

@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 17. Adapters
-#
-# A small network of its own is put behind, around or beside each sub-layer, and only these networks learn.
-# It was the first widely used way to give one large frozen model many tasks, and it is LoRA's nearest neighbour.
+"""
+# 17. Adapters
+
+A small network of its own is put behind, around or beside each sub-layer, and only these networks learn.
+It was the first widely used way to give one large frozen model many tasks, and it is LoRA's nearest neighbour.
+"""
 
 # %%
-import json
 import time
 from pathlib import Path
 from statistics import mean, median
@@ -32,7 +33,7 @@ from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.finetuning import adapted, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.scoring import evaluate, predict
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel
 from peft.adapters import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter
 from transformer import train
@@ -274,25 +275,14 @@ plt.show()
 # The kept full run: 1,000 words, 300 steps, 3 seeds (`python -m lessons compare`, `lessons/results/report.json`).
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-print(
-    f"{'':<18}{'trained':>10}{'British, 3 seeds':>24}{'mean':>8}{'American on':>13}{'off':>6}{'seconds':>9}{'file':>11}"
-)
-for method in ("full", "lora", *STYLES):
-    found = [row for row in kept["rows"] if row["method"] == method]
-    errors = [100 * row["british"]["phoneme_error"] for row in found]
-    on, off = (mean(100 * row[key]["phoneme_error"] for row in found) for key in ("american", "american_disabled"))
-    print(
-        f"{method:<18}{found[0]['trainable_parameters']:>10,}{', '.join(f'{error:.2f}' for error in errors):>24}{mean(errors):>8.2f}"
-        f"{on:>13.1f}{off:>6.1f}{mean(row['seconds'] for row in found):>9.1f}{found[0]['adapter_bytes']:>11,}"
-    )
+kept_run("full", "lora", *STYLES)
 
 # %%
 said_and_so(
     "Adapters let the model learn a task without touching its performance on anything else.",
     "Switched off, yes: the base is back, to the last bit. Switched on, no: the American error is then as high as after full "
     "fine-tuning. The weights are untouched; what comes out is not.",
-    "the columns `American on` and `off` above (`python -m lessons compare`)",
+    "the columns `American PER, on` and `off` above (`python -m lessons compare`)",
 )
 said_and_so(
     "An adapter is independent of the model's main structure.",

@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 18. Prompt tuning
-#
-# A few learned vectors stand in front of the words, and nothing else is trained. The whole model stays frozen, and a task is
-# a file of some kilobytes. On this base the technique loses, and we find out why.
+"""
+# 18. Prompt tuning
+
+A few learned vectors stand in front of the words, and nothing else is trained. The whole model stays frozen, and a task is
+a file of some kilobytes. On this base the technique loses, and we find out why.
+"""
 
 # %%
-import json
 from pathlib import Path
 
 import torch
@@ -29,7 +30,7 @@ from lessons.dictionary import fine_tuning_words, pairs, vocabulary, words
 from lessons.finetuning import adapter_config, adapted, fine_tune, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.scoring import evaluate
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, get_peft_model
 from peft.prompt_tuning import PromptInput, PromptTuningConfig, in_front
 from transformer import train
@@ -54,7 +55,7 @@ lit_diagram("input_embedding", "prompt")
 show_source(in_front, PromptInput, PromptTuningConfig.start)
 
 # %% [markdown]
-# ## A worked example
+# ## By hand: a worked example
 #
 # Take a model that reads sentences, and the task "does the writer like the film?".
 #
@@ -111,30 +112,7 @@ print(
 # own searched rate, 3 seeds, the whole test part.
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-
-
-def kept_mean(method: str, *keys: str) -> float:
-    values = []
-    for row in kept["rows"]:
-        if row["method"] == method:
-            for key in keys:
-                row = row[key]
-            values.append(row)
-    return sum(values) / len(values)
-
-
-print(f"{'':<16}{'trained':>9}{'file, bytes':>13}{'British phoneme error, %':>26}{'American, %':>13}")
-for method in ("prompt_tuning", "bitfit", "lora", "full"):
-    print(
-        f"{method:<16}{kept_mean(method, 'trainable_parameters'):>9,.0f}{kept_mean(method, 'adapter_bytes'):>13,.0f}"
-        f"{100 * kept_mean(method, 'british', 'phoneme_error'):>26.1f}"
-        f"{100 * kept_mean(method, 'american', 'phoneme_error'):>13.1f}"
-    )
-untuned = kept["base"]
-print(
-    f"{'base, untuned':<38}{100 * untuned['british']['phoneme_error']:>26.1f}{100 * untuned['american']['phoneme_error']:>13.1f}"
-)
+kept_run("prompt_tuning", "bitfit", "lora", "full")
 
 # %% [markdown]
 # (768 = 5 prompts of 128 numbers, and one row of 128 for a symbol that pretraining never saw. Every technique has that row.)

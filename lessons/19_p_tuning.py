@@ -11,14 +11,15 @@
 # ---
 
 # %% [markdown]
-# # 19. P-Tuning
-#
-# The vectors in front of the words come out of a small network, so that they are trained together and not each alone.
-# When training is over the network runs once more, and is thrown away: what is left is a prompt as in lesson 18.
+"""
+# 19. P-Tuning
+
+The vectors in front of the words come out of a small network, so that they are trained together and not each alone.
+When training is over the network runs once more, and is thrown away: what is left is a prompt as in lesson 18.
+"""
 
 # %%
 import copy
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -27,20 +28,18 @@ import torch
 from matplotlib import pyplot as plt
 from torch import nn
 
-import lessons
 from lessons.base import load_base
 from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.finetuning import adapted, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.scoring import evaluate
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, drop_encoders
 from peft.p_tuning import EncodedPromptInput, PromptEncoder
 from transformer import train
 
 set_threads()
 torch.manual_seed(0)
-HERE = Path(lessons.__file__).parent
 lit_diagram("input_embedding", "prompt")
 
 # %% [markdown]
@@ -209,15 +208,7 @@ print(f"prompt tuning {error_free:.1f} %, P-Tuning {error_encoded:.1f} %, base a
 # The kept full run (`python -m lessons compare`: 300 steps, 3 seeds, the whole test part, letters moved):
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-for method in ("prompt_tuning", "p_tuning"):
-    rows = [row for row in kept["rows"] if row["method"] == method]
-    said = ", ".join(f"{100 * row['british']['phoneme_error']:.1f}" for row in rows)
-    seconds = sum(row["seconds"] for row in rows) / len(rows)
-    print(
-        f"{method:<15}{rows[0]['trainable_parameters']:>9,} trained, {rows[0]['adapter_bytes']:,} bytes kept, ", end=""
-    )
-    print(f"{seconds:.0f} s, British phoneme error {said} %")
+kept_run("prompt_tuning", "p_tuning")
 
 # %% [markdown]
 # ## One encoder for several tasks?

@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 20. Prefix tuning
-#
-# Every attention finds some learned keys and values in front of the real ones. Nothing stands in the input, no word moves,
-# and no weight changes: each layer is just given something more to look up.
+"""
+# 20. Prefix tuning
+
+Every attention finds some learned keys and values in front of the real ones. Nothing stands in the input, no word moves,
+and no weight changes: each layer is just given something more to look up.
+"""
 
 # %%
-import json
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.finetuning import adapter_config, training_config
 from lessons.machine import set_threads
 from lessons.scoring import evaluate, predict
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, PTuningV2Config, get_peft_model
 from peft.prefix_tuning import PrefixAttend, PrefixTrunk
 from transformer import record_attention, train
@@ -327,16 +328,7 @@ said_and_so(
 # The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-for method in ("prompt_tuning", "prefix_tuning", "p_tuning_v2", "lora"):
-    rows = [row for row in kept["rows"] if row["method"] == method]
-    said = ", ".join(f"{100 * row['british']['phoneme_error']:.1f}" for row in rows)
-    print(
-        f"{method:<15}{rows[0]['trainable_parameters']:>9,} trained, {rows[0]['adapter_bytes']:>9,} bytes kept, ",
-        end="",
-    )
-    print(f"British phoneme error {said} %")
-print(f"base, untuned: {100 * kept['base']['british']['phoneme_error']:.1f} %")
+kept_run("prompt_tuning", "prefix_tuning", "p_tuning_v2", "lora")
 
 # %% [markdown]
 # | | trains | gain | price |

@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 21. P-Tuning v2
-#
-# The same prefixes as in lesson 20, without the network behind them: the keys and values themselves are trained, in every layer.
-# Two reasons are given for going from an input prompt to this: the length budget and the depth. Both are measured here.
+"""
+# 21. P-Tuning v2
+
+The same prefixes as in lesson 20, without the network behind them: the keys and values themselves are trained, in every layer.
+Two reasons are given for going from an input prompt to this: the length budget and the depth. Both are measured here.
+"""
 
 # %%
-import json
 from pathlib import Path
 
 import torch
@@ -29,7 +30,7 @@ from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.finetuning import adapter_config, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.scoring import evaluate
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, PrefixTuningConfig, PromptTuningConfig, PTuningV2Config, drop_encoders, get_peft_model
 from peft import p_tuning_v2
 from peft.prefix_tuning import PrefixAttend
@@ -304,15 +305,7 @@ said_and_so(
 # The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-for method in ("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2", "lora"):
-    found = [row for row in kept["rows"] if row["method"] == method]
-    said = ", ".join(f"{100 * row['british']['phoneme_error']:.1f}" for row in found)
-    print(
-        f"{method:<15}{found[0]['trainable_parameters']:>9,} trained, {found[0]['adapter_bytes']:>9,} bytes kept, rate {found[0]['learning_rate']:<6}",
-        end="",
-    )
-    print(f"British phoneme error {said} %")
+kept_run("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2", "lora")
 
 # %% [markdown]
 # | | trains | gain | price |

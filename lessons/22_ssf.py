@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 22. SSF: scale and shift the features
-#
-# Every feature that a layer puts out gets one factor and one shift. They can be written into the weights afterwards, exactly,
-# so a tuned model is as fast and as large as the base.
+"""
+# 22. SSF: scale and shift the features
+
+Every feature that a layer puts out gets one factor and one shift. They can be written into the weights afterwards, exactly,
+so a tuned model is as fast and as large as the base.
+"""
 
 # %%
-import json
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.finetuning import adapter_config, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.scoring import evaluate, predict
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, SSFConfig, get_peft_model
 from peft.ssf import ScaledShifted, scale_and_shift
 from transformer import LayerNorm, train
@@ -291,13 +292,7 @@ said_and_so(
 # The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-for method in ("ln_tuning", "ia3", "bitfit", "ssf", "lora", "full"):
-    rows = [row for row in kept["rows"] if row["method"] == method]
-    said = ", ".join(f"{100 * row['british']['phoneme_error']:.1f}" for row in rows)
-    print(
-        f"{method:<11}{rows[0]['trainable_parameters']:>10,} trained, {rows[0]['adapter_bytes']:>9,} bytes, British phoneme error {said} %"
-    )
+kept_run("ln_tuning", "ia3", "bitfit", "ssf", "lora", "full")
 
 # %% [markdown]
 # | | trains | gain | price |

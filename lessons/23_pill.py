@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # 23. PILL
-#
-# Tokens of different types go through different small experts, and a gate lets a new type of token in little by little.
-# The paper uses it to make a language model read images; here the two types are vowels and consonants.
+"""
+# 23. PILL
+
+Tokens of different types go through different small experts, and a gate lets a new type of token in little by little.
+The paper uses it to make a language model read images; here the two types are vowels and consonants.
+"""
 
 # %%
-import json
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ from lessons.dictionary import fine_tuning_words, pairs, vocabulary, words
 from lessons.finetuning import adapter_config, letter_types, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.scoring import evaluate
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, get_peft_model
 from peft.pill import set_stage
 from peft.pill_layers import AdaptedSelfAttention, GatedValues, GLUAdapter, RoutedFeedForward
@@ -359,13 +360,7 @@ said_and_so(
 # The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
-kept = json.loads((HERE / "results" / "report.json").read_text(encoding="utf-8"))
-for method in ("pill", "adapter_parallel", "adapter_houlsby", "lora"):
-    rows = [row for row in kept["rows"] if row["method"] == method]
-    said = ", ".join(f"{100 * row['british']['phoneme_error']:.1f}" for row in rows)
-    print(
-        f"{method:<17}{rows[0]['trainable_parameters']:>9,} trained, {rows[0]['adapter_bytes']:>9,} bytes, British phoneme error {said} %"
-    )
+kept_run("pill", "adapter_parallel", "adapter_houlsby", "lora")
 
 # %% [markdown]
 # | | trains | gain | price |

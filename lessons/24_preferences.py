@@ -11,11 +11,13 @@
 # ---
 
 # %% [markdown]
-# # 24. Learning from preferences
-#
-# Often nobody can write the right answer down, but anybody can say which of two answers is better.
-# This lesson turns such choices into training: a reward model and PPO, DPO without either, GRPO without a value head. And it
-# shows what goes wrong when a reward is followed too far.
+"""
+# 24. Learning from preferences
+
+Often nobody can write the right answer down, but anybody can say which of two answers is better.
+This lesson turns such choices into training: a reward model and PPO, DPO without either, GRPO without a value head. And it
+shows what goes wrong when a reward is followed too far.
+"""
 
 # %%
 import json
@@ -29,7 +31,8 @@ from rich.table import Table
 import lessons
 from lessons.machine import set_threads
 from lessons.rlhf import notes, ratings
-from lessons.rlhf.figures import draw_calibration, draw_frontier, draw_inside, draw_ratios, draw_words
+from lessons.rlhf.calibration import draw_calibration
+from lessons.rlhf.figures import draw_frontier, draw_inside, draw_ratios, draw_words
 from lessons.rlhf.notes_world import make_world
 from lessons.rlhf.tables import rows_by_arm, tables
 from lessons.rlhf.world import Arm, calibration, run_arm, start

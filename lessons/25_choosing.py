@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # 25. Choosing a strategy
-#
-# Every technique of this course is now on the table, measured on one base and one task.
-# This lesson turns the table into a decision: by the task, by the data, by the machine, and by what the base must keep.
+"""
+# 25. Choosing a strategy
+
+Every technique of this course is now on the table, measured on one base and one task.
+This lesson turns the table into a decision: by the task, by the data, by the machine, and by what the base must keep.
+"""
 
 # %%
 import json
@@ -35,7 +37,7 @@ from lessons.machine import set_threads
 from lessons.report import by_method
 from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, family
 from lessons.scoring import evaluate
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, kept_report, lit_diagram, quick, said_and_so, show_source
 from peft import RECIPES, PeftModel
 
 set_threads()
@@ -73,7 +75,7 @@ show_source(type(RECIPES["lora"]))
 # $$20 \cdot 5.61 = 112.2 \text{ MB} \qquad 5.61 + 20 \cdot 0.555 = 16.7 \text{ MB}$$
 
 # %%
-report = json.loads((HERE / "results" / "report.json").read_text())
+report = kept_report()
 methods = by_method(report)
 full_file, lora_file = (methods[name][0]["adapter_bytes"] for name in ("full", "lora"))
 print(

@@ -7,9 +7,8 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 
+from lessons.figures import STYLE
 from lessons.scatter_figures import AMERICAN, BEFORE, saved
-
-STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 
 
 def draw_benchmark(result: Mapping[str, Any], path: Path) -> Path:

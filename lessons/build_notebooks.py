@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from lessons.teaching.notebooks import (
     LESSONS,
@@ -83,8 +85,10 @@ async def execute(source: Path, quick: bool, threads: int | None) -> tuple[Noteb
     def remember(cell: NotebookNode, cell_index: int) -> None:
         at[0] = cell_index
 
+    sockets = tempfile.TemporaryDirectory(prefix="lesson-")
     client = NotebookClient(
         notebook,
+        config=private_channel(sockets.name),
         timeout=CELL_SECONDS,
         kernel_name="python3",
         resources={"metadata": {"path": str(LESSONS.parent)}},
@@ -94,12 +98,18 @@ async def execute(source: Path, quick: bool, threads: int | None) -> tuple[Noteb
         on_cell_start=remember,
     )
     try:
-        await client.async_execute(env=environment(quick, threads))
+        with sockets:
+            await client.async_execute(env=environment(quick, threads))
     except CellExecutionError as error:
         return notebook, where(notebook, at[0], f"{error.ename}: {error.evalue}")
     except (CellControlSignal, DeadKernelError) as error:
         return notebook, where(notebook, at[0], str(error).partition("\n")[0])
     return notebook, ""
+
+
+def private_channel(folder: str) -> Config:
+    """Sockets in a folder of this lesson's own: two kernels that start at one time may choose the same free port."""
+    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
 def where(notebook: NotebookNode, index: int, message: str) -> str:

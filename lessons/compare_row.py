@@ -21,7 +21,7 @@ from torch import nn
 
 from lessons.base import base_folder, load_base
 from lessons.dictionary import fine_tuning_words, words
-from lessons.finetuning import adapter_config, fine_tune, from_scratch
+from lessons.finetuning import adapter_config, fine_tune, from_scratch, prepared_base
 from lessons.machine import set_threads
 from lessons.scoring import predict, score
 from peft import PeftModel, recipe
@@ -84,8 +84,8 @@ def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], N
         with model.disable_adapter():
             row["american_disabled"] = error(predict(model, test["american"]), "american")
         if recipe(setting.method).prepare is not as_it_is:
-            prepared = recipe(setting.method).prepare(load_base())
-            row["base_american"] = error(predict(prepared, test["american"]), "american")
+            base = prepared_base(setting.method, load_base())
+            row["base_american"] = error(predict(base, test["american"]), "american")
     return row
 
 

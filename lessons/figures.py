@@ -12,9 +12,10 @@ from lessons.attention_map import LetterAttention, draw_attention, letter_attent
 from lessons.base import load_base
 from lessons.compare_row import BASE, SCRATCH
 from lessons.dictionary import load
+from lessons.finetuning import prepared_base
 from lessons.report import Row, by_method, percent, spread
 from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, draw_forgetting, draw_price, family, saved
-from peft import PeftModel, recipe
+from peft import PeftModel
 
 # The word whose attention is drawn when no technique has learnt one.
 WORD = "forecast"
@@ -117,8 +118,7 @@ def attention_maps(report: Mapping[str, Any], rows: Sequence[Row], folder: Path)
         for wanted in ((BASE, 0), (method, seed))
     )
     word = telling_word(before, after)
-    prepared = recipe(method).prepare(load_base())
-    model = PeftModel.from_pretrained(prepared, folder / "adapters" / f"{method}-{seed}")
+    model = PeftModel.from_pretrained(prepared_base(method, load_base()), folder / "adapters" / f"{method}-{seed}")
     return {
         "base, American": letter_attention(load_base(), word),
         f"{method}, British": letter_attention(model, word),

@@ -22,9 +22,9 @@ from lessons.dictionary import tokenize, vocabulary, words
 from lessons.machine import set_threads
 from lessons.prefer_training import read_judged, speaker, train_on
 from lessons.pronounce import shipped
+from lessons.scoring import source_batch
 from rlhf import append_preference
 from transformer import generate
-from transformer.batching import pad
 
 AMERICAN = "american"
 KEPT = Path("runs/prefer/preferences.jsonl")
@@ -118,7 +118,7 @@ def sampled_pairs(model: nn.Module, chosen: Sequence[str], seed: int) -> Iterato
     known = set(tokens.symbols)
     for start in range(0, len(chosen), SAMPLED_AT_ONCE):
         some = chosen[start : start + SAMPLED_AT_ONCE]
-        source = pad([tokens.encode_word(word) for word in some], tokens.pad_id)
+        source = source_batch(some)
         both = [generate(model, source, LONGEST, do_sample=True, generator=generator)[:, 1:] for _ in range(2)]
         for word, *ids in zip(some, *(side.tolist() for side in both), strict=True):
             one, other = (tokens.decode_pronunciation(side) for side in ids)

@@ -16,12 +16,11 @@ from lessons.base import load_base
 from lessons.dictionary import vocabulary, words
 from lessons.pronounce import shipped
 from lessons.row_processes import progress_bars
-from lessons.scoring import evaluate
+from lessons.scoring import evaluate, source_batch
 from peft import PeftModel, get_peft_model, recipe
 from rlhf import DPOConfig, Preferences, collate_preferences, dpo, read_preferences, roll_out, save_policy
 from rlhf.dpo import both_log_probs, epoch_steps, reference_of
 from rlhf.preferences import Preference
-from transformer.batching import pad
 from transformer.checkpoint import write_json
 
 EPOCHS, RATE, BETA, BATCH = 4, 5e-4, 0.1, 32
@@ -86,8 +85,7 @@ def train_on(path: Path, test_words: int, seed: int = 0) -> dict[str, Any]:
 def measured(policy: PeftModel, test: list[str], accent: str, seed: int) -> dict[str, float]:
     """Errors of greedy decoding on held-out words, and how far sampled pronunciations are from the reference's."""
     score = evaluate(policy, test, accent)
-    source = pad([vocabulary().encode_word(word) for word in test], vocabulary().pad_id)
-    rollout = roll_out(policy, source, LONGEST, generator=torch.Generator().manual_seed(seed))
+    rollout = roll_out(policy, source_batch(test), LONGEST, generator=torch.Generator().manual_seed(seed))
     return {
         "word_error": score.word_error,
         "phoneme_error": score.phoneme_error,

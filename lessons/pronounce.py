@@ -19,6 +19,7 @@ from torch import nn
 from lessons.attention_map import draw_attention, letter_attention
 from lessons.base import load_base
 from lessons.dictionary import vocabulary
+from lessons.finetuning import prepared_base
 from lessons.machine import set_threads
 from lessons.scoring import predict
 from peft import RECIPES, PeftModel, recipe
@@ -53,7 +54,7 @@ def voices(accents: Sequence[str] | None, method: str, adapter: Path | None = No
 
 def voice(folder: Path | None, method: str) -> nn.Module:
     base = load_base()
-    return base if folder is None else PeftModel.from_pretrained(recipe(method).prepare(base), folder)
+    return base if folder is None else PeftModel.from_pretrained(prepared_base(method, base), folder)
 
 
 def check_words(words: Sequence[str], base: Transformer) -> list[str]:

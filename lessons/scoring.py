@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
 from lessons.dictionary import load, tokenize, vocabulary
+from transformer.batching import pad
 from transformer.generation import generate
 
 # The longest pronunciation of the three dictionaries has 59 symbols and an end.
@@ -60,6 +62,12 @@ def score(predictions: Mapping[str, str], accent: str) -> Score:
     return Score(edits / symbols, wrong / len(predictions), len(predictions))
 
 
+def source_batch(words: Sequence[str]) -> Int[Tensor, "batch source"]:
+    """The letters of each word, padded behind."""
+    tokens = vocabulary()
+    return pad([tokens.encode_word(word) for word in words], tokens.pad_id)
+
+
 @torch.no_grad()
 def predict(
     model: nn.Module, words: Iterable[str], batch_size: int = 256, max_new_tokens: int = LONGEST_OUTPUT
@@ -78,8 +86,7 @@ def predict(
     for start in range(0, len(by_length), batch_size):
         batch = by_length[start : start + batch_size]
         caps = [min(2 * len(word) + 8, max_new_tokens) for word in batch]
-        sources = [torch.tensor(tokens.encode_word(word), device=device) for word in batch]
-        source = nn.utils.rnn.pad_sequence(sources, batch_first=True, padding_value=tokens.pad_id)
+        source = source_batch(batch).to(device)
         for word, cap, ids in zip(batch, caps, generate(model, source, max(caps)).tolist(), strict=True):
             said[word] = tokens.decode_pronunciation(ids[1 : 1 + cap])
     model.train(was_training)

@@ -126,4 +126,13 @@ def all_rows(options: Any) -> dict[str, Any]:
             job.result()
         progress.update(task, completed=len(paths))
     command = f"python -m lessons rlhf --seeds {options.seeds}" + (" --quick" if options.quick else "")
-    return {"command": command, "quick": options.quick, "rows": [read_json(path) for path in paths]}
+    return {"command": command, "quick": options.quick, "rows": [four_digits(read_json(path)) for path in paths]}
+
+
+def four_digits(value: Any) -> Any:
+    """The same with four significant digits in each number: nobody reads more, and the report is a third as long."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, list):
+        return [four_digits(each) for each in value]
+    return {name: four_digits(each) for name, each in value.items()} if isinstance(value, dict) else value

@@ -1,7 +1,6 @@
-"""The figures of learning from preferences: frontier, curves, calibration, inside PPO, DPO's ratios, real words."""
+"""The figures of learning from preferences: frontier, curves, inside PPO, DPO's ratios, real words."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lessons.figures import STYLE
+from lessons.rlhf.calibration import draw_calibration
 from lessons.rlhf.tables import rows_by_arm
 from lessons.scatter_figures import saved
 
@@ -136,28 +135,3 @@ def draw_words(arms: Mapping[str, Any]) -> Figure:
     panels[0].set_yticks(range(len(arms)), arms)
     panels[0].invert_yaxis()
     return figure
-
-
-def draw_calibration(worlds: Mapping[str, Any]) -> Figure:
-    """How often the judge agrees, by how sure the reward model is: the line is what its sigmoid promises."""
-    figure, panels = plt.subplots(1, len(worlds), figsize=(4.5 * len(worlds), 3.6), squeeze=False, layout="constrained")
-    for axis, (world, arms) in zip(panels[0], worlds.items(), strict=True):
-        margins = np.concatenate([row["margins"] for row in arms["reference"]])
-        calibrated(axis, margins)
-        axis.set(
-            title=f"{world}: {(margins > 0).mean():.0%} of {len(margins):,} pairs", xlabel="|difference of rewards|"
-        )
-    panels[0][0].set_ylabel("share in which the judge agrees")
-    return figure
-
-
-def calibrated(axis: Axes, margins: Any, bins: int = 8) -> None:
-    sure = np.abs(margins)
-    edges = np.quantile(sure, np.linspace(0, 1, bins + 1))
-    for low, high in pairwise(edges):
-        inside = (sure >= low) & (sure <= high)
-        if inside.any():
-            axis.plot(sure[inside].mean(), (margins[inside] > 0).mean(), "o", color="#0072B2")
-    line = np.linspace(0, sure.max(), 50)
-    axis.plot(line, 1 / (1 + np.exp(-line)), color="#8c8c8c", linestyle="--", label="σ(difference)")
-    axis.legend()

@@ -15,12 +15,11 @@ from lessons.base import load_base
 from lessons.dictionary import fine_tuning_words, load, tokenize, vocabulary, words
 from lessons.finetuning import adapted, fine_tune
 from lessons.rlhf.world import Arm, World
-from lessons.scoring import edit_distance, evaluate
+from lessons.scoring import edit_distance, evaluate, source_batch
 from rlhf import Preferences, RewardConfig, RewardModel, collate_preferences, train_reward_model
 from rlhf.preferences import Preference
 from rlhf.responses import response_mask
 from transformer import generate
-from transformer.batching import pad
 
 LONGEST = 30
 ROUNDS, TEMPERATURE = 4, 1.5
@@ -36,7 +35,7 @@ def make_world(seed: int, word_count: int = 1000, test_words: int = 300) -> Worl
     base = load_base()
     learnt, held_out = fine_tuning_words("british", word_count), words("british", "test", test_words)
     pairs = judged_pairs(base, learnt, seed)
-    source = sources_of(learnt[:512])
+    source = source_batch(learnt[:512])
     samples = samples_of(base, source, 1.0, torch.Generator().manual_seed(seed))
     torch.manual_seed(seed)
     judge = copy.deepcopy(base)
@@ -48,8 +47,8 @@ def make_world(seed: int, word_count: int = 1000, test_words: int = 300) -> Worl
         policy=lambda: adapted("lora", seed),
         reward_model=reward_model,
         gold=minus_edits,
-        prompts=sources_of(learnt),
-        held_out=sources_of(held_out),
+        prompts=source_batch(learnt),
+        held_out=source_batch(held_out),
         pairs=pairs,
         held_out_pairs=judged_pairs(base, words("british", "development", test_words), seed + 1),
         max_new_tokens=LONGEST,
@@ -87,7 +86,7 @@ def edits(word: str, said: Sequence[int]) -> int:
 def judged_pairs(base: nn.Module, chosen_words: Sequence[str], seed: int) -> Preferences:
     """Two samples of each word, the nearer one first; pairs that are equally near say nothing and are left out."""
     generator = torch.Generator().manual_seed(seed)
-    source = sources_of(chosen_words)
+    source = source_batch(chosen_words)
     pairs: list[Preference] = []
     for _ in range(ROUNDS):
         both = [samples_of(base, source, TEMPERATURE, generator) for _ in range(2)]
@@ -103,7 +102,3 @@ def judged_pairs(base: nn.Module, chosen_words: Sequence[str], seed: int) -> Pre
 
 def samples_of(base: nn.Module, source: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
     return generate(base, source, LONGEST, do_sample=True, temperature=temperature, generator=generator)[:, 1:]
-
-
-def sources_of(chosen: Sequence[str]) -> Tensor:
-    return pad([vocabulary().encode_word(word) for word in chosen], vocabulary().pad_id)

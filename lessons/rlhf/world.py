@@ -6,7 +6,6 @@ each arm.
     gold       the truth that the reward model was learnt from; nobody may look at it but the reader
 """
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +108,7 @@ def start(world: World) -> dict[str, Any]:
 
 def calibration(world: World) -> dict[str, Any]:
     """How right the reward model is: its margins on held-out pairs, and its correlation with the truth."""
-    reference = copy.deepcopy(world.policy())
-    rollout = roll_out(reference, world.held_out, world.max_new_tokens, generator=torch.Generator().manual_seed(1))
+    rollout = roll_out(world.policy(), world.held_out, world.max_new_tokens, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         judged = [judge(rollout.source, rollout.responses, rollout.mask) for judge in (world.reward_model, world.gold)]
     found = margins(world.reward_model, world.held_out_pairs)

@@ -7,10 +7,9 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 
+from lessons.figures import STYLE
 from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, saved
 from lessons.sentiment.measures import PEOPLE, VADER
-
-STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 
 
 def draw_sentiment(result: Mapping[str, Any], path: Path) -> Path:

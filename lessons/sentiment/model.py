@@ -5,7 +5,7 @@
 The target is what people said on average, from -1 to 1; the sign is the class. The head is trained with every technique.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lessons.machine import bf16_pays
-from peft import recipe
 from transformer import DecoderOnly
 from transformer.batching import epoch_batches, pad
 from transformer.masks import prompt_mask
-from transformer.schedule import cosine_schedule
 
 HIGHEST_RATING = 4
-BATCH_TOKENS, SCORING_TOKENS = 1024, 4096
+SCORING_TOKENS = 4096
 
 
 class SentimentModel(nn.Module):
@@ -60,47 +58,6 @@ def as_batch(encoder: Any, rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch 
     if not is_decoder(encoder):
         return pad(rows, encoder.config.pad_id)
     return pad([row[::-1] for row in rows], encoder.config.pad_id).flip(1)
-
-
-def train(
-    model: SentimentModel,
-    method: str,
-    rows: Sequence[Sequence[int]],
-    targets: Sequence[float],
-    steps: int,
-    rate: float,
-    head_rate: float,
-    seed: int,
-    on_step: Callable[[int, float], None],
-) -> list[float]:
-    """AdamW on the adapter and the head, cosine schedule, gradients clipped at 1; the loss of every step."""
-    groups = recipe(method).groups(model.encoder, rate, 0.01) if method != "head" else []
-    groups.append({"params": list(model.head.parameters()), "lr": head_rate, "weight_decay": 0.0})
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    device = model.head.weight.device
-    torch.manual_seed(seed)
-    model.train(method != "head")  # without dropout where only the head learns
-    losses: list[float] = []
-    for epoch in range(steps):
-        for indices in epoch_batches([(rows[i], rows[i]) for i in range(len(rows))], BATCH_TOKENS, seed, epoch):
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * cosine_schedule(len(losses) + 1, steps, warmup=max(1, steps // 10))
-            source = as_batch(model.encoder, [rows[index] for index in indices]).to(device)
-            wanted = torch.tensor([targets[index] for index in indices], device=device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device)):
-                scores = model(source)
-            loss = (scores.float() - wanted).square().mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
-            optimizer.step()
-            losses.append(loss.item())
-            on_step(len(losses), losses[-1])
-            if len(losses) == steps:
-                model.eval()
-                return losses
-    return losses
 
 
 @torch.no_grad()

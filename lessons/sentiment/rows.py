@@ -11,11 +11,13 @@ from typing import Any
 import torch
 
 from lessons.data.feedback import RatedSentence
+from lessons.finetuning import prepared_base
 from lessons.machine import best_device
 from lessons.report import curve
 from lessons.sentiment.encoder import encode, load_encoder, load_tokenizer
 from lessons.sentiment.measures import mean_ratings, measure
-from lessons.sentiment.model import HIGHEST_RATING, SentimentModel, predict, train
+from lessons.sentiment.model import HIGHEST_RATING, SentimentModel, predict
+from lessons.sentiment.updates import train
 from peft import PeftModel, get_peft_model, recipe
 from transformer.checkpoint import write_tensors
 
@@ -111,7 +113,7 @@ def prepared(setting: SentimentSetting, folder: Path) -> SentimentModel:
     if setting.method == HEAD:
         encoder.requires_grad_(False)
     else:
-        encoder = get_peft_model(recipe(setting.method).prepare(encoder), recipe(setting.method).config())
+        encoder = get_peft_model(prepared_base(setting.method, encoder), recipe(setting.method).config())
     return SentimentModel(encoder).to(best_device())
 
 

@@ -7,6 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from lessons import grids
+
 HEADINGS = ("", "trained", "s")
 
 
@@ -47,5 +49,4 @@ def print_table(result: Mapping[str, Any], console: Console) -> None:
 def as_markdown(result: Mapping[str, Any]) -> str:
     """The same table for README.md."""
     headings = (*HEADINGS, *result["people"], "r, mean")
-    rows = [headings, ("---", *("---:" for _ in headings[1:])), *(row for rows in sections(result) for row in rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return grids.as_markdown([headings, *(row for rows in sections(result) for row in rows)])

@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from lessons import finetuning
 from lessons.base import load_base
 from lessons.dictionary import unseen_symbols, vocabulary, words
 from lessons.finetuning import adapted, fine_tune, letter_types, rate_of
 from lessons.scoring import evaluate
+from quant import Linear4bit
 from transformer import generate
 from transformer.batching import pad
 
@@ -53,3 +55,14 @@ def test_letters_at_later_positions_are_what_prompts_cost_this_base() -> None:
     moved = evaluate(base, asked, "american").phoneme_error
     print(usual, moved)
     assert moved > 3 * usual
+
+
+@pytest.mark.parametrize(("pays", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_four_bits_compute_in_the_type_in_which_the_processor_is_fast(
+    monkeypatch: pytest.MonkeyPatch, pays: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(finetuning, "bf16_pays", lambda: pays)
+
+    model = finetuning.prepared_base("qlora", load_base())
+
+    assert {layer.compute_dtype for layer in model.modules() if isinstance(layer, Linear4bit)} == {dtype}

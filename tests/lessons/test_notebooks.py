@@ -34,6 +34,15 @@ def test_a_lesson_begins_with_its_title(source):
 
 
 @every_lesson
+def test_a_lesson_has_every_part(source):
+    text, number = source.read_text(encoding="utf-8"), int(source.stem[:2])
+    parts = ["lit_diagram(", "show_source(", "## By hand", "$", "usual mistakes", f"exercises_of({number})"]
+    assert [part for part in parts if part not in text] == []
+    reading = text.partition("## Where to read on")[2]
+    assert re.search(r"\b\d{4}\.\d{4,5}\b", reading), "no paper with its number"
+
+
+@every_lesson
 def test_the_kept_notebook_is_in_step_with_its_source(source):
     assert notebooks.out_of_step(source) == ""
 
@@ -120,8 +129,7 @@ def test_a_name_that_is_no_lesson_is_refused(written):
 
 @pytest.mark.slow
 def test_every_lesson_runs_in_quick_form():
-    # One at a time: two kernels that start together may choose the same port.
-    command = [sys.executable, "-m", "lessons.build_notebooks", "--quick", "--jobs", "1"]
+    command = [sys.executable, "-m", "lessons.build_notebooks", "--quick", "--jobs", "2"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FT_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

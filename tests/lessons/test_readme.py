@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from lessons.exercises.catalogue import all_exercises
+from lessons.exercises.course import LESSONS
 from lessons.readme_table import REPORT, table
 from peft import RECIPES
 
@@ -12,6 +14,11 @@ KEPT = json.loads(REPORT.read_text(encoding="utf-8"))
 
 def test_the_table_is_that_of_the_kept_run() -> None:
     assert table(KEPT) in README
+
+
+def test_the_counts_are_those_of_the_course() -> None:
+    assert f"{len(LESSONS)} lessons, {len(all_exercises())} exercises" in README
+    assert f"shows {len(all_exercises())} exercises" in README
 
 
 def test_the_kept_run_holds_every_technique_on_three_seeds() -> None:

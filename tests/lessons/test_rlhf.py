@@ -1,6 +1,8 @@
 """Learning from preferences: the two worlds, the arms, the rows that are kept."""
 
 import json
+from pathlib import Path
+from statistics import mean
 
 import pytest
 import torch
@@ -9,9 +11,11 @@ from lessons.dictionary import load, vocabulary
 from lessons.rlhf import command, notes, notes_world, words_world
 from lessons.rlhf.tables import cells, shown
 from lessons.rlhf.world import Arm, run_arm
+from lessons.scoring import source_batch
 from rlhf.responses import response_mask
 
 SOURCE = "ABklAmnC"
+KEPT = Path(command.__file__).parents[1] / "results" / "rlhf.json"
 
 
 def score(note: str, ended: bool = True) -> float:
@@ -101,7 +105,7 @@ def test_an_arm_that_was_stopped_ends_with_the_same_numbers(world, tmp_path):
 
 def test_the_truth_about_a_pronunciation_is_minus_its_edits():
     right = load("british")["bath"][0]
-    source = words_world.sources_of(["bath"] * 2)
+    source = source_batch(["bath"] * 2)
     said = torch.tensor([vocabulary().encode_pronunciation(text) for text in (right, right[:-1] + "t")])
 
     truth = words_world.minus_edits(source, said, response_mask(said, vocabulary().eos_id))
@@ -137,3 +141,47 @@ def test_a_cell_is_the_mean_and_the_deviation_over_seeds():
 
     assert shown([1.0], ".1f") == "1.0"
     assert cells(rows, "notes") == ["1.50 ± 0.71", "1.00 ± 0.00", "2.0 ± 0.0", "3.0 ± 0.0"]
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """What the kept run ended with: world, arm and seed → its measures."""
+    rows = json.loads(KEPT.read_text(encoding="utf-8"))["rows"]
+    return {(row["world"], row["arm"], row["seed"]): row["final"] for row in rows}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_in_the_kept_run_the_hacked_reward_climbs_and_the_truth_falls(kept, seed):
+    reference = kept["notes", "reference", seed]
+    for arm in ("PPO β=0", "GRPO β=0"):
+        assert kept["notes", arm, seed]["proxy"] > reference["proxy"] + 1
+        assert kept["notes", arm, seed]["gold"] < reference["gold"] - 5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_in_the_kept_run_a_price_holds_ppo_and_dpo_above_the_reference(kept, seed):
+    reference = kept["notes", "reference", seed]["gold"]
+    for arm in ("PPO β=0.1", "PPO β=0.4", "DPO β=0.1"):
+        assert kept["notes", arm, seed]["gold"] > reference + 0.5, arm
+
+
+def test_in_the_kept_run_grpo_goes_too_far_on_two_of_three_seeds(kept):
+    away = [kept["notes", "GRPO β=0.1", seed]["gold"] - kept["notes", "reference", seed]["gold"] for seed in range(3)]
+
+    assert sum(distance < 0 for distance in away) == 2
+
+
+def test_in_the_kept_run_preferences_help_on_real_words_and_the_answer_helps_more(kept):
+    def error(arm):
+        return mean(kept["words", arm, seed]["word_error"] for seed in range(3))
+
+    for arm in ("PPO β=0.1", "GRPO β=0.1", "DPO β=0.1"):
+        assert error(command.ANSWER) < error(arm) - 0.1 < error("reference") - 0.1
+
+
+def test_the_report_keeps_four_digits():
+    assert command.four_digits({"a": [0.123456, 12345.6], "b": 123456, "c": "x"}) == {
+        "a": [0.1235, 12350.0],
+        "b": 123456,
+        "c": "x",
+    }

@@ -1,0 +1,63 @@
+"""The kept full run of `compare` in a lesson: the rows it speaks of as a table, and single means for a sentence.
+
+python -m lessons compare --seeds 3 --test-words all        made lessons/results/report.json
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from statistics import mean
+from typing import Any
+
+from lessons.grids import as_markdown, as_text
+from lessons.readme_table import REPORT
+from lessons.report import Row, by_method, percent, shown
+from lessons.teaching.showing import show
+
+BASE = "base, untuned"
+Cell = Callable[[list[Row]], str]
+COLUMNS: dict[str, Cell] = {
+    "trained": lambda rows: f"{rows[0]['trainable_parameters']:,}",
+    "file, kB": lambda rows: f"{rows[0]['adapter_bytes'] / 1000:,.0f}",
+    "seconds": lambda rows: shown(rows, lambda row: row["seconds"], ".0f"),
+    "peak, MB": lambda rows: f"{max(row['peak_memory_bytes'] for row in rows) / 1e6:,.0f}",
+    "British PER": lambda rows: shown(rows, percent("british", "phoneme_error")),
+    "British WER": lambda rows: shown(rows, percent("british", "word_error")),
+    "American PER, on": lambda rows: shown(rows, percent("american", "phoneme_error")),
+    "off": lambda rows: shown(rows[:1], percent("american_disabled", "phoneme_error")) if has_switch(rows) else "–",
+}
+
+
+@cache
+def kept_report() -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
+    return report
+
+
+def kept_rows(method: str) -> list[Row]:
+    """The rows of a technique, one for each seed. Raises ValueError with the names that there are."""
+    methods = by_method(kept_report())
+    if method not in methods:
+        raise ValueError(f"the kept run has no row {method!r}; there are {', '.join(methods)}")
+    return methods[method]
+
+
+def kept_mean(method: str, *keys: str) -> float:
+    """The mean over the seeds of one number: `kept_mean("lora", "british", "phoneme_error")`."""
+    values: list[Any] = kept_rows(method)
+    for key in keys:
+        values = [value[key] for value in values]
+    return mean(values)
+
+
+def kept_run(*methods: str) -> None:
+    """Shows these techniques' rows, errors in per cent as mean ± sd over the seeds, and the base below them."""
+    base = kept_report()["base"]
+    errors = [base["british"]["phoneme_error"], base["british"]["word_error"], base["american"]["phoneme_error"]]
+    lines = [["", *COLUMNS], *([method, *(cell(kept_rows(method)) for cell in COLUMNS.values())] for method in methods)]
+    lines.append([BASE, *[""] * (len(COLUMNS) - 4), *(f"{100 * error:.1f}" for error in errors), ""])
+    show(as_text(lines), as_markdown(lines))
+
+
+def has_switch(rows: Sequence[Row]) -> bool:
+    return rows[0].get("american_disabled") is not None
