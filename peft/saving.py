@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from peft.config import PeftConfig
+from peft.config import PeftConfig, base_modules
 from peft.owned import parameters_of
 from peft.registry import config_class
 from transformer.checkpoint import read_json, read_tensors, write_json, write_tensors
@@ -103,9 +103,12 @@ def load_tensors(folder: str | Path, base: nn.Module | None) -> dict[str, Tensor
 
 
 def fingerprint(model: nn.Module) -> str:
-    """A short name of a base: shapes of all parameters and a sample of each one's values, rounded to bf16."""
+    """A short name of a base: shapes of all parameters and a sample of each one's values, in bf16 or in 4-bit codes."""
     digest = hashlib.sha256()
     for name, parameter, _, _ in parameters_of(model):
         sample = parameter.detach().flatten()[:64].to(torch.bfloat16).float().cpu()
         digest.update(f"{name} {tuple(parameter.shape)}".encode() + sample.numpy().tobytes())
+    for path, module in base_modules(model):
+        if hasattr(module, "codes"):
+            digest.update(path.encode() + module.codes[:64].cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -1,9 +1,11 @@
 """QLoRA: LoRA on four bits, and what a merge back into four bits loses."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from peft import LoraConfig, LoraLinear, get_peft_model
+from peft import LoraConfig, LoraLinear, PeftModel, get_peft_model
 from peft.qlora import lost_share, merged_in_4bit, on_fp4, on_int4, on_nf4
 from quant import Linear4bit
 from tests.peft.small import batch, small_base, take_steps, technique
@@ -56,3 +58,10 @@ def test_merging_back_into_four_bits_says_how_much_of_the_update_is_lost() -> No
     assert lost_share(large.merged().weight - before, whole.dequantized() - before) < 0.3
     with pytest.raises(TypeError, match="Linear4bit"):
         merged_in_4bit(LoraLinear(torch.nn.Linear(8, 8), rank=2, alpha=2))
+
+
+def test_an_adapter_of_one_format_is_refused_on_another(tmp_path: Path) -> None:
+    technique("qlora").save_pretrained(tmp_path)
+
+    with pytest.raises(ValueError, match="was trained on another base"):
+        PeftModel.from_pretrained(on_fp4(small_base()), tmp_path)
