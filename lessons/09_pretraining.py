@@ -20,6 +20,7 @@ a run that is killed and goes on, what our base learnt, and in what way it is *n
 
 # %%
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import torch

@@ -39,7 +39,7 @@ class IA3Linear(AdaptedLayer):
         return self.scaled(self.base(x))
 
     def scaled(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
-        return (self.ia3_l.flatten() * x).to(x.dtype)
+        return self.ia3_l.flatten().to(x.dtype) * x
 
     def merged(self) -> nn.Module:
         bias = self.base.bias

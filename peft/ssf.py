@@ -29,7 +29,8 @@ def scale_and_shift(
     y: Float[Tensor, "*batch d_out"], scale: Float[Tensor, " d_out"], shift: Float[Tensor, " d_out"]
 ) -> Float[Tensor, "*batch d_out"]:
     """γ ⊙ y + β, in the precision of y."""
-    return (scale * y + shift).to(y.dtype)
+    scale, shift = scale.to(y.dtype), shift.to(y.dtype)
+    return scale * y + shift
 
 
 class ScaledShifted(AdaptedLayer):

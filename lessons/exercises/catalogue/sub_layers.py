@@ -120,7 +120,7 @@ EXERCISES = [
             Wrong("scale * y + shift", "scale * (y + shift)", "the shift is scaled too"),
             Wrong("scale * y + shift", "scale * y", "the shift is missing"),
             Wrong("scale * y + shift", "y + shift", "the scale is missing"),
-            Wrong("(scale * y + shift).to(y.dtype)", "scale * y + shift", "dtype: "),
+            Wrong("scale, shift = scale.to(y.dtype), shift.to(y.dtype)\n    return", "return", "dtype: "),
             Wrong(
                 "shift if self.base.bias is None else scale_and_shift(self.base.bias, self.ssf_scale, shift)",
                 "shift + (0 if self.base.bias is None else self.base.bias)",
