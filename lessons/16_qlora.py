@@ -31,7 +31,7 @@ from torch.nn import functional as F
 import lessons
 from lessons.base import load_base
 from lessons.dictionary import fine_tuning_words, pairs, words
-from lessons.finetuning import adapter_config, rate_of, training_config
+from lessons.finetuning import adapter_config, prepared_base, rate_of, training_config
 from lessons.machine import set_threads
 from lessons.memory.plan import KINDS, Setting, plan
 from lessons.scoring import evaluate
@@ -122,7 +122,7 @@ def look(model: nn.Module) -> None:
 def round_to_four_bits(model: nn.Module) -> nn.Module:
     """2. Every linear layer becomes a Linear4bit. It is done once, before training."""
     before = sum(p.nbytes for p in model.parameters())
-    model = on_nf4(model)
+    model = prepared_base("qlora", model)  # on_nf4, shown above; its products in fp32 where the processor has no bf16
     after = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
     print(f"{before:,} bytes in fp32 became {after:,}")
     return model
@@ -206,7 +206,7 @@ print(f"Linear4bit saves                         {bytes_saved(lambda: packed(x))
 # three ways to merge it.
 
 # %%
-model = PeftModel.from_pretrained(on_nf4(load_base()), QLORA)
+model = PeftModel.from_pretrained(prepared_base("qlora", load_base()), QLORA)
 updates = [
     (weight_of(module.base), product(module.lora_B, module.lora_A, module.scaling).detach(), module)
     for module in model.modules()
@@ -238,7 +238,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     into_rounded = model.merge_and_unload()
 errors["into Ŵ, kept\nin fp32"] = listen(into_rounded)
-errors["into Ŵ, then\n4 bits again"] = listen(on_nf4(into_rounded))
+errors["into Ŵ, then\n4 bits again"] = listen(prepared_base("qlora", into_rounded))
 onto_original = PeftModel.from_pretrained(load_base(), QLORA, check_base=False).merge_and_unload()
 errors["into the\noriginal W"] = listen(onto_original)
 errors["Ŵ alone"] = before

@@ -26,12 +26,17 @@ def scaling_of(rank: int, alpha: float, use_rslora: bool) -> float:
     return alpha / math.sqrt(rank) if use_rslora else alpha / rank
 
 
+def up_product(x: Float[Tensor, "*batch rank"], up: Float[Tensor, "d_out rank"]) -> Float[Tensor, "*batch d_out"]:
+    """x Bᵀ. Bᵀ is laid out anew, r · d_out numbers: the gradient of B then runs along rows, which a CPU does several times
+    as fast (tests/benchmarks/bench_peft.py prints how many)."""
+    return x @ up.T.contiguous()
+
+
 class UpLinear(nn.Linear):
-    """nn.Linear, for an input of few features. Wᵀ is laid out anew at each call, r · d_out numbers: the gradient of B then
-    runs along rows, which a CPU does several times as fast (tests/benchmarks/bench_peft.py prints how many)."""
+    """nn.Linear, for an input of few features."""
 
     def forward(self, x: Float[Tensor, "*batch rank"]) -> Float[Tensor, "*batch d_out"]:
-        return x @ self.weight.T.contiguous()
+        return up_product(x, self.weight)
 
 
 def new_factors(

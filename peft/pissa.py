@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from peft.layers import AdditiveLayer, adapter_dtype, own_precision
-from peft.low_rank import Initialization, at_most_full_rank, check_rank, new_factors, product, scaling_of
+from peft.low_rank import Initialization, at_most_full_rank, check_rank, new_factors, product, scaling_of, up_product
 from peft.registry import lora_variant
 from peft.targets import pattern_value
 from peft.weights import device_of, plus_delta, weight_of
@@ -66,7 +66,7 @@ class PissaLinear(AdditiveLayer):
 
     def delta(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
         x = own_precision(x, self.lora_A.weight.dtype)
-        start = F.linear(self.scaling * F.linear(x, self.start_A), self.start_B)
+        start = up_product(self.scaling * F.linear(x, self.start_A), self.start_B)
         return self.lora_B(self.scaling * self.lora_A(self.dropout(x))) - start
 
     def merged(self) -> nn.Module:

@@ -8,6 +8,7 @@ from lessons import pronounce
 from lessons.base import load_base
 from lessons.finetuning import adapted
 from lessons.pronounce import main
+from peft import RECIPES
 
 
 @pytest.fixture
@@ -32,6 +33,12 @@ def test_every_shipped_adapter_is_an_accent(
     assert main(["word", "--method", "bitfit"]) == 0
 
     assert capsys.readouterr().out.split() == ["american", "british", "word", "wˈɜɹd", "wˈɜɹd"]
+
+
+@pytest.mark.parametrize("method", [method for method in RECIPES if pronounce.shipped(method)])
+def test_every_shipped_adapter_fits_the_base_that_its_recipe_prepares(method: str):
+    for accent, folder in pronounce.shipped(method).items():
+        assert pronounce.voice(folder, method).active == ("default",), accent
 
 
 def test_an_adapter_of_ones_own_and_the_figure(adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
