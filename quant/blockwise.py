@@ -20,8 +20,7 @@ from quant.double_quant import compress_scales
 from quant.packing import pack_nibbles
 from quant.tensor import QuantizedTensor, check_block_size
 
-QUANTIZE_SLICE = 2**14  # numbers; below 2^15 torch stays on one core, whose cache then holds them
-DEQUANTIZE_SLICE = 2**16
+SLICE = 2**17  # numbers: few enough for the cache, enough that calling an operation costs little beside it
 SMALLEST_SCALE = 1e-38  # the largest float32 below which 1/scale may overflow; such a block becomes 0
 
 
@@ -43,7 +42,7 @@ def quantize_4bit(
     codes = torch.empty((line.numel() + 1) // 2, dtype=torch.uint8, device=line.device)
     scales = torch.empty(-(-line.numel() // block_size), device=line.device)
     between, code_of_rank = thresholds(codebook)
-    step = max(QUANTIZE_SLICE, block_size)
+    step = max(SLICE, block_size)
     for start in range(0, line.numel(), step):
         blocks = in_blocks(line[start : start + step].float(), block_size)
         block_scales = blocks.abs().amax(dim=1)
@@ -62,7 +61,7 @@ def dequantize_4bit(quantized: QuantizedTensor, dtype: torch.dtype | None = None
     count, block_size = quantized.numel, quantized.block_size
     scales, pairs = quantized.scales, pair_table(quantized.codebook)
     weights = torch.empty(count, dtype=dtype or quantized.dtype, device=quantized.device)
-    step = max(DEQUANTIZE_SLICE, block_size)
+    step = max(SLICE, block_size)
     for start in range(0, count, step):
         stop = min(start + step, count)
         levels = pairs.index_select(0, quantized.codes[start // 2 : (stop + 1) // 2].int()).view(torch.float32)

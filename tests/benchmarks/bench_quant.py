@@ -23,6 +23,7 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
 
+from lessons.machine import bf16_pays
 from quant import Linear4bit, dequantize_4bit, quantize_4bit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -46,8 +47,10 @@ def main() -> None:
         mine, theirs = by_turns(options, dtype)
         for what, limit in (("quantize", 1.0), ("dequantize", 2.0)):
             add_row(table, f"{what} {dtype}, bitsandbytes", mine[what], theirs.get(what), limit)
-    four_bits, plain = training_steps(options)
-    add_row(table, f"training step, {options.tokens} tokens, dequantize + F.linear", four_bits, plain, 1.5)
+    compute_dtype = torch.bfloat16 if bf16_pays(torch.device("cpu")) else torch.float32
+    four_bits, plain = training_steps(options, compute_dtype)
+    step = f"training step in {compute_dtype}, {options.tokens} tokens, dequantize + F.linear"
+    add_row(table, step.replace("torch.", ""), four_bits, plain, 1.5)
     Console().print(table)
     print(f"peak extra memory of quantizing: {peak:.2f} of the matrix (at most 1.5)")
 
@@ -85,14 +88,14 @@ def bitsandbytes(job: dict[str, object]) -> dict[str, float]:
         return json.loads((Path(folder) / "timings.json").read_text(encoding="utf-8"))
 
 
-def training_steps(options: argparse.Namespace) -> tuple[float, float]:
+def training_steps(options: argparse.Namespace, dtype: torch.dtype) -> tuple[float, float]:
     """A forward and a backward pass of the layer; and of a product whose weight is restored once and kept."""
-    layer = Linear4bit.from_linear(nn.Linear(options.size, options.size, bias=False))
-    x = torch.randn(options.tokens, options.size, dtype=torch.bfloat16, requires_grad=True)
-    upstream = torch.randn(options.tokens, options.size, dtype=torch.bfloat16)
+    layer = Linear4bit.from_linear(nn.Linear(options.size, options.size, bias=False), compute_dtype=dtype)
+    x = torch.randn(options.tokens, options.size, dtype=dtype, requires_grad=True)
+    upstream = torch.randn(options.tokens, options.size, dtype=dtype)
     return (
         median(lambda: layer(x).backward(upstream)),
-        median(lambda: F.linear(x, layer.dequantized(torch.bfloat16)).backward(upstream)),
+        median(lambda: F.linear(x, layer.dequantized(dtype)).backward(upstream)),
     )
 
 
