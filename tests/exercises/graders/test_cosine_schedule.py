@@ -30,7 +30,7 @@ def test_it_rises_in_a_line_and_falls_as_half_a_cosine():
         ),
     }
     expected = np.where(step <= WARMUP, rise, fall)
-    assert_matches(factors(step), expected, "step", name="the factor", mistakes=mistakes, atol=1e-12)
+    assert_matches(factors(range(1, TOTAL + 1)), expected, "step", name="the factor", mistakes=mistakes, atol=1e-12)
 
 
 def test_after_the_last_step_it_stays_at_0():
