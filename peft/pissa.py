@@ -57,7 +57,8 @@ class PissaLinear(AdditiveLayer):
         self.scaling = scaling_of(rank, alpha, use_rslora)
         kind = (device_of(base), adapter_dtype(base))
         self.lora_A, self.lora_B = new_factors(base.in_features, base.out_features, rank, initialization, *kind)
-        up, down = principal_factors(weight_of(base).detach().to(kind[1]), rank, self.scaling)
+        factors = principal_factors(weight_of(base).detach().to(kind[1]), rank, self.scaling)
+        up, down = (factor.contiguous() for factor in factors)  # laid out like A and B, to cancel to the last bit
         self.register_buffer("start_A", down)
         self.register_buffer("start_B", up)
         self.lora_A.weight.data.copy_(down)

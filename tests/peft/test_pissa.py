@@ -43,6 +43,12 @@ def test_it_starts_as_the_base_with_the_principal_part_of_its_matrix() -> None:
     np.testing.assert_allclose(rest[:-RANK], values[RANK:], atol=1e-12)
 
 
+def test_it_starts_as_the_base_to_the_last_bit_at_the_size_of_the_base() -> None:
+    """Large enough for the processor to choose its way through a matrix by how it lies in memory."""
+    layer, x = PissaLinear(torch.nn.Linear(128, 512), 8, 16.0), torch.randn(70, 11, 128)
+    assert torch.equal(layer(x), layer.base(x))
+
+
 def test_dropout_touches_what_is_learned_and_not_what_is_taken_out() -> None:
     layer, x = PissaLinear(linear(), RANK, ALPHA, dropout=0.4).train(), inputs()
     torch.manual_seed(3)
