@@ -8,6 +8,7 @@ from lessons import amounts
 from lessons.amounts import QUARTERS, main, run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["bitfit", "scratch"])
 def test_a_run_measures_before_the_first_step_and_after_each_quarter(method, monkeypatch):
     monkeypatch.setattr(amounts, "TEST_WORDS", 12)

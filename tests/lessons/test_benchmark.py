@@ -25,6 +25,7 @@ def run(folder: Path, *more: str) -> dict:
     return json.loads((folder / "cmudict.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_model_its_errors_its_curve_and_a_figure(tmp_path: Path) -> None:
     result = run(tmp_path, "--seed", "5")
 
@@ -54,6 +55,7 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
         run(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_is_resumed_says_the_same_again(tmp_path: Path) -> None:
     first = run(tmp_path)
 

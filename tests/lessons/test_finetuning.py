@@ -28,6 +28,7 @@ def test_every_expert_of_pill_gets_a_gradient() -> None:
     assert not still
 
 
+@pytest.mark.slow
 def test_the_symbol_that_pretraining_never_saw_is_learnt_and_never_said_before() -> None:
     (unseen,) = unseen_symbols("american")
     rhymes = ["pot", "lot", "cot", "dot"]

@@ -141,6 +141,7 @@ def test_four_bits_take_what_quantizing_takes() -> None:
     assert four_bits == sum(quantized.nbytes for quantized in packed)
 
 
+@pytest.mark.slow
 def test_the_papers_claims() -> None:
     whole = planned("llama-65b", "full")
     assert whole.total - whole.bytes["activations"] > 780 * GB
@@ -217,6 +218,7 @@ def test_one_technique_stands_beside_full_fine_tuning_and_lora(
     assert command_line(["memory", "--model", "nothing"]) == 2
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_readme_are_what_the_commands_give() -> None:
     readme = (Path(__file__).resolve().parents[2] / "quant" / "README.md").read_text(encoding="utf-8")
     assert errors(json.loads(REPORT.read_text(encoding="utf-8"))) in readme

@@ -75,6 +75,7 @@ def world():
     return notes_world.make_world(seed=0, first_steps=30, pairs=80, sources=32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arm", [Arm("PPO", 0.1, 1e-3, steps=2), Arm("GRPO", 0.0, 1e-3, steps=2), Arm("DPO", 0.1, 1e-3, epochs=1)], ids=str
 )

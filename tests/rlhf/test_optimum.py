@@ -41,6 +41,7 @@ def by_state(every: Outcomes, ref: np.ndarray, table: np.ndarray) -> tuple[list[
     return [firsts, *(pairs / pairs.sum(axis=1, keepdims=True))], [open_ended, *table[1:].reshape(5, 6)]
 
 
+@pytest.mark.slow
 def test_ppo_comes_to_the_optimum(every):
     table = rewards(every, 1.0)
     best = optimum(reference(every), table.double().numpy(), BETA)
@@ -64,6 +65,7 @@ def test_ppo_comes_to_the_optimum(every):
     assert history[-1]["kl"] == pytest.approx(kl(found, reference(every)), abs=0.15)
 
 
+@pytest.mark.slow
 def test_dpo_comes_to_the_optimum(every):
     table = rewards(every, 1.0)
     best = optimum(reference(every), table.double().numpy(), BETA)
@@ -88,6 +90,7 @@ def judged_pairs(every: Outcomes, table: torch.Tensor, count: int) -> Preference
     return Preferences(every.source.expand(len(chosen), -1), every.responses[chosen], every.responses[rejected])
 
 
+@pytest.mark.slow
 def test_grpo_comes_to_its_own_optimum_and_near_the_common_one(every):
     table, ref = rewards(every, 0.5), reference(every)
     config = GRPOConfig(
