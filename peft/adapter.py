@@ -60,12 +60,8 @@ class Adapter(nn.Module):
         return named | self.token_rows()
 
     def set_trainable(self, trainable: bool) -> None:
-        """Whether the tensors of `own_parameters` take gradients; without their names, which would take most of the time."""
-        for wrapper in self.wrappers.values():
-            for parameter in wrapper.own_parameters().values():
-                parameter.requires_grad_(trainable)
-        shared = () if self.shared is None else self.shared.parameters()
-        for parameter in (*shared, *self.owned.own_parameters().values(), *self.rows):
+        """Whether its tensors take gradients."""
+        for parameter in self.own_parameters().values():
             parameter.requires_grad_(trainable)
 
     def token_rows(self) -> dict[str, nn.Parameter]:

@@ -43,11 +43,7 @@ class AdaptedLayer(nn.Module):
         raise ValueError(f"{type(self).__name__} cannot be merged: its change is no change of weights")
 
     def own_parameters(self) -> dict[str, nn.Parameter]:
-        own = dict(self.named_parameters(recurse=False))
-        for name, module in self.named_children():
-            if name != "base":
-                own |= {f"{name}.{inner}": parameter for inner, parameter in module.named_parameters()}
-        return own
+        return {name: p for name, p in self.named_parameters() if not name.startswith("base.")}
 
     def saved(self) -> dict[str, Tensor]:
         """What is written to disk: by default the own parameters."""

@@ -33,7 +33,7 @@ def up_product(x: Float[Tensor, "*batch rank"], up: Float[Tensor, "d_out rank"])
 
 
 class UpLinear(nn.Linear):
-    """nn.Linear, for an input of few features."""
+    """nn.Linear without a bias, for an input of few features."""
 
     def forward(self, x: Float[Tensor, "*batch rank"]) -> Float[Tensor, "*batch d_out"]:
         return up_product(x, self.weight)

@@ -130,7 +130,7 @@ def all_rows(options: Any) -> dict[str, Any]:
 
 
 def four_digits(value: Any) -> Any:
-    """The same with four significant digits in each number: nobody reads more, and the report is a third as long."""
+    """The same with four significant digits in each number: nobody reads more of them."""
     if isinstance(value, float):
         return float(f"{value:.4g}")
     if isinstance(value, list):
