@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from quant.precision import under_autocast
+
 
 class CallContext:
     """What layers may need to know about the present call; the PeftModel sets it before the forward pass.
@@ -118,8 +120,7 @@ class Placement:
 
 def own_precision(x: Tensor, dtype: torch.dtype) -> Tensor:
     """x in the adapter's precision. Under autocast it stays: the products choose theirs, and would only cast it back."""
-    chosen = not x.is_meta and torch.is_autocast_enabled(x.device.type)  # meta, on which bytes are counted, has none
-    return x if chosen else x.to(dtype)
+    return x if under_autocast(x) else x.to(dtype)
 
 
 def adapter_dtype(base: nn.Module) -> torch.dtype:

@@ -1,6 +1,7 @@
 """Linear4bit: a linear layer whose weight is frozen in four bits.
 
     y = x Ŵᵀ + b        computed in `compute_dtype`, and given back in the type of x
+                       (under autocast it stays as computed: the next product would only cast it back)
 
 Paper     QLoRA (arXiv 2305.14314), equation 5
 """
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from quant.blockwise import dequantize_4bit, quantize_4bit
 from quant.codebooks import NF4_CODEBOOK, codebook_name
 from quant.packed import PackedWeight
+from quant.precision import under_autocast
 from quant.product import LinearFromCodes
 
 
@@ -73,7 +75,7 @@ class Linear4bit(PackedWeight):
         weight = self.quantized
         bias = None if self.bias is None else self.bias.to(self.compute_dtype)
         y = LinearFromCodes.apply(x.to(self.compute_dtype), bias, weight, *weight.tensors().values())
-        return y.to(x.dtype)
+        return y if under_autocast(x) else y.to(x.dtype)
 
     def dequantized(self, dtype: torch.dtype | None = None) -> Float[Tensor, "d_out d_in"]:
         """Ŵ, made anew at every call, in the type that the weight had or in `dtype`."""

@@ -33,6 +33,10 @@ class LinearFromCodes(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         weight = from_parts(dict(zip(ctx.names, ctx.saved_tensors, strict=True)), *ctx.layout)
-        for_x = gradient @ dequantize_4bit(weight, gradient.dtype) if ctx.needs_input_grad[0] else None
-        for_bias = gradient.reshape(-1, gradient.shape[-1]).sum(dim=0) if ctx.needs_input_grad[1] else None
+        rows = gradient.reshape(-1, gradient.shape[-1])  # one product of two matrices, not one for each word
+        for_x = for_bias = None
+        if ctx.needs_input_grad[0]:
+            for_x = (rows @ dequantize_4bit(weight, rows.dtype)).view(*gradient.shape[:-1], -1)
+        if ctx.needs_input_grad[1]:
+            for_bias = rows.sum(dim=0)
         return for_x, for_bias, None, *(None for _ in ctx.names)

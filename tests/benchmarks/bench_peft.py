@@ -31,7 +31,7 @@ MORE_BY_MATHEMATICS = {
     "p_tuning": "the LSTM, and longer inputs",
     "prompt_tuning": "longer inputs",
     "vera": "rank 32 instead of 8",
-}
+} | dict.fromkeys(("qlora", "lora_fp4", "lora_int4"), "weights restored from four bits, forward and backward")
 
 
 def batch(model: PeftModel, rows: int = ROWS) -> tuple[Tensor, Tensor, Tensor]:

@@ -90,6 +90,16 @@ def test_autocast_does_not_change_the_compute_type():
     assert torch.equal(y, expected)
 
 
+def test_under_autocast_the_product_stays_in_its_type():
+    """As with any linear layer under autocast; outside, it is given back in the type of x."""
+    quantized, x = layer(torch.bfloat16), torch.randn(2, D_IN)
+    outside = quantized(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = quantized(x)
+    assert (outside.dtype, inside.dtype) == (torch.float32, torch.bfloat16)
+    assert torch.equal(inside.float(), outside)
+
+
 @pytest.mark.parametrize("settings", [{"double_quant": False}, {"codebook": FP4_CODEBOOK}, {"block_size": 16}])
 def test_the_state_fits_an_empty_layer_and_a_file(settings):
     quantized = layer(**settings)
