@@ -44,14 +44,18 @@ class GrowingStore:
 
 
 class FixedStore:
-    """A cross-attention's memory: the first call projects, the others remember."""
+    """A cross-attention's memory: the first call projects, the others remember.
+
+    It is read at every step, so each head's keys and values are laid out one after the other, as attention reads them.
+    """
 
     def __init__(self) -> None:
         self.stored: KeysAndValues | None = None
 
     def keys_and_values(self, project: Callable[[], KeysAndValues]) -> KeysAndValues:
         if self.stored is None:
-            self.stored = project()
+            keys, values = project()
+            self.stored = keys.contiguous(), values.contiguous()
         return self.stored
 
 

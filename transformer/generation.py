@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from transformer import fast_decoding
 from transformer.beam import beam_search
 from transformer.masks import prompt_mask
 from transformer.sampling import sample
@@ -34,22 +35,26 @@ def generate(
     top_p: float | None = None,
     length_penalty: float = 1.0,
     use_cache: bool = True,
+    fast: bool = False,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, "batch time"]:
     """Target ids that start with `bos_id`; a row that is finished is padded with `pad_id` after its `eos_id`.
 
     A decoder-only model continues the source instead: its rows start with the source, which is padded in front.
+    `fast` takes the steps of fast_decoding.py: the same numbers, for a plain model in evaluation.
 
     Raises ValueError for impossible settings: beams and sampling do not mix, probabilities lie in (0, 1].
     """
     check_settings(max_new_tokens, num_beams, do_sample, temperature, top_k, top_p)
+    if fast and not use_cache:
+        raise ValueError("fast decoding is decoding with a cache: fast and use_cache=False do not mix")
     if max_new_tokens > model.config.max_length:
         raise ValueError(
             f"max_new_tokens {max_new_tokens} is more than the model's max_length {model.config.max_length}"
         )
     draw = partial(sample, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator)
     with torch.inference_mode():
-        start, next_logits = beginning(model, source, num_beams, max_new_tokens, use_cache)
+        start, next_logits = beginning(model, source, num_beams, max_new_tokens, use_cache, fast)
         if num_beams > 1:
             ids = beam_search(next_logits, model.config, start, max_new_tokens, num_beams, length_penalty)
         else:
@@ -81,14 +86,14 @@ def greedy(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
 
 
 def beginning(
-    model: Any, source: Tensor, num_beams: int, max_new_tokens: int, use_cache: bool
+    model: Any, source: Tensor, num_beams: int, max_new_tokens: int, use_cache: bool, fast: bool
 ) -> tuple[Tensor, Callable[[Tensor, Tensor | None], Tensor]]:
     """The first tokens of every row, and the function that continues them."""
-    settings = (model, source, num_beams, max_new_tokens, use_cache)
+    settings = (model, source, num_beams, max_new_tokens)
     if getattr(model, "continues_source", False):
-        return source, continuing(*settings)
+        return source, fast_decoding.continuing(*settings) if fast else continuing(*settings, use_cache)
     start = torch.full((len(source), 1), model.config.bos_id, dtype=torch.long, device=source.device)
-    return start, answering(*settings)
+    return start, fast_decoding.answering(*settings) if fast else answering(*settings, use_cache)
 
 
 def answering(

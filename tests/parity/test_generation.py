@@ -65,9 +65,10 @@ def test_generation_is_equal_token_for_token(family, setting, answers, row):
     for folder, kept in answers[family]:
         model = load_pretrained(folder).double()
 
-        tokens = generate(model, kept["source"], **SETTINGS[setting])
+        for fast in (False, True):
+            tokens = generate(model, kept["source"], fast=fast, **SETTINGS[setting])
 
-        assert tokens.tolist() == kept[setting].tolist(), f"{folder.name}, {setting}"
+            assert tokens.tolist() == kept[setting].tolist(), f"{folder.name}, {setting}, fast={fast}"
     row(f"{family}: generate, {setting}", "published checkpoint → ours", "equal")
 
 
