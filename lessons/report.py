@@ -131,7 +131,17 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     if rows := sorted({row["trained_rows"] for row in report["rows"] if row["trained_rows"]}):
         count = " or ".join(f"{number:,}" for number in rows)
         lines.append(f"{count} of the trained parameters are the row of ɒ, a sound that American English never uses.")
+    margin = ", by the seeds' spread" if run["seeds"] > 1 else ""
+    if losers := no_better(report):
+        lines.append(f"No better at British words than the untouched base{margin}: {', '.join(losers)}.")
     return lines
+
+
+def no_better(report: Mapping[str, Any]) -> list[str]:
+    """The techniques whose British word error lies less than its spread below the base's."""
+    before = 100 * report["base"]["british"]["word_error"]
+    found = {method: spread(rows, percent("british", "word_error")) for method, rows in by_method(report).items()}
+    return [method for method, value in found.items() if value and value[0] + value[1] >= before]
 
 
 def print_table(report: Mapping[str, Any], console: Console) -> None:

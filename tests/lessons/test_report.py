@@ -1,5 +1,6 @@
 """What the comparison tells: report.json, the table, the figures and the page."""
 
+import html
 import io
 import json
 import math
@@ -65,6 +66,20 @@ def test_several_seeds_are_shown_as_mean_and_standard_deviation():
     assert (mean, deviation) == (pytest.approx(0.41), pytest.approx(0.01))
     assert "41.0 ± 1.0" in table_rows(report)[1]
     assert "41.0 ± 1.0" in printed(report, 120)
+
+
+def test_a_technique_that_gains_less_than_its_spread_is_named():
+    """Three seeds with a spread of one point: .864 + .01 lies below the base's .875, .866 + .01 does not."""
+    rows = fake_rows.rows(("lora", "bitfit", "prompt_tuning"), seeds=3)
+    for row, error in zip(rows[1:], 3 * [0.40, 0.854, 0.856], strict=True):
+        row["british"] = fake_rows.error(error + 0.01 * row["seed"])
+
+    report = make_report(rows, fake_rows.run(seeds=3))
+
+    line = "No better at British words than the untouched base, by the seeds' spread: prompt_tuning."
+    assert line in printed(report, 120)
+    assert html.escape(line) in page(report, rows, [])
+    assert "No better" not in printed(make_report(fake_rows.rows(), fake_rows.run()), 120)
 
 
 def test_the_table_of_one_seed_fits_a_terminal_of_eighty_columns():
