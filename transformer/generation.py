@@ -35,8 +35,8 @@ def generate(
     top_p: float | None = None,
     length_penalty: float = 1.0,
     use_cache: bool = True,
-    fast: bool = False,
     generator: torch.Generator | None = None,
+    fast: bool = False,
 ) -> Int[Tensor, "batch time"]:
     """Target ids that start with `bos_id`; a row that is finished is padded with `pad_id` after its `eos_id`.
 
