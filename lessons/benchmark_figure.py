@@ -17,8 +17,9 @@ def draw_benchmark(result: Mapping[str, Any], path: Path) -> Path:
         steps, errors = zip(*result["development_curve"], strict=True)
         learning.plot(steps, [100 * error for error in errors], color=AMERICAN)
         learning.set(xlabel="step", ylabel="word error, %", title="Development words", ylim=(0, None))
+        learning.locator_params(axis="x", nbins=5)
         rows = [(f"ours, {result['parameters'] / 1e6:.1f} M parameters", result["test"]["word_error"], AMERICAN)]
-        rows += [(f"{row['model']}\n{row['split']}", row["word_error"], BEFORE) for row in result["beside"]]
+        rows += [(f"{row['model']}\nsplit: {row['split']}", row["word_error"], BEFORE) for row in result["beside"]]
         for place, (_, error, colour) in enumerate(sorted(rows, key=lambda row: row[1])):
             ranking.barh(place, 100 * error, color=colour)
             ranking.annotate(
