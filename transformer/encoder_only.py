@@ -15,6 +15,7 @@ from transformer.add_norm import norm_of
 from transformer.config import TransformerConfig
 from transformer.encoder import Encoder
 from transformer.feed_forward import ACTIVATIONS
+from transformer.masks import needed
 from transformer.token_model import TokenModel
 
 
@@ -49,7 +50,7 @@ class EncoderOnly(TokenModel):
         self.check_ids("source", source)
         x, mask = self.embed_source(source)
         x = self.add_segments(x, source, segments)
-        return self.encoder(self.place_source(x), mask), mask
+        return self.encoder(self.place_source(x), needed(mask)), mask
 
     def add_segments(self, x: Tensor, source: Tensor, segments: Tensor | None) -> Tensor:
         if self.config.num_segments == 0:

@@ -15,6 +15,7 @@ from transformer.config import TransformerConfig
 from transformer.decoder import Decoder
 from transformer.embedding import positions
 from transformer.encoder import Encoder
+from transformer.masks import needed
 from transformer.token_model import TokenModel, embedding_norm
 
 
@@ -46,7 +47,7 @@ class Transformer(TokenModel):
         """The memory that the decoder reads, and which of its positions are real."""
         self.check_ids("source", source)
         x, mask = self.embed_source(source)
-        return self.encoder(self.place_source(x), mask), mask
+        return self.encoder(self.place_source(x), needed(mask)), mask
 
     def decode(
         self,
@@ -64,7 +65,8 @@ class Transformer(TokenModel):
             raise ValueError(f"the target has {past + length} positions; max_length is {self.config.max_length}")
         x = self.embedding_scale * self.target_embedding(target)
         x = self.dropout(self.target_norm(x + self.target_positions(length, past)))
-        return self.output(self.decoder(x, memory, memory_mask, None if cache is None else cache.layers, past))
+        caches = None if cache is None else cache.layers
+        return self.output(self.decoder(x, memory, needed(memory_mask), caches, past))
 
     def new_cache(self, max_length: int) -> KeyValueCache:
         return KeyValueCache(self.config.num_decoder_layers, max_length)
