@@ -203,13 +203,13 @@ EXERCISES = [
                 "the bias is missing",
             ),
             Wrong(
-                "gradient @ dequantize_4bit(weight, gradient.dtype) if",
-                "2 * gradient @ dequantize_4bit(weight, gradient.dtype) if",
+                "rows @ dequantize_4bit(weight, rows.dtype)",
+                "2 * rows @ dequantize_4bit(weight, rows.dtype)",
                 "every value is 2",
             ),
             Wrong(
-                "gradient.reshape(-1, gradient.shape[-1]).sum(dim=0)",
-                "gradient.reshape(-1, gradient.shape[-1]).mean(dim=0)",
+                "rows.sum(dim=0)",
+                "rows.mean(dim=0)",
                 "where the sum is wanted",
             ),
             Wrong("return for_x, for_bias", "return None, for_bias", "no gradient reaches x"),
