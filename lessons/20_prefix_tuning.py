@@ -133,8 +133,10 @@ def check(layer: PrefixAttend, inputs: tuple, output: torch.Tensor) -> None:
     of_prefix, _ = scaled_dot_product_attention(query, own[0], own[1])
     of_words, _ = scaled_dot_product_attention(query, key, value, mask)
     scores = query @ torch.cat([own[0], key], dim=2).transpose(-2, -1) / key.shape[-1] ** 0.5
-    hidden = nn.functional.pad(~mask.expand(1, 1, query.shape[2], key.shape[2]), (own.shape[3], 0))
-    share = scores.masked_fill(hidden, float("-inf")).softmax(dim=-1)[..., : own.shape[3]].sum(dim=-1, keepdim=True)
+    if mask is not None:
+        hidden = nn.functional.pad(~mask.expand(1, 1, query.shape[2], key.shape[2]), (own.shape[3], 0))
+        scores = scores.masked_fill(hidden, float("-inf"))
+    share = scores.softmax(dim=-1)[..., : own.shape[3]].sum(dim=-1, keepdim=True)
     differences.append(float((share * of_prefix + (1 - share) * of_words - output).abs().max()))
 
 
