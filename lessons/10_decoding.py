@@ -33,7 +33,7 @@ from lessons.teaching import exercises_of, lit_diagram, quick, show_source
 from transformer import KeyValueCache, TransformerConfig, generate
 from transformer.beam import beam_search
 from transformer.cache import GrowingStore
-from transformer.fast_decoding import SelfAttention
+from transformer.fast_blocks import SelfAttention
 from transformer.sampling import sample, truncate
 
 set_threads()

@@ -1,8 +1,8 @@
 """The encoder-decoder Transformer, written by hand: one file per box of the paper's figure.
 
 Read in this order: config, masks, embedding, dropout, attention, add_norm, feed_forward, encoder, decoder, cache,
-token_model, model, encoder_only, decoder_only, beam, sampling, fast_decoding, generation, loss, schedule, batching,
-checkpoint, resume, training, distributed, and then pretrained: real checkpoints.
+token_model, model, encoder_only, decoder_only, beam, sampling, fast_blocks, fast_decoding, generation, loss, schedule,
+batching, checkpoint, resume, training, distributed, and then pretrained: real checkpoints.
 """
 
 from transformer.add_norm import AddNorm, LayerNorm
