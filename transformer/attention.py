@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from transformer.dropout import apply_dropout
-from transformer.masks import check_mask
+from transformer.masks import check_mask, needed
 
 KeysAndValues = tuple[Tensor, Tensor]
 
@@ -74,7 +74,8 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
     """torch's kernel: the same numbers as the formula, without the matrix of weights in memory."""
     output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
     # Kernels differ on a query that may attend to nothing; the contract says 0.
-    return output if mask is None else output.masked_fill(~mask.any(dim=-1, keepdim=True), 0.0)
+    hears = None if mask is None else needed(mask.any(dim=-1, keepdim=True))
+    return output if hears is None else output.masked_fill(~hears, 0.0)
 
 
 @runtime_checkable
