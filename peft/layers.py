@@ -7,7 +7,9 @@ A technique writes an AdaptedLayer: its formula around `self.base`. A Site holds
 adapter of that name, and calls the active one. Nothing active means the base itself, to the last bit.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +22,12 @@ from quant.precision import under_autocast
 class CallContext:
     """What layers may need to know about the present call; the PeftModel sets it before the forward pass.
 
-    `groups`            (adapter name, number of rows) for a mixed batch whose rows are sorted by adapter
+    `mixed`             what a site does instead in a mixed batch, where every row has its own adapter (mixed.py)
     `source`, `target`  the token ids of this call
     """
 
     def __init__(self) -> None:
-        self.groups: list[tuple[str, int]] | None = None
+        self.mixed: Callable[[Site, Tensor], Tensor] | None = None
         self.source: Tensor | None = None
         self.target: Tensor | None = None
 
@@ -84,24 +86,14 @@ class Site(nn.Module):
         return self.base
 
     def forward(self, *args: Any) -> Any:
-        if self.context.groups is not None:
-            return self.mixed(args[0], self.context.groups)
+        if self.context.mixed is not None:
+            return self.context.mixed(self, *args)
         if not self.active:
             return self.base(*args)
         if len(self.active) == 1:
             return self.adapters[self.active[0]](*args)
         y = self.base(*args)
         return y + sum(self.adapters[name].delta(*args).to(y.dtype) for name in self.active)
-
-    def mixed(self, x: Tensor, groups: list[tuple[str, int]]) -> Tensor:
-        """Each group of rows gets its own adapter's delta; under beams every row stands there several times."""
-        beams = x.shape[0] // sum(count for _, count in groups)
-        sizes = [beams * count for _, count in groups]
-        parts = list(self.base(x).split(sizes))
-        for index, ((name, _), rows) in enumerate(zip(groups, x.split(sizes), strict=True)):
-            if name in self.adapters:
-                parts[index] = parts[index] + self.adapters[name].delta(rows).to(parts[index].dtype)
-        return torch.cat(parts)
 
 
 @dataclass

@@ -1,16 +1,24 @@
-"""Mixed batches: every row of one batch uses its own adapter.
+"""Mixed batches: every row of one batch uses its own adapter, and gets what it gets alone.
 
-The rows are sorted by adapter, run, and put back in order. Techniques that add to a layer's output run in one pass, each
-site adding a group's delta to its rows (layers.py). The others run group by group. Both give what each row gives alone.
+Techniques that add to a layer's output run in one pass:
+
+    y_i = base(x_i) + delta_{k(i)}(x_i)        k(i): the adapter of row i
+
+For LoRA the deltas of all rows are one batched product. The other techniques run adapter by adapter.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from peft.layers import AdaptedLayer, Site, own_precision
+from peft.lora import LoraLinear
 from transformer import generate as generate_with
 
 if TYPE_CHECKING:
@@ -39,51 +47,71 @@ def run(
     if len(adapter_names) != len(inputs[0]):
         raise ValueError(f"{len(adapter_names)} adapter names came for a batch of {len(inputs[0])} rows")
     peft_model.require([name for name in adapter_names if name != BASE])
-    order = sorted(range(len(adapter_names)), key=lambda row: adapter_names[row])
-    sorted_inputs = [rows[order] for rows in inputs]
-    groups = count_runs([adapter_names[row] for row in order])
-    if all(peft_model.adapters[name].additive for name, _ in groups if name != BASE):
-        with together(peft_model, groups):
-            output = call(*sorted_inputs)
-    else:
-        output = one_after_another(peft_model, groups, sorted_inputs, call)
-    back = torch.tensor(order, device=output.device).argsort()
-    return output[back]
+    additive = all(peft_model.adapters[name].additive for name in set(adapter_names) - {BASE})
+    with peft_model.disable_adapter():
+        if not additive:
+            return adapter_by_adapter(peft_model, adapter_names, inputs, call)
+        with together(peft_model, adapter_names):
+            return call(*inputs)
 
 
 @contextmanager
-def together(peft_model: "PeftModel", groups: list[tuple[str, int]]) -> Iterator[None]:
-    """One pass. Owned parameters of an active adapter are put aside, since the rows share every matrix."""
-    with peft_model.disable_adapter():
-        peft_model.context.groups = groups
-        try:
-            yield
-        finally:
-            peft_model.context.groups = None
+def together(peft_model: "PeftModel", names: Sequence[str]) -> Iterator[None]:
+    """One pass: while it lasts, every site adds to each row the delta of the row's adapter."""
+    peft_model.context.mixed = partial(with_own_deltas, names)
+    try:
+        yield
+    finally:
+        peft_model.context.mixed = None
 
 
-def one_after_another(
-    peft_model: "PeftModel", groups: list[tuple[str, int]], inputs: Sequence[Tensor], call: Callable[..., Tensor]
+def with_own_deltas(names: Sequence[str], site: Site, x: Tensor) -> Tensor:
+    """What a site does then. Under beams every row of the batch stands there several times, one after the other."""
+    beams = len(x) // len(names)
+    names = [name for name in names for _ in range(beams)]
+    layers = {name: site.adapters[name] for name in dict.fromkeys(names) if name in site.adapters}
+    y = site.base(x)
+    if layers and x.dim() == 3 and all(is_lora(layer) for layer in layers.values()):
+        return with_low_rank_deltas(y, x, layers, names)
+    y = y.clone()
+    for name, layer in layers.items():
+        rows = torch.tensor([row for row, chosen in enumerate(names) if chosen == name], device=x.device)
+        y.index_add_(0, rows, layer.delta(x[rows]).to(y.dtype))
+    return y
+
+
+def is_lora(layer: AdaptedLayer) -> bool:
+    """Whether delta(x) = s B A x: no relative of LoRA, and no dropout in this call."""
+    return type(layer) is LoraLinear and not (layer.training and layer.dropout.p > 0.0)
+
+
+def with_low_rank_deltas(
+    y: Float[Tensor, "rows time d_out"],
+    x: Float[Tensor, "rows time d_in"],
+    layers: Mapping[str, LoraLinear],
+    names: Sequence[str],
+) -> Float[Tensor, "rows time d_out"]:
+    """y + s B A x, each row with the factors of its own layer. Smaller ranks are filled up with zeros."""
+    factors = [(layer.lora_A.weight, layer.scaling * layer.lora_B.weight.T) for layer in layers.values()]
+    factors.append(tuple(factor[:0] for factor in factors[0]))  # rank 0, for the rows that have no layer here
+    number = {name: index for index, name in enumerate(layers)}
+    of_row = torch.tensor([number.get(name, len(layers)) for name in names], device=x.device)
+    down, up = (pad_sequence(group, batch_first=True).index_select(0, of_row) for group in zip(*factors, strict=True))
+    x = own_precision(x, down.dtype)
+    return torch.baddbmm(y.to(up.dtype), x @ down.mT, up).to(y.dtype)
+
+
+def adapter_by_adapter(
+    peft_model: "PeftModel", names: Sequence[str], inputs: Sequence[Tensor], call: Callable[..., Tensor]
 ) -> Tensor:
-    parts = []
-    with peft_model.disable_adapter():
-        for (name, _), rows in zip(
-            groups, zip(*(x.split([count for _, count in groups]) for x in inputs), strict=True), strict=True
-        ):
-            peft_model.activate(() if name == BASE else (name,))
-            parts.append(call(*rows))
+    order, parts = [], []
+    for name in dict.fromkeys(names):
+        rows = [row for row, chosen in enumerate(names) if chosen == name]
+        peft_model.activate(() if name == BASE else (name,))
+        parts.append(call(*(x[rows] for x in inputs)))
+        order += rows
     width = max(part.shape[1] for part in parts)
     if any(part.shape[1] < width for part in parts):  # generated ids: groups may end at different lengths
         pad_id = peft_model.config.pad_id
         parts = [torch.nn.functional.pad(part, (0, width - part.shape[1]), value=pad_id) for part in parts]
-    return torch.cat(parts)
-
-
-def count_runs(names: Sequence[str]) -> list[tuple[str, int]]:
-    groups: list[tuple[str, int]] = []
-    for name in names:
-        if groups and groups[-1][0] == name:
-            groups[-1] = (name, groups[-1][1] + 1)
-        else:
-            groups.append((name, 1))
-    return groups
+    return torch.cat(parts)[torch.tensor(order, device=parts[0].device).argsort()]
