@@ -4,10 +4,10 @@ Techniques that add to a layer's output run in one pass:
 
     y_i = base(x_i) + delta_{k(i)}(x_i)        k(i): the adapter of row i
 
-For LoRA the deltas of all rows are one batched product. The other techniques run adapter by adapter.
+For LoRA of one rank the deltas of all rows are one batched product. What is not added to an output runs adapter by adapter.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from peft.layers import AdaptedLayer, Site, own_precision
 from peft.lora import LoraLinear
@@ -71,7 +70,7 @@ def with_own_deltas(names: Sequence[str], site: Site, x: Tensor) -> Tensor:
     names = [name for name in names for _ in range(beams)]
     layers = {name: site.adapters[name] for name in dict.fromkeys(names) if name in site.adapters}
     y = site.base(x)
-    if layers and x.dim() == 3 and all(is_lora(layer) for layer in layers.values()):
+    if layers and x.dim() == 3 and share_a_product(layers.values()):
         return with_low_rank_deltas(y, x, layers, names)
     y = y.clone()
     for name, layer in layers.items():
@@ -80,9 +79,10 @@ def with_own_deltas(names: Sequence[str], site: Site, x: Tensor) -> Tensor:
     return y
 
 
-def is_lora(layer: AdaptedLayer) -> bool:
-    """Whether delta(x) = s B A x: no relative of LoRA, and no dropout in this call."""
-    return type(layer) is LoraLinear and not (layer.training and layer.dropout.p > 0.0)
+def share_a_product(layers: Collection[AdaptedLayer]) -> bool:
+    """Whether every delta(x) is s B A x with the same rank: no relative of LoRA, and no dropout in this call."""
+    plain = all(type(layer) is LoraLinear and not (layer.training and layer.dropout.p > 0.0) for layer in layers)
+    return plain and len({layer.lora_A.out_features for layer in layers}) == 1
 
 
 def with_low_rank_deltas(
@@ -91,14 +91,14 @@ def with_low_rank_deltas(
     layers: Mapping[str, LoraLinear],
     names: Sequence[str],
 ) -> Float[Tensor, "rows time d_out"]:
-    """y + s B A x, each row with the factors of its own layer. Smaller ranks are filled up with zeros."""
-    factors = [(layer.lora_A.weight, layer.scaling * layer.lora_B.weight.T) for layer in layers.values()]
-    factors.append(tuple(factor[:0] for factor in factors[0]))  # rank 0, for the rows that have no layer here
-    number = {name: index for index, name in enumerate(layers)}
-    of_row = torch.tensor([number.get(name, len(layers)) for name in names], device=x.device)
-    down, up = (pad_sequence(group, batch_first=True).index_select(0, of_row) for group in zip(*factors, strict=True))
+    """y + s B A x, each row with the factors of its own layer. A row that has no layer here gets s = 0."""
+    factors = {name: (layer.lora_A.weight, layer.lora_B.weight, layer.scaling) for name, layer in layers.items()}
+    nothing = (*next(iter(factors.values()))[:2], 0.0)
+    downs, ups, scalings = zip(*(factors.get(name, nothing) for name in names), strict=True)
+    down, up = torch.stack(downs), torch.stack(ups)
     x = own_precision(x, down.dtype)
-    return torch.baddbmm(y.to(up.dtype), x @ down.mT, up).to(y.dtype)
+    update = (x @ down.mT) * torch.tensor(scalings, dtype=down.dtype, device=x.device)[:, None, None]
+    return torch.baddbmm(y.to(up.dtype), update, up.mT).to(y.dtype)
 
 
 def adapter_by_adapter(

@@ -12,16 +12,17 @@ from tests.peft.small import batch, small_base, technique
 from transformer import Transformer
 
 NAMES = ["second", "default", "__base__", "second"]
+ranks = pytest.mark.parametrize("rank", [4, 2], ids=["one product", "two ranks"])
 
 
-def two_loras(**changes: object) -> PeftModel:
-    """Adapters of two ranks, scales and places on one base in float64."""
-    return two_adapters(small_base(dropout=0.0).double(), **changes)
+def two_loras(rank: int = 4, **changes: object) -> PeftModel:
+    """Adapters of two scales and places on one base in float64; of one rank, unless `rank` says otherwise."""
+    return two_adapters(small_base(dropout=0.0).double(), rank=rank, **changes)
 
 
-def two_adapters(base: Transformer | None, method: str = "lora", **changes: object) -> PeftModel:
-    model = technique(method, base, init_lora_weights=False, **changes).eval()
-    model.add_adapter("second", LoraConfig(2, "all-linear", lora_alpha=9, init_lora_weights=False, **changes))
+def two_adapters(base: Transformer | None, method: str = "lora", rank: int = 4, **changes: object) -> PeftModel:
+    model = technique(method, base, r=4, init_lora_weights=False, **changes).eval()
+    model.add_adapter("second", LoraConfig(rank, "all-linear", lora_alpha=9, init_lora_weights=False, **changes))
     return model
 
 
@@ -31,8 +32,9 @@ def twice() -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("names", [NAMES, ["second"] * 4, ["__base__"] * 4, ["__base__", "default"] * 2])
-def test_every_row_gets_what_it_gets_alone(names: list[str]) -> None:
-    model = two_loras()
+@ranks
+def test_every_row_gets_what_it_gets_alone(rank: int, names: list[str]) -> None:
+    model = two_loras(rank)
     source, target = twice()
 
     mixed = model(source, target, adapter_names=names)
@@ -122,12 +124,12 @@ def test_rows_on_four_bits_learn_with_dropout() -> None:
 
     model(*twice(), adapter_names=NAMES).square().sum().backward()
 
-    for parameter in model.adapters["default"].own_parameters().values():
-        assert parameter.grad is not None and parameter.grad.isfinite().all()
+    assert all(parameter.grad.isfinite().all() for parameter in model.adapters["default"].own_parameters().values())
 
 
-def test_the_gradients_of_a_mixed_batch_are_those_of_its_groups_alone() -> None:
-    model = two_loras()
+@ranks
+def test_the_gradients_of_a_mixed_batch_are_those_of_its_groups_alone(rank: int) -> None:
+    model = two_loras(rank)
     source, target = twice()
     own = {name: list(model.adapters[name].own_parameters().values()) for name in ("default", "second")}
     alone = {}
