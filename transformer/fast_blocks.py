@@ -26,7 +26,6 @@ class SelfAttention:
         d_head = attention.q_proj.out_features // attention.num_heads
         self.shape = (rows, 3, attention.num_heads, d_head)
         self.past = self.weight.new_empty(rows, 2, attention.num_heads, capacity, d_head)
-        self.spare: Tensor | None = None
         self.length = 0
         self.real: Tensor | None = None
 
@@ -44,16 +43,10 @@ class SelfAttention:
         heads = fused_attention(query.transpose(1, 2), keys, values, real, dropout=0.0)
         return self.output(heads.reshape(x.shape))
 
-    def reorder(self, rows: Int[Tensor, " rows"]) -> None:
-        """Row i becomes what row `rows[i]` was. Padding stays: all beams of one prompt share it.
-
-        Two tensors take turns, so that no row is overwritten before it is read.
-        """
-        if self.spare is None:
-            self.spare = torch.empty_like(self.past)
-        upto = slice(0, self.length)
-        torch.index_select(self.past[:, :, :, upto], 0, rows, out=self.spare[:, :, :, upto])
-        self.past, self.spare = self.spare, self.past
+    def reorder(self, rows: Int[Tensor, " moved"], sources: Int[Tensor, " moved"]) -> None:
+        """Row `rows[i]` becomes what row `sources[i]` was; the others stay. So does padding: beams of a prompt share it."""
+        past = self.past[:, :, :, : self.length]
+        past.index_copy_(0, rows, past.index_select(0, sources))
 
 
 def memory_block(

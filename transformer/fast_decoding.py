@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -100,8 +101,9 @@ class FastDecoder:
         self, tokens: Int[Tensor, "rows time"], rows: Int[Tensor, " rows"] | None
     ) -> Float[Tensor, "rows vocab"]:
         if rows is not None:
+            moved = (rows != torch.arange(len(rows), device=rows.device)).nonzero().flatten()  # many beams stay
             for past in self.pasts:
-                past.reorder(rows)
+                past.reorder(moved, rows[moved])
         total = self.pasts[0].length + 1
         if total > len(self.positions):
             raise ValueError(f"the row has {total} positions; max_length is {len(self.positions)}")
