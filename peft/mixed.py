@@ -98,7 +98,8 @@ def with_low_rank_deltas(
     down, up = torch.stack(downs), torch.stack(ups)
     x = own_precision(x, down.dtype)
     update = (x @ down.mT) * torch.tensor(scalings, dtype=down.dtype, device=x.device)[:, None, None]
-    return torch.baddbmm(y.to(up.dtype), update, up.mT).to(y.dtype)
+    add = torch.baddbmm if torch.is_grad_enabled() else Tensor.baddbmm_  # in place where no gradient needs y
+    return add(y.to(up.dtype), update, up.mT).to(y.dtype)
 
 
 def adapter_by_adapter(
