@@ -269,7 +269,7 @@ print("(loss: mean of the last ten steps)")
 # %% [markdown]
 # Read the losses first.
 #
-# - The warm start begins lower than the fresh one, and after fifteen steps nearly nothing of that is left: 1.4 against 1.5 at the end.
+# - The warm start begins lower than the fresh one, and after fifteen steps nothing of that is left: both end near 1.4.
 # - The British encoder, frozen, is *worse* than a fresh one that may learn (2.7). A new $E$ behind it finds no way to the new task.
 #   A network that was trained on five rows of one task has not learned to make prompts; it has learned to make *those*.
 # - The warm prompt begins at the same place as the warm start and gets on much more slowly. So what helps is that the encoder is
