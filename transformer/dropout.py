@@ -29,6 +29,7 @@ def apply_dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape
     dropped = min(round(p * CHOICES), CHOICES - 1)  # so many of the 2¹⁶ choices
     draws = torch.empty(math.ceil(x.numel() / 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
     chosen = draws.view(torch.int16)[: x.numel()].view(x.shape)  # each of -2¹⁵ .. 2¹⁵ - 1 equally often
+    # The comparison writes its 0 and 1 in the type of x at once: to convert Trues and Falses would take longer.
     kept = torch.ge(chosen, dropped - CHOICES // 2, out=torch.empty(x.shape, dtype=x.dtype, device=x.device))
     return x * kept.mul_(CHOICES / (CHOICES - dropped))
 
