@@ -88,7 +88,7 @@ def test_dropout_is_on_the_branch_and_never_on_the_residual(order):
     branch = module(x, torch.ones_like) - x
 
     kept = branch.abs() > 0.5
-    torch.testing.assert_close(branch, kept / 0.6, atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(branch, kept / 0.6, atol=1e-4, rtol=0.0)
     assert abs(kept.float().mean() - 0.6) < 0.02
     module.eval()
     torch.testing.assert_close(module(x, torch.ones_like), x + 1.0)
