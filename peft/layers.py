@@ -7,8 +7,6 @@ A technique writes an AdaptedLayer: its formula around `self.base`. A Site holds
 adapter of that name, and calls the active one. Nothing active means the base itself, to the last bit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

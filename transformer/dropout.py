@@ -20,7 +20,7 @@ CHOICES = 2**16
 def apply_dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"]:
     """The formula, with p rounded to a multiple of 2⁻¹⁶. Raises ValueError for a `p` outside [0, 1).
 
-    Drawing numbers takes longer than the rest, and 16 random bits decide: one draw of 64 bits serves four numbers.
+    Drawing is the dear part (tests/benchmarks/bench_parts.py), so one draw of 64 bits serves four numbers, 16 bits each.
     """
     if not 0.0 <= p < 1.0:
         raise ValueError(f"dropout is a probability in [0, 1), not {p}")
@@ -29,7 +29,7 @@ def apply_dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape
     dropped = min(round(p * CHOICES), CHOICES - 1)  # so many of the 2¹⁶ choices
     draws = torch.empty(math.ceil(x.numel() / 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
     chosen = draws.view(torch.int16)[: x.numel()].view(x.shape)  # each of -2¹⁵ .. 2¹⁵ - 1 equally often
-    # The comparison writes its 0 and 1 in the type of x at once: to convert Trues and Falses would take longer.
+    # The comparison writes its 0 and 1 in the type of x at once, without a tensor of Trues and Falses in between.
     kept = torch.ge(chosen, dropped - CHOICES // 2, out=torch.empty(x.shape, dtype=x.dtype, device=x.device))
     return x * kept.mul_(CHOICES / (CHOICES - dropped))
 

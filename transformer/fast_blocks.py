@@ -88,7 +88,8 @@ def linear(module: nn.Linear) -> Callable[[Tensor], Tensor]:
 
 
 def by_inputs(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, "d_out d_in"]:
-    """The same matrix, but in memory the weights of one input lie side by side: a product of few rows is faster so."""
+    """The same matrix, but in memory the weights of one input lie side by side: a product of few rows is faster so
+    (tests/benchmarks/bench_parts.py)."""
     return weight.T.contiguous().T
 
 

@@ -42,9 +42,11 @@ class Figures:
         for header in ("work", "ours, ms", "theirs, ms", "of it kernels", "ratio", "wanted"):
             self.table.add_column(header, justify="left" if header == "work" else "right")
 
-    def time(self, work: str, ours: Callable[[], object], theirs: Callable[[], object], at_most: float) -> None:
+    def time(self, work: str, ours: Callable[[], object], theirs: Callable[[], object], at_most: float | None) -> None:
         took = by_turns({"ours": ours, "theirs": theirs}, self.rounds)
-        self.row(work, took, theirs, f"{ratio(took, 'ours', 'theirs'):.2f} of its time", f"≤ {at_most}")
+        self.row(
+            work, took, theirs, f"{ratio(took, 'ours', 'theirs'):.2f} of its time", f"≤ {at_most}" if at_most else "–"
+        )
 
     def speed(self, work: str, ours: Callable[[], object], theirs: Callable[[], object], at_least: float) -> None:
         took = by_turns({"ours": ours, "theirs": theirs}, self.rounds)
@@ -151,10 +153,16 @@ def bench_mixed(figures: Figures, published: PublishedLibraries, adapters: int =
         return ours(source, target, adapter_names=rows)
 
     @torch.no_grad()
+    def run_base() -> Tensor:
+        with ours.disable_adapter():
+            return ours(source, target)
+
+    @torch.no_grad()
     def run_theirs() -> Tensor:
         return theirs(**call, adapter_names=rows).logits
 
     figures.time("mixed batch of 8 LoRA adapters, Marian d 256, 64 × 24 + 24", run_ours, run_theirs, 0.8)
+    figures.time("our base alone beside the same mixed batch", run_base, run_theirs, None)
 
 
 def with_adapters(library: Any, model: nn.Module, names: list[str], settings: dict[str, Any]) -> Any:

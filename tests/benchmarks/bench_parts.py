@@ -1,0 +1,57 @@
+"""The parts that have a faster form, each beside its plain one: dropout, and a product of few rows.
+
+python -m tests.benchmarks.bench_parts [--rounds N]
+"""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from tests.benchmarks.timing import by_turns, machine, ratio
+from transformer.dropout import apply_dropout
+from transformer.fast_blocks import by_inputs
+
+REPEAT = 50
+
+
+def repeated(program: Callable[[], object]) -> None:
+    for _ in range(REPEAT):
+        program()
+
+
+def forward_and_backward(dropout: Callable[[Tensor, float], Tensor], x: Tensor) -> None:
+    dropout(x, 0.1).backward(torch.ones_like(x))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    console = Console(width=120)
+    console.print(machine())
+    table = Table(title="Fast forms beside plain ones", caption="medians of the ratio within a round")
+    for header in ("part", "beside", "time"):
+        table.add_column(header, justify="right" if header == "time" else "left")
+
+    def compare(part: str, beside: str, fast: Callable[[], object], plain: Callable[[], object]) -> None:
+        took = by_turns({"fast": partial(repeated, fast), "plain": partial(repeated, plain)}, rounds)
+        table.add_row(part, beside, f"{ratio(took, 'fast', 'plain'):.2f}")
+
+    x = torch.randn(2850, 128, requires_grad=True)
+    dropout = [partial(forward_and_backward, form, x) for form in (apply_dropout, F.dropout)]
+    compare("dropout, 2,850 × 128, forward and backward", "torch's", *dropout)
+    weight, bias = torch.randn(1024, 256), torch.randn(1024)
+    for rows in (1, 64):
+        product = [partial(F.linear, torch.randn(rows, 256), form, bias) for form in (by_inputs(weight), weight)]
+        compare(f"a product, {rows} × 256 → 1,024, weights by inputs", "weights by outputs", *product)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
