@@ -20,7 +20,7 @@ CHOICES = 2**16
 def apply_dropout(x: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"]:
     """The formula, with p rounded to a multiple of 2⁻¹⁶. Raises ValueError for a `p` outside [0, 1).
 
-    Drawing is the dear part (tests/benchmarks/bench_parts.py), so one draw of 64 bits serves four numbers, 16 bits each.
+    One draw of 64 bits serves four numbers, 16 bits each: about half of torch's time (tests/benchmarks/bench_parts.py).
     """
     if not 0.0 <= p < 1.0:
         raise ValueError(f"dropout is a probability in [0, 1), not {p}")
