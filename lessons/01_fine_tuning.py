@@ -269,4 +269,4 @@ exercises_of(1)
 # - Devlin et al., *BERT*, arXiv 1810.04805: pretrain once, fine-tune for each task
 # - Ouyang et al., *Training language models to follow instructions with human feedback*, arXiv 2203.02155
 # - Lialin et al., *Scaling Down to Scale Up: A Guide to Parameter-Efficient Fine-Tuning*, arXiv 2303.15647
-# - Next: lesson 2, how letters become vectors. In the code: `lessons/finetuning.py`, `transformer/training.py`
+# - Next: lesson 2, how letters become vectors. In the code: `lessons/finetuning.py`, `transformer/learning/training.py`

@@ -45,7 +45,7 @@ from transformer import (
     parameter_groups,
     train,
 )
-from transformer.batching import pad
+from transformer.learning.batching import pad
 
 set_threads()
 lit_diagram("everything")

@@ -31,10 +31,10 @@ from lessons.machine import set_threads
 from lessons.scoring import score, source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, show_source
 from transformer import KeyValueCache, TransformerConfig, generate
-from transformer.beam import beam_search
-from transformer.cache import GrowingStore
-from transformer.fast_blocks import SelfAttention
-from transformer.sampling import sample, truncate
+from transformer.decoding.beam import beam_search
+from transformer.decoding.cache import GrowingStore
+from transformer.decoding.fast_blocks import SelfAttention
+from transformer.decoding.sampling import sample, truncate
 
 set_threads()
 lit_diagram("linear", "softmax", "decoder")

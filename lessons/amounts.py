@@ -26,7 +26,7 @@ from lessons.pretrain import base_config
 from lessons.scoring import evaluate
 from peft import RECIPES, recipe
 from transformer import TrainingConfig, Transformer, train
-from transformer.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import read_json, write_json
 
 METHODS = ("full", "lora", "bitfit", SCRATCH)
 AMOUNTS = (100, 1_000, 10_000)

@@ -26,7 +26,7 @@ from lessons.pretrain import base_config, pretraining_config, train_visibly
 from lessons.report import curve
 from lessons.scoring import evaluate
 from transformer import TrainingConfig, Transformer, save_model
-from transformer.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import read_json, write_json
 
 ACCENT = "cmu"
 STEPS, DEVELOPMENT_WORDS, LEARNT_WORDS, EVALUATE_EVERY = 16_000, 1000, 2000, 500

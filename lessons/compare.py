@@ -26,7 +26,7 @@ from lessons.report import make_report, print_table
 from lessons.report_page import write_page
 from lessons.row_processes import RowProcesses, progress_bars, read_row
 from peft import RECIPES
-from transformer.checkpoint import write_json
+from transformer.learning.checkpoint import write_json
 
 TRAIN_WORDS, TEST_WORDS = 1000, 500
 QUICK_STEPS, QUICK_TEST_WORDS = 12, 40

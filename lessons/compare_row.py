@@ -27,7 +27,7 @@ from lessons.scoring import predict, score
 from peft import PeftModel, recipe
 from peft.recipes import as_it_is
 from transformer import Transformer, save_model
-from transformer.checkpoint import write_json
+from transformer.learning.checkpoint import write_json
 
 BASE, SCRATCH = "base", "scratch"
 

@@ -16,7 +16,7 @@ from lessons.dictionary import ACCENTS, load, words
 from lessons.machine import best_device, bf16_pays, set_threads
 from lessons.own_peft import find_peft, require_own_peft
 from lessons.scoring import evaluate
-from transformer.checkpoint import read_json, read_tensors
+from transformer.learning.checkpoint import read_json, read_tensors
 
 PACKAGES = ("numpy", "torch", "einops", "matplotlib", "jaxtyping", "safetensors", "rich", "pytest")
 OLDEST_PYTHON = (3, 11)

@@ -19,8 +19,8 @@ from lessons.card import write_card
 from lessons.dictionary import pairs, unseen_symbols, vocabulary, words
 from lessons.machine import best_device, bf16_pays, set_threads
 from transformer import TrainingConfig, Transformer, TransformerConfig, save_model, train
-from transformer.batching import Pair
-from transformer.distributed import process_group
+from transformer.learning.batching import Pair
+from transformer.learning.distributed import process_group
 
 
 def base_config() -> TransformerConfig:

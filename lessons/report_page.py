@@ -9,7 +9,7 @@ from typing import Any
 from lessons.compare_row import BASE
 from lessons.dictionary import load
 from lessons.report import COLUMNS, Row, notes, table_rows
-from transformer.checkpoint import write_bytes
+from transformer.learning.checkpoint import write_bytes
 
 WORDS_SHOWN = 30
 CAPTIONS = {

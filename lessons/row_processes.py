@@ -15,7 +15,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lessons.compare_row import RowSetting
-from transformer.checkpoint import read_json
+from transformer.learning.checkpoint import read_json
 
 COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
 

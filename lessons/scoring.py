@@ -14,8 +14,8 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from lessons.dictionary import load, tokenize, vocabulary
-from transformer.batching import pad
-from transformer.generation import generate
+from transformer.decoding.generation import generate
+from transformer.learning.batching import pad
 
 # The longest pronunciation of the three dictionaries has 59 symbols and an end.
 LONGEST_OUTPUT = 64

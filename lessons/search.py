@@ -23,7 +23,7 @@ from lessons.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
 from lessons.machine import set_threads
 from lessons.scoring import evaluate
 from peft import RECIPES
-from transformer.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import read_json, write_json
 
 DEVELOPMENT_WORDS = 400
 LARGE = ("prompt_tuning", "p_tuning_v2", "prefix_tuning", "vera")

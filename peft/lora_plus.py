@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from transformer.training import parameter_groups
+from transformer.learning.training import parameter_groups
 
 
 def lora_plus_groups(

@@ -28,7 +28,7 @@ from peft.prompt_tuning import PromptTuningConfig
 from peft.qlora import on_fp4, on_int4, on_nf4
 from peft.ssf import SSFConfig
 from peft.vera import VeraConfig
-from transformer.training import parameter_groups
+from transformer.learning.training import parameter_groups
 
 
 def as_it_is(model: nn.Module) -> nn.Module:

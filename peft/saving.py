@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from peft.config import PeftConfig, base_modules
 from peft.owned import parameters_of
 from peft.registry import config_class
-from transformer.checkpoint import read_json, read_tensors, write_json, write_tensors
+from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
 
 if TYPE_CHECKING:
     from peft.model import PeftModel

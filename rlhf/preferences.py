@@ -15,7 +15,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rlhf.responses import trimmed
-from transformer.batching import pad
+from transformer.learning.batching import pad
 
 Preference = tuple[Sequence[int], Sequence[int], Sequence[int]]
 """(source, chosen, rejected), each with its EOS, none with a bos."""

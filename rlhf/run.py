@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from transformer.resume import keep, resume, trainable
+from transformer.learning.resume import keep, resume, trainable
 
 Record = dict[str, float]
 """The measurements of one step, by name."""

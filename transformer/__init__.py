@@ -1,28 +1,27 @@
 """The encoder-decoder Transformer, written by hand: one file per box of the paper's figure.
 
-Read in this order: config, masks, embedding, dropout, attention, add_norm, feed_forward, encoder, decoder, cache,
-token_model, model, encoder_only, decoder_only, beam, sampling, fast_blocks, fast_decoding, generation, loss, schedule,
-batching, checkpoint, resume, training, distributed, and then pretrained: real checkpoints.
+Read in this order: config, masks, embedding, dropout, attention, add_norm, feed_forward, encoder, decoder, token_model,
+model, encoder_only, decoder_only; then decoding/, learning/ and pretrained/: real checkpoints.
 """
 
 from transformer.add_norm import AddNorm, LayerNorm
 from transformer.attention import MultiHeadAttention, record_attention, scaled_dot_product_attention
-from transformer.batching import Batch, collate, epoch_batches
-from transformer.cache import KeyValueCache
-from transformer.checkpoint import load_model, save_model
 from transformer.config import TransformerConfig
 from transformer.decoder import Decoder, DecoderLayer
 from transformer.decoder_only import DecoderOnly
+from transformer.decoding.cache import KeyValueCache
+from transformer.decoding.generation import generate
 from transformer.embedding import sinusoidal_positional_encoding
 from transformer.encoder import Encoder, EncoderLayer
 from transformer.encoder_only import EncoderOnly, MaskedWordHead
 from transformer.feed_forward import FeedForward
-from transformer.generation import generate
-from transformer.loss import label_smoothed_cross_entropy
+from transformer.learning.batching import Batch, collate, epoch_batches
+from transformer.learning.checkpoint import load_model, save_model
+from transformer.learning.loss import label_smoothed_cross_entropy
+from transformer.learning.schedule import cosine_schedule, noam_schedule
+from transformer.learning.training import TrainingConfig, parameter_groups, train
 from transformer.masks import causal_mask, padding_mask
 from transformer.model import Transformer
-from transformer.schedule import cosine_schedule, noam_schedule
-from transformer.training import TrainingConfig, parameter_groups, train
 
 __all__ = [
     "AddNorm",

@@ -15,8 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 from transformer.add_norm import norm_of
 from transformer.attention import KeyValueStore
-from transformer.cache import PromptCache
 from transformer.config import TransformerConfig
+from transformer.decoding.cache import PromptCache
 from transformer.encoder import EncoderLayer
 from transformer.masks import causal_mask, prompt_mask
 from transformer.token_model import TokenModel

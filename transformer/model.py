@@ -10,9 +10,9 @@ from dataclasses import replace
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.cache import KeyValueCache
 from transformer.config import TransformerConfig
 from transformer.decoder import Decoder
+from transformer.decoding.cache import KeyValueCache
 from transformer.embedding import positions
 from transformer.encoder import Encoder
 from transformer.masks import needed

@@ -18,7 +18,7 @@ from lessons.memory.shapes import ARCHITECTURES
 from lessons.memory.show import as_json, draw, print_plan, print_plans
 from lessons.memory.tally import OPTIMIZERS
 from peft import RECIPES
-from transformer.checkpoint import write_json
+from transformer.learning.checkpoint import write_json
 
 # Where there is no terminal whose width could be asked for.
 LOG_WIDTH = 140

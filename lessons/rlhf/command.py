@@ -28,7 +28,7 @@ from lessons.rlhf.figures import draw_all
 from lessons.rlhf.page import write_page
 from lessons.rlhf.tables import tables
 from lessons.rlhf.world import Arm, World, calibration, run_arm, start
-from transformer.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import read_json, write_json
 
 WORLDS: dict[str, Any] = {"notes": notes_world, "words": words_world}
 QUICK: dict[str, dict[str, int]] = {

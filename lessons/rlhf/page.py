@@ -8,7 +8,7 @@ from typing import Any
 
 from lessons.report_page import STYLE, table
 from lessons.rlhf.tables import COLUMNS, TITLES, cells, judge_line, rows_by_arm
-from transformer.checkpoint import write_bytes
+from transformer.learning.checkpoint import write_bytes
 
 CAPTIONS = {
     "frontier": "Each line is one arm, step by step. The proxy climbs on; the gold turns over where nothing holds the policy.",

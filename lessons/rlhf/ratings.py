@@ -24,7 +24,7 @@ from lessons.sentiment.rows import part_of, place_of
 from lessons.sentiment.updates import Updates
 from peft import get_peft_model, recipe
 from rlhf import preference_loss
-from transformer.checkpoint import write_json
+from transformer.learning.checkpoint import write_json
 
 PUBLISHED = {"tweets": 0.881, "movies": 0.451, "amazon": 0.565, "news": 0.492}
 """Pearson's r of VADER with the raters' mean, as its paper prints it (table 4)."""

@@ -26,7 +26,7 @@ from lessons.sentiment.figure import draw_sentiment
 from lessons.sentiment.measures import measure_people, published
 from lessons.sentiment.rows import RATES, SentimentSetting, run_row
 from lessons.sentiment.table import print_table
-from transformer.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import read_json, write_json
 from transformer.pretrained.folder import read_config, read_weights
 
 STEPS = 120

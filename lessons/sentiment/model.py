@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lessons.machine import bf16_pays
 from transformer import DecoderOnly
-from transformer.batching import epoch_batches, pad
+from transformer.learning.batching import epoch_batches, pad
 from transformer.masks import prompt_mask
 
 HIGHEST_RATING = 4

@@ -19,7 +19,7 @@ from lessons.sentiment.measures import mean_ratings, measure
 from lessons.sentiment.model import HIGHEST_RATING, SentimentModel, predict
 from lessons.sentiment.updates import train
 from peft import PeftModel, get_peft_model, recipe
-from transformer.checkpoint import write_tensors
+from transformer.learning.checkpoint import write_tensors
 
 HEAD, HEAD_RATE = "head", 5e-3
 RATES = {HEAD: HEAD_RATE, "full": 1e-4, "lora": 1e-3, "qlora": 1e-3, "prefix_tuning": 5e-3, "bitfit": 3e-3}

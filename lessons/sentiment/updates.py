@@ -11,8 +11,8 @@ from torch import Tensor
 from lessons.machine import bf16_pays
 from lessons.sentiment.model import SentimentModel, as_batch
 from peft import recipe
-from transformer.batching import epoch_batches
-from transformer.schedule import cosine_schedule
+from transformer.learning.batching import epoch_batches
+from transformer.learning.schedule import cosine_schedule
 
 BATCH_TOKENS = 1024
 

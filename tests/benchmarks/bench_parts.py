@@ -14,8 +14,8 @@ from rich.table import Table
 from torch import Tensor
 
 from tests.benchmarks.timing import by_turns, machine, ratio
+from transformer.decoding.fast_blocks import by_inputs
 from transformer.dropout import apply_dropout
-from transformer.fast_blocks import by_inputs
 
 REPEAT = 50
 

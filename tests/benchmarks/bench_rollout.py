@@ -26,7 +26,7 @@ from rlhf.rollout import judged, reference_log_probs
 from rlhf.run import Run, draw, seeded
 from tests.benchmarks.timing import by_turns, machine, milliseconds, ratio
 from transformer import generate
-from transformer.batching import pad
+from transformer.learning.batching import pad
 
 LONGEST = 48
 WORDS = 512

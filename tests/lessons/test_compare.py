@@ -15,7 +15,7 @@ from lessons.compare import main, parse, row_settings
 from lessons.compare_row import RowSetting, run_row
 from lessons.row_processes import RowProcesses, progress_bars, read_row
 from peft import RECIPES
-from transformer.checkpoint import write_json
+from transformer.learning.checkpoint import write_json
 
 SMALL = ["--steps", "2", "--test-words", "5"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from lessons import doctor, own_peft
 from lessons.doctor import main
-from transformer.checkpoint import write_bytes
+from transformer.learning.checkpoint import write_bytes
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from lessons.finetuning import adapted, fine_tune, letter_types, rate_of
 from lessons.scoring import evaluate
 from quant import Linear4bit
 from transformer import generate
-from transformer.batching import pad
+from transformer.learning.batching import pad
 
 
 def test_pills_two_types_are_vowels_and_the_rest_on_both_sides() -> None:

@@ -10,7 +10,7 @@ from lessons.dictionary import fine_tuning_words, vocabulary
 from lessons.prefer import Pair, judge, main, sampled_pairs
 from lessons.prefer_training import read_judged, speaker
 from rlhf import append_preference
-from transformer.checkpoint import read_json
+from transformer.learning.checkpoint import read_json
 
 PAIRS = [Pair("bath", ("bˈɑθ", "bˈæθ")), Pair("hot", ("hˈɑt", "hˈɒt")), Pair("new", ("njˈu", "nˈu"))]
 

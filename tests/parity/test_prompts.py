@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import peft
-from transformer.checkpoint import read_json
+from transformer.learning.checkpoint import read_json
 from transformer.pretrained import load_pretrained
 
 pytestmark = pytest.mark.parity

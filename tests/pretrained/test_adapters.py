@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from peft import IA3Config, LNTuningConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
-from transformer.checkpoint import read_json
+from transformer.learning.checkpoint import read_json
 from transformer.pretrained import adapter_to_ours, adapter_to_published, load_pretrained
 
 IDS = torch.tensor([[4, 5, 6, 7], [8, 9, 4, 5]])

@@ -30,7 +30,7 @@ def best_sequence(log_probs: LogProbs, vocab: int, eos: int, longest: int, penal
 
 
 def beam_search(log_probs: LogProbs, eos: int, longest: int, beams: int, penalty: float) -> Prefix:
-    """The rules of transformer/beam.py for one source, with a list of (total, prefix) that is sorted anew each step."""
+    """The rules of transformer/decoding/beam.py for one source, with a list of (total, prefix) that is sorted anew each step."""
     running: list[tuple[float, Prefix]] = [(0.0, ())]
     finished: list[tuple[float, Prefix]] = []
     for length in range(1, longest + 1):

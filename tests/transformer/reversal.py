@@ -15,7 +15,7 @@ import torch
 
 from tests.transformer import small
 from transformer import TrainingConfig, Transformer, save_model, train
-from transformer.distributed import process_group
+from transformer.learning.distributed import process_group
 
 EOS = 2
 NEVER = 16

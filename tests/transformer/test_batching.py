@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from transformer import collate, epoch_batches
-from transformer.batching import pad
+from transformer.learning.batching import pad
 
 
 def pairs_of(*lengths: tuple[int, int]) -> list[tuple[list[int], list[int]]]:

@@ -10,7 +10,7 @@ from tests.reference import decoding as reference
 from tests.transformer import small
 from tests.transformer.small import SOURCE
 from transformer import Transformer, generate
-from transformer.beam import beam_search, trimmed
+from transformer.decoding.beam import beam_search, trimmed
 
 PAD, BOS, EOS = 0, 1, 2
 PENALTIES = [0.0, 0.6, 1.0, 2.0, -0.5]

@@ -18,7 +18,7 @@ from torch import nn
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
 from transformer import DecoderOnly, EncoderOnly, MaskedWordHead, load_model, save_model
-from transformer.checkpoint import load_state, read_json, read_tensors, write_bytes, write_json, write_tensors
+from transformer.learning.checkpoint import load_state, read_json, read_tensors, write_bytes, write_json, write_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_full_disk_leaves_the_old_file_whole_and_no_rest_behind(tmp_path, monk
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from transformer.checkpoint import write_bytes
+from transformer.learning.checkpoint import write_bytes
 Path.replace = lambda self, target: os.kill(os.getpid(), signal.SIGKILL)
 write_bytes(Path(sys.argv[1]), b"new" * 1000)
 """

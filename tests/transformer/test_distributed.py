@@ -11,7 +11,7 @@ import pytest
 from tests.transformer import small
 from tests.transformer.reversal import fresh_model, pairs, settings
 from transformer import epoch_batches, load_model, train
-from transformer.distributed import process_group
+from transformer.learning.distributed import process_group
 
 ROOT = Path(__file__).resolve().parents[2]
 

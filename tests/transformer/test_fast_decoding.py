@@ -9,7 +9,9 @@ from torch import nn
 from peft import BitFitConfig, LoraConfig, get_peft_model
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
-from transformer import DecoderOnly, fast_decoding, generate, generation
+from transformer import DecoderOnly, generate
+from transformer.decoding import fast as fast_decoding
+from transformer.decoding import generation
 
 KINDS = {
     "paper": {},

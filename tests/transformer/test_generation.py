@@ -10,7 +10,7 @@ from tests.reference.decoding import top_k_set, top_p_set
 from tests.transformer import small
 from tests.transformer.small import SOURCE
 from transformer import generate
-from transformer.sampling import sample, truncate
+from transformer.decoding.sampling import sample, truncate
 
 METHODS = {
     "greedy": {},

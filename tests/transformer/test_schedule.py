@@ -5,7 +5,7 @@ import pytest
 
 from tests.reference import schedule as reference
 from transformer import TrainingConfig, cosine_schedule, noam_schedule
-from transformer.schedule import constant_schedule
+from transformer.learning.schedule import constant_schedule
 
 STEPS = range(1, 101)
 

@@ -22,7 +22,7 @@ from transformer import (
     parameter_groups,
     train,
 )
-from transformer.checkpoint import read_tensors
+from transformer.learning.checkpoint import read_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from transformer.checkpoint import read_json, read_tensors, write_json, write_tensors
+from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
 from transformer.pretrained.layer_names import layer_names
 
 CONFIG, TENSORS, START = "adapter_config.json", "adapter_model.safetensors", "base_model.model."

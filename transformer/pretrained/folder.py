@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from transformer.checkpoint import read_json, read_tensors
+from transformer.learning.checkpoint import read_json, read_tensors
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from transformer.checkpoint import distinct_state
+from transformer.learning.checkpoint import distinct_state
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw
 from lessons.exercises.probes.models import random_config, random_model
-from transformer import beam, generation, sampling
-from transformer.cache import GrowingStore
+from transformer.decoding import beam, generation, sampling
+from transformer.decoding.cache import GrowingStore
 
 
 def truncate(seed: int) -> dict[str, Tensor]:

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw, gradients
 from lessons.exercises.probes.models import random_model
-from transformer import batching, loss, schedule
-from transformer import training as trainer
+from transformer.learning import batching, loss, schedule
+from transformer.learning import training as trainer
 
 
 def label_smoothed_cross_entropy(seed: int) -> dict[str, Tensor]:

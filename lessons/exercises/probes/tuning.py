@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from lessons.exercises.probes.draw import Draw
 from peft import combine as combinations
 from peft.lora import LoraLinear
-from transformer import schedule
+from transformer.learning import schedule
 
 
 def cosine_schedule(seed: int) -> dict[str, Tensor]:

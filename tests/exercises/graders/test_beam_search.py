@@ -6,7 +6,7 @@ import torch
 
 from tests.exercises.graders import given
 from tests.reference.decoding import beam_search as reference
-from transformer.beam import beam_search
+from transformer.decoding.beam import beam_search
 
 VOCAB, EOS, BOS, LONGEST, SOURCES = 6, 2, 1, 6, 3
 

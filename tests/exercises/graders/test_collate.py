@@ -3,7 +3,7 @@
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from transformer.batching import collate
+from transformer.learning.batching import collate
 
 PAD, BOS, EOS = 9, 1, 2
 PAIRS = [([5, 6, EOS], [11, 12, 13, EOS]), ([7, EOS], [14, EOS]), ([8, 8, 8, 8, EOS], [15, 16, EOS])]

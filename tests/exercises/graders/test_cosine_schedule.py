@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from transformer.schedule import cosine_schedule
+from transformer.learning.schedule import cosine_schedule
 
 TOTAL, WARMUP = 40, 8
 

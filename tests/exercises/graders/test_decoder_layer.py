@@ -7,8 +7,8 @@ import torch
 from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
 from tests.exercises.graders import given
 from tests.reference.encoder_decoder import decoder_layer
-from transformer.cache import FixedStore, GrowingStore
 from transformer.decoder import DecoderLayer
+from transformer.decoding.cache import FixedStore, GrowingStore
 
 BATCH, TARGET, SOURCE = 2, 4, 5
 CAUSAL = np.tril(np.ones((TARGET, TARGET), dtype=bool))

@@ -3,7 +3,7 @@
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from transformer.beam import NEVER, Finished
+from transformer.decoding.beam import NEVER, Finished
 
 PAD = 0
 

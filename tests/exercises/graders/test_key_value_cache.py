@@ -4,7 +4,7 @@ import torch
 
 from lessons.exercises.diagnosis import assert_matches
 from tests.exercises.graders import given
-from transformer.cache import GrowingStore
+from transformer.decoding.cache import GrowingStore
 
 BATCH, HEADS, D_HEAD, CAPACITY = 2, 3, 4, 7
 AXES = "batch heads time d_head"

@@ -7,7 +7,7 @@ import torch
 from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
 from tests.exercises.graders import given
 from tests.reference.loss import label_smoothed_cross_entropy as reference
-from transformer.loss import label_smoothed_cross_entropy
+from transformer.learning.loss import label_smoothed_cross_entropy
 
 VOCAB, EPSILON = 7, 0.3
 TARGET = torch.tensor([[3, 1, 6, 2], [5, 2, 0, 0]])

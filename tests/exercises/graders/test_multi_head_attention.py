@@ -8,7 +8,7 @@ from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
 from tests.exercises.graders import given
 from tests.reference.attention import linear, multi_head_attention
 from transformer.attention import MultiHeadAttention, record_attention
-from transformer.cache import GrowingStore
+from transformer.decoding.cache import GrowingStore
 
 BATCH, HEADS, D_HEAD, QUERY, KEY = 2, 3, 4, 5, 6
 D_MODEL = HEADS * D_HEAD

@@ -6,7 +6,7 @@ import torch
 
 from lessons.exercises.diagnosis import assert_matches
 from tests.reference.schedule import noam
-from transformer.schedule import noam_schedule
+from transformer.learning.schedule import noam_schedule
 
 STEPS, D_MODEL, WARMUP = 40, 64, 10
 

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from tests.exercises.graders import given
-from transformer.training import parameter_groups
+from transformer.learning.training import parameter_groups
 
 
 def names_by_decay(model, groups):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from transformer.sampling import sample
+from transformer.decoding.sampling import sample
 
 DRAWS = 20_000
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0], dtype=torch.float64)

@@ -7,7 +7,7 @@ import torch
 from lessons.exercises.diagnosis import assert_matches, inputs_unchanged
 from tests.exercises.graders import given
 from tests.reference.decoding import top_k_set, top_p_set
-from transformer.sampling import truncate
+from transformer.decoding.sampling import truncate
 
 BATCH, VOCAB = 3, 8
 

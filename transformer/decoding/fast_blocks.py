@@ -1,4 +1,4 @@
-"""The blocks of the fast step (fast_decoding.py): functions of one new position of every row."""
+"""The blocks of the fast step (fast.py): functions of one new position of every row."""
 
 from collections.abc import Callable
 from functools import partial

@@ -18,10 +18,10 @@ import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from transformer.batching import Pair, collate, epoch_batches
-from transformer.loss import label_smoothed_cross_entropy
-from transformer.resume import keep, resume
-from transformer.schedule import constant_schedule, cosine_schedule, noam_schedule
+from transformer.learning.batching import Pair, collate, epoch_batches
+from transformer.learning.loss import label_smoothed_cross_entropy
+from transformer.learning.resume import keep, resume
+from transformer.learning.schedule import constant_schedule, cosine_schedule, noam_schedule
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from transformer.add_norm import AddNorm
-from transformer.embedding import LearnedPositions, SinusoidalPositions
-from transformer.fast_blocks import (
+from transformer.decoding.fast_blocks import (
     Block,
     SelfAttention,
     feed_forward_block,
@@ -32,6 +31,7 @@ from transformer.fast_blocks import (
     post_norm,
     pre_norm,
 )
+from transformer.embedding import LearnedPositions, SinusoidalPositions
 
 NextLogits = Callable[[Tensor, Tensor | None], Tensor]
 

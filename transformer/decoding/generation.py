@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from transformer import fast_decoding
-from transformer.beam import beam_search
+from transformer.decoding import fast as fast_decoding
+from transformer.decoding.beam import beam_search
+from transformer.decoding.sampling import sample
 from transformer.masks import prompt_mask
-from transformer.sampling import sample
 
 
 def generate(
@@ -41,7 +41,7 @@ def generate(
     """Target ids that start with `bos_id`; a row that is finished is padded with `pad_id` after its `eos_id`.
 
     A decoder-only model continues the source instead: its rows start with the source, which is padded in front.
-    `fast` takes the steps of fast_decoding.py: the same numbers, for a plain model in evaluation.
+    `fast` takes the steps of fast.py: the same numbers, for a plain model in evaluation.
 
     Raises ValueError for impossible settings: beams and sampling do not mix, probabilities lie in (0, 1].
     """

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from transformer.checkpoint import read_tensors, write_tensors
+from transformer.learning.checkpoint import read_tensors, write_tensors
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
