@@ -33,7 +33,7 @@ from lessons.scoring import evaluate, predict
 from lessons.teaching import exercises_of, kept_mean, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import recipe
 from peft.full import FullConfig
-from peft.owned import OwnedParameters
+from peft.frame.owned import OwnedParameters
 from transformer import train
 
 set_threads()

@@ -37,7 +37,7 @@ from lessons.scoring import evaluate, predict, score, source_batch
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import LoraConfig, LoraLinear, PeftModel, get_peft_model
 from peft.low_rank import new_factors, product, scaling_of
-from peft.mixed import BASE
+from peft.frame.mixed import BASE
 from transformer import train
 
 set_threads()

@@ -39,7 +39,7 @@ from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_an
 from peft import LoraLinear, PeftModel, get_peft_model
 from peft.low_rank import product
 from peft.qlora import lost_share, merged_in_4bit, on_nf4
-from peft.weights import weight_of
+from peft.frame.weights import weight_of
 from quant import Linear4bit, dequantize_4bit, quantize_4bit
 from quant.product import LinearFromCodes
 from transformer import train

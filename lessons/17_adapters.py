@@ -35,7 +35,7 @@ from lessons.machine import set_threads
 from lessons.scoring import evaluate, predict
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel
-from peft.adapters import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter
+from peft.bottleneck import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter
 from transformer import train
 
 set_threads()

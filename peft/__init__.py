@@ -7,10 +7,10 @@ begin with.
 import warnings
 from importlib import metadata
 
-from peft.adapters import AdapterConfig
 from peft.bitfit import BitFitConfig
-from peft.config import PeftConfig
+from peft.bottleneck import AdapterConfig
 from peft.dora import DoraLinear
+from peft.frame.config import PeftConfig
 from peft.full import FullConfig
 from peft.ia3 import IA3Config, IA3Linear
 from peft.ln_tuning import LNTuningConfig

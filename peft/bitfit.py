@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from peft.config import PeftConfig
-from peft.layers import Placement
-from peft.owned import parameters_of
-from peft.registry import register
+from peft.frame.config import PeftConfig
+from peft.frame.layers import Placement
+from peft.frame.owned import parameters_of
+from peft.frame.registry import register
 
 
 @register

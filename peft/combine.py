@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from peft.adapter import Adapter, technique_of
+from peft.frame.adapter import Adapter, technique_of
 from peft.lora import LoraConfig, LoraLinear
 from peft.low_rank import at_most_full_rank, product
 

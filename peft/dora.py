@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.layers import AdaptedLayer, adapter_dtype, own_precision
+from peft.frame.layers import AdaptedLayer, adapter_dtype, own_precision
+from peft.frame.registry import lora_variant
+from peft.frame.weights import device_of, rewritten, weight_of
 from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
-from peft.registry import lora_variant
-from peft.weights import device_of, rewritten, weight_of
 from quant.precision import without_autocast
 
 

@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from peft.config import PeftConfig, base_modules
-from peft.layers import Placement
-from peft.registry import register
-from peft.targets import chosen
+from peft.frame.config import PeftConfig, base_modules
+from peft.frame.layers import Placement
+from peft.frame.registry import register
+from peft.frame.targets import chosen
 from transformer.add_norm import LayerNorm
 
 

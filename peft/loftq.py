@@ -22,13 +22,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.layers import adapter_dtype
+from peft.frame.layers import adapter_dtype
+from peft.frame.registry import lora_variant
+from peft.frame.targets import pattern_value, target_linears
+from peft.frame.weights import linear_like
 from peft.lora import LoraConfig, LoraLinear
 from peft.low_rank import Initialization
 from peft.pissa import principal_factors
-from peft.registry import lora_variant
-from peft.targets import pattern_value, target_linears
-from peft.weights import linear_like
 from quant import Linear4bit, linear_layers
 
 

@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.config import PeftConfig
-from peft.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
+from peft.frame.config import PeftConfig
+from peft.frame.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
+from peft.frame.registry import LORA_VARIANTS, register
+from peft.frame.targets import check_patterns, pattern_value, target_linears
+from peft.frame.weights import device_of, plus_delta
 from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
-from peft.registry import LORA_VARIANTS, register
-from peft.targets import check_patterns, pattern_value, target_linears
-from peft.weights import device_of, plus_delta
 
 
 class LoraLinear(AdditiveLayer):

@@ -7,10 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from peft import combine, explain, merging, mixed, saving
-from peft.adapter import Adapter
-from peft.config import PeftConfig, base_modules
-from peft.layers import CallContext, Site
+from peft import combine
+from peft.frame import explain, merging, mixed, saving
+from peft.frame.adapter import Adapter
+from peft.frame.config import PeftConfig, base_modules
+from peft.frame.layers import CallContext, Site
 from transformer import generate
 
 

@@ -23,11 +23,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from peft.layers import Placement, adapter_dtype
+from peft.frame.layers import Placement, adapter_dtype
+from peft.frame.registry import register
+from peft.frame.weights import device_of
 from peft.prompt_tuning import in_front
-from peft.registry import register
 from peft.virtual_tokens import KEY, EncodedLayer, VirtualTokensConfig
-from peft.weights import device_of
 from quant.precision import without_autocast
 
 ENCODERS = ("MLP", "LSTM")

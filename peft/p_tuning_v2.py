@@ -16,8 +16,8 @@ Note      Starts with N(0, 1), as the authors' code does. Saved as what it is in
 from dataclasses import dataclass
 from typing import ClassVar
 
+from peft.frame.registry import register
 from peft.prefix_tuning import PrefixTuningConfig
-from peft.registry import register
 
 
 @register

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
-from peft.config import PeftConfig, base_modules, site_of
-from peft.layers import Placement, adapter_dtype
+from peft.frame.config import PeftConfig, base_modules, site_of
+from peft.frame.layers import Placement, adapter_dtype
+from peft.frame.registry import register
+from peft.frame.weights import device_of
 from peft.low_rank import check_rank
 from peft.pill_layers import AdaptedSelfAttention, GatedValues, GLUAdapter, PillLayer, RoutedFeedForward, TokenTypes
-from peft.registry import register
-from peft.weights import device_of
 
 if TYPE_CHECKING:
     from peft.model import PeftModel

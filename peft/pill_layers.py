@@ -13,7 +13,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from peft.layers import AdaptedLayer
+from peft.frame.layers import AdaptedLayer
 
 
 class GLUAdapter(nn.Module):

@@ -23,11 +23,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.layers import AdditiveLayer, adapter_dtype, own_precision
+from peft.frame.layers import AdditiveLayer, adapter_dtype, own_precision
+from peft.frame.registry import lora_variant
+from peft.frame.targets import pattern_value
+from peft.frame.weights import device_of, plus_delta, weight_of
 from peft.low_rank import Initialization, at_most_full_rank, check_rank, new_factors, product, scaling_of, up_product
-from peft.registry import lora_variant
-from peft.targets import pattern_value
-from peft.weights import device_of, plus_delta, weight_of
 
 
 def principal_factors(

@@ -27,12 +27,12 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from peft.config import PeftConfig, base_modules, site_of
-from peft.layers import AdaptedLayer, Placement, adapter_dtype
+from peft.frame.config import PeftConfig, base_modules, site_of
+from peft.frame.layers import AdaptedLayer, Placement, adapter_dtype
+from peft.frame.registry import register
+from peft.frame.weights import device_of
 from peft.published_prefix import ShiftedPositions, packed, unpacked
-from peft.registry import register
 from peft.virtual_tokens import EncodedLayer, VirtualTokensConfig
-from peft.weights import device_of
 
 ATTENTIONS = ("self_attention.attend", "cross_attention.attend")
 

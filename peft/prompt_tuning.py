@@ -21,11 +21,11 @@ from einops import repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from peft.config import PeftConfig, base_modules
-from peft.layers import AdaptedLayer, Placement, adapter_dtype
-from peft.registry import register
+from peft.frame.config import PeftConfig, base_modules
+from peft.frame.layers import AdaptedLayer, Placement, adapter_dtype
+from peft.frame.registry import register
+from peft.frame.weights import device_of
 from peft.virtual_tokens import VirtualTokensConfig
-from peft.weights import device_of
 
 INITIALIZATIONS = ("RANDOM", "SAMPLE_VOCAB", "TEXT")
 

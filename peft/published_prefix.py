@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.config import site_of
-from peft.layers import AdaptedLayer
+from peft.frame.config import site_of
+from peft.frame.layers import AdaptedLayer
 from peft.virtual_tokens import KEY
 
 

@@ -15,8 +15,8 @@ import warnings
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.layers import AdditiveLayer
-from peft.weights import weight_of
+from peft.frame.layers import AdditiveLayer
+from peft.frame.weights import weight_of
 from quant import FP4_CODEBOOK, INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, quantize_model
 
 

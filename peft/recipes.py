@@ -12,9 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from peft.adapters import AdapterConfig
 from peft.bitfit import BitFitConfig
-from peft.config import PeftConfig
+from peft.bottleneck import AdapterConfig
+from peft.frame.config import PeftConfig
 from peft.full import FullConfig
 from peft.ia3 import IA3Config
 from peft.ln_tuning import LNTuningConfig

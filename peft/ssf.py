@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.config import PeftConfig, base_modules
-from peft.layers import AdaptedLayer, Placement, adapter_dtype
-from peft.registry import register
-from peft.targets import is_linear
-from peft.weights import device_of, rewritten, weight_of
+from peft.frame.config import PeftConfig, base_modules
+from peft.frame.layers import AdaptedLayer, Placement, adapter_dtype
+from peft.frame.registry import register
+from peft.frame.targets import is_linear
+from peft.frame.weights import device_of, rewritten, weight_of
 from transformer.add_norm import LayerNorm
 
 

@@ -19,11 +19,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.config import PeftConfig
-from peft.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
-from peft.registry import register
-from peft.targets import target_linears
-from peft.weights import device_of, plus_delta, weight_of
+from peft.frame.config import PeftConfig
+from peft.frame.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
+from peft.frame.registry import register
+from peft.frame.targets import target_linears
+from peft.frame.weights import device_of, plus_delta, weight_of
 
 
 class Projections(nn.Module):

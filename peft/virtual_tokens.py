@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from torch import nn
 
-from peft.config import PeftConfig
-from peft.layers import AdaptedLayer
+from peft.frame.config import PeftConfig
+from peft.frame.layers import AdaptedLayer
 
 KEY = "prompt_embeddings"
 

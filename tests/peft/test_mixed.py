@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from peft import LoraConfig, PeftModel
-from peft.layers import Site
+from peft.frame.layers import Site
+from peft.frame.mixed import with_own_deltas
 from peft.lora import LoraLinear
-from peft.mixed import with_own_deltas
 from tests.peft.small import batch, small_base, technique
 from transformer import Transformer
 

@@ -6,9 +6,9 @@ from torch import Tensor
 from lessons.exercises.probes.draw import Draw
 from lessons.exercises.probes.models import random_model
 from peft import BitFitConfig, FullConfig, PeftConfig, get_peft_model
-from peft.config import SITES
+from peft.frame.config import SITES
+from peft.frame.owned import OwnedParameters
 from peft.ln_tuning import LNTuningConfig
-from peft.owned import OwnedParameters
 from transformer.model import Transformer
 
 

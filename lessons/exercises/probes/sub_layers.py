@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from lessons.exercises.probes.draw import Draw, gradients
 from lessons.exercises.probes.low_rank import linear, output_gradients_and_merge, scattered
 from peft import ssf as scaled
-from peft.adapters import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter
+from peft.bottleneck import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter
 from peft.pill_layers import GatedValues, GLUAdapter, RoutedFeedForward, TokenTypes
 from transformer.add_norm import AddNorm, LayerNorm
 from transformer.feed_forward import FeedForward

@@ -3,7 +3,7 @@
 import pytest
 
 from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
-from peft.adapters import Bottleneck
+from peft.bottleneck import Bottleneck
 from tests.exercises.graders import given
 from tests.reference.adapters import bottleneck
 

@@ -3,7 +3,7 @@
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from peft.adapters import Bottleneck, HoulsbyAdapter
+from peft.bottleneck import Bottleneck, HoulsbyAdapter
 from tests.exercises.graders import given
 from tests.reference.adapters import houlsby
 

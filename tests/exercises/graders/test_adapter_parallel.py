@@ -1,7 +1,7 @@
 """Grader: the adapter beside the feed forward."""
 
 from lessons.exercises.diagnosis import assert_matches
-from peft.adapters import Bottleneck, ParallelAdapter
+from peft.bottleneck import Bottleneck, ParallelAdapter
 from tests.exercises.graders import given
 from tests.reference.adapters import parallel
 from transformer.feed_forward import FeedForward

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from peft.adapters import Bottleneck, PfeifferAdapter
+from peft.bottleneck import Bottleneck, PfeifferAdapter
 from tests.exercises.graders import given
 from tests.reference.adapters import pfeiffer_post_norm, pfeiffer_pre_norm
 from transformer.add_norm import AddNorm

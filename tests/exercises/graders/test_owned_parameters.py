@@ -2,7 +2,7 @@
 
 import torch
 
-from peft.owned import OwnedParameters
+from peft.frame.owned import OwnedParameters
 from tests.exercises.graders import given
 
 NAMES = ("target_embedding.weight", "encoder.layers.0.feed_forward.fc1.bias")

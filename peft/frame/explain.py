@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from peft.tokens import TokenRows
+from peft.frame.tokens import TokenRows
 
 if TYPE_CHECKING:
     from peft.model import PeftModel

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from peft.config import base_modules
-from peft.layers import Site
+from peft.frame.config import base_modules
+from peft.frame.layers import Site
 
 if TYPE_CHECKING:
     from peft.model import PeftModel

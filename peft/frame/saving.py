@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from peft.config import PeftConfig, base_modules
-from peft.owned import parameters_of
-from peft.registry import config_class
+from peft.frame.config import PeftConfig, base_modules
+from peft.frame.owned import parameters_of
+from peft.frame.registry import config_class
 from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from peft.layers import AdaptedLayer, Site, own_precision
+from peft.frame.layers import AdaptedLayer, Site, own_precision
 from peft.lora import LoraLinear
 from transformer import generate as generate_with
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from peft.layers import Placement
+    from peft.frame.layers import Placement
 
 SITES = ("encoder_self", "decoder_self", "cross", "feed_forward")
 """The places of an encoder-decoder that a technique can be restricted to."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from peft.config import base_modules
+from peft.frame.config import base_modules
 
 
 class OwnedParameters(nn.Module):

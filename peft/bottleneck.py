@@ -25,10 +25,10 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.config import PeftConfig, base_modules
-from peft.layers import AdaptedLayer, AdditiveLayer, Placement, adapter_dtype
-from peft.registry import register
-from peft.weights import device_of
+from peft.frame.config import PeftConfig, base_modules
+from peft.frame.layers import AdaptedLayer, AdditiveLayer, Placement, adapter_dtype
+from peft.frame.registry import register
+from peft.frame.weights import device_of
 from transformer.add_norm import LayerNorm
 from transformer.feed_forward import ACTIVATIONS
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from peft.config import PeftConfig, base_modules
+from peft.frame.config import PeftConfig, base_modules
 
 
 def is_linear(module: nn.Module) -> bool:

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from peft.config import PeftConfig, base_modules
-from peft.layers import AdaptedLayer, CallContext, Placement, adapter_dtype
-from peft.owned import OwnedParameters, parameters_of
-from peft.tokens import TokenRows, check_tokens, matrices_of_tokens
+from peft.frame.config import PeftConfig, base_modules
+from peft.frame.layers import AdaptedLayer, CallContext, Placement, adapter_dtype
+from peft.frame.owned import OwnedParameters, parameters_of
+from peft.frame.tokens import TokenRows, check_tokens, matrices_of_tokens
 
 TOKEN_KEY = "token_adapter.trainable_tokens_delta"
 

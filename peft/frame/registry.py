@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peft.config import PeftConfig
+from peft.frame.config import PeftConfig
 
 CONFIGS: dict[str, type[PeftConfig]] = {}
 LORA_VARIANTS: dict[str, Any] = {}

@@ -11,8 +11,8 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from peft.config import base_modules
-from peft.layers import AdaptedLayer
+from peft.frame.config import base_modules
+from peft.frame.layers import AdaptedLayer
 
 
 class TokenRows(AdaptedLayer):
