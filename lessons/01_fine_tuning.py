@@ -24,11 +24,11 @@ import copy
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.base import load_base, model_card
-from lessons.dictionary import fine_tuning_words, load, words
-from lessons.finetuning import adapted, fine_tune, from_scratch
-from lessons.machine import set_threads
-from lessons.scoring import evaluate, predict
+from lessons.task.base import load_base, model_card
+from lessons.task.dictionary import fine_tuning_words, load, words
+from lessons.task.finetuning import adapted, fine_tune, from_scratch
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate, predict
 from lessons.teaching import exercises_of, kept_mean, kept_run, lit_diagram, quick, said_and_so, show_source
 
 set_threads()
@@ -269,4 +269,4 @@ exercises_of(1)
 # - Devlin et al., *BERT*, arXiv 1810.04805: pretrain once, fine-tune for each task
 # - Ouyang et al., *Training language models to follow instructions with human feedback*, arXiv 2203.02155
 # - Lialin et al., *Scaling Down to Scale Up: A Guide to Parameter-Efficient Fine-Tuning*, arXiv 2303.15647
-# - Next: lesson 2, how letters become vectors. In the code: `lessons/finetuning.py`, `transformer/learning/training.py`
+# - Next: lesson 2, how letters become vectors. In the code: `lessons/task/finetuning.py`, `transformer/learning/training.py`

@@ -25,11 +25,11 @@ from contextlib import contextmanager
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.attention_map import draw_panel, letter_attention
-from lessons.base import load_base
-from lessons.dictionary import vocabulary, words
-from lessons.machine import set_threads
-from lessons.scoring import evaluate
+from lessons.task.attention_map import draw_panel, letter_attention
+from lessons.task.base import load_base
+from lessons.task.dictionary import vocabulary, words
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import record_attention, scaled_dot_product_attention
 from transformer.attention import Attend

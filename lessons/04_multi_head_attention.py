@@ -25,10 +25,10 @@ import torch
 from einops import rearrange
 from matplotlib import pyplot as plt
 
-from lessons.base import load_base
-from lessons.dictionary import vocabulary, words
-from lessons.machine import set_threads
-from lessons.scoring import evaluate, predict
+from lessons.task.base import load_base
+from lessons.task.dictionary import vocabulary, words
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate, predict
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import MultiHeadAttention, record_attention
 from transformer.attention import Attend

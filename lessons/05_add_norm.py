@@ -25,11 +25,11 @@ import torch
 from matplotlib import pyplot as plt
 from torch import nn
 
-from lessons.base import load_base
-from lessons.dictionary import words
-from lessons.machine import set_threads
-from lessons.pretrain import base_config
-from lessons.scoring import source_batch
+from lessons.task.base import load_base
+from lessons.task.dictionary import words
+from lessons.task.machine import set_threads
+from lessons.task.pretrain import base_config
+from lessons.task.scoring import source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import AddNorm, LayerNorm, Transformer
 

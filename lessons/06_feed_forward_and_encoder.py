@@ -24,10 +24,10 @@ import torch
 from matplotlib import pyplot as plt
 from torch import nn
 
-from lessons.base import load_base
-from lessons.dictionary import load, words
-from lessons.machine import set_threads
-from lessons.scoring import evaluate, source_batch
+from lessons.task.base import load_base
+from lessons.task.dictionary import load, words
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate, source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, show_source
 from transformer import Encoder, EncoderLayer, FeedForward
 from transformer.feed_forward import ACTIVATIONS

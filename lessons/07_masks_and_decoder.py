@@ -25,12 +25,12 @@ from unittest.mock import patch
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.attention_map import draw_panel, letter_attention
-from lessons.base import load_base
-from lessons.dictionary import pairs, vocabulary, words
-from lessons.machine import set_threads
-from lessons.pretrain import base_config
-from lessons.scoring import evaluate, predict
+from lessons.task.attention_map import draw_panel, letter_attention
+from lessons.task.base import load_base
+from lessons.task.dictionary import pairs, vocabulary, words
+from lessons.task.machine import set_threads
+from lessons.task.pretrain import base_config
+from lessons.task.scoring import evaluate, predict
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import (
     Decoder,

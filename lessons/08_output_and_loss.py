@@ -26,9 +26,9 @@ from dataclasses import replace
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.base import load_base
-from lessons.dictionary import pairs, unseen_symbols, vocabulary, words
-from lessons.machine import set_threads
+from lessons.task.base import load_base
+from lessons.task.dictionary import pairs, unseen_symbols, vocabulary, words
+from lessons.task.machine import set_threads
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import TrainingConfig, Transformer, collate, label_smoothed_cross_entropy, train
 

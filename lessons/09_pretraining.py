@@ -26,11 +26,11 @@ from pathlib import Path
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.base import load_base, model_card
-from lessons.dictionary import load, pairs, vocabulary, words
-from lessons.machine import set_threads
-from lessons.pretrain import base_config
-from lessons.scoring import evaluate, predict
+from lessons.task.base import load_base, model_card
+from lessons.task.dictionary import load, pairs, vocabulary, words
+from lessons.task.machine import set_threads
+from lessons.task.pretrain import base_config
+from lessons.task.scoring import evaluate, predict
 from lessons.teaching import exercises_of, kept_mean, lit_diagram, quick, said_and_so, show_source
 from transformer import (
     DecoderOnly,

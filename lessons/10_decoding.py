@@ -25,10 +25,10 @@ from unittest.mock import patch
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.base import load_base
-from lessons.dictionary import load, vocabulary, words
-from lessons.machine import set_threads
-from lessons.scoring import score, source_batch
+from lessons.task.base import load_base
+from lessons.task.dictionary import load, vocabulary, words
+from lessons.task.machine import set_threads
+from lessons.task.scoring import score, source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, show_source
 from transformer import KeyValueCache, TransformerConfig, generate
 from transformer.decoding.beam import beam_search

@@ -23,12 +23,12 @@ norms' gains and biases. Less than one per cent is trained; this lesson measures
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.base import load_base
-from lessons.dictionary import pairs, vocabulary, words
-from lessons.finetuning import fine_tune, rate_of
-from lessons.machine import set_threads
-from lessons.pronounce import adapters_folder
-from lessons.scoring import evaluate, predict
+from lessons.task.base import load_base
+from lessons.task.dictionary import pairs, vocabulary, words
+from lessons.task.finetuning import fine_tune, rate_of
+from lessons.task.machine import set_threads
+from lessons.task.pronounce import adapters_folder
+from lessons.task.scoring import evaluate, predict
 from lessons.teaching import (
     exercises_of,
     kept_mean,
@@ -292,7 +292,7 @@ said_and_so(
     so=f"It matters which. LayerNorm tuning trains {norms['trained']:,.0f} numbers and BitFit {bitfit['trained']:,.0f}; the smaller "
     f"one is better here: {norms['British']:.1f} % against {bitfit['British']:.1f} %. A gain can do what a bias cannot. "
     "Both had their best of three learning rates, and both were best at the largest one: a larger still may be better.",
-    shown_by="The figure above; `lessons/learning_rates.json`.",
+    shown_by="The figure above; `lessons/task/learning_rates.json`.",
 )
 
 # %% [markdown]

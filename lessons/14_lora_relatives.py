@@ -27,10 +27,10 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 import lessons
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, pairs, vocabulary
-from lessons.finetuning import adapted, fine_tune
-from lessons.machine import set_threads
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
+from lessons.task.finetuning import adapted, fine_tune
+from lessons.task.machine import set_threads
 from lessons.teaching import (
     exercises_of,
     kept_report,
@@ -384,7 +384,7 @@ plt.show()
 # ## The usual mistakes
 #
 # - **A new technique at the old learning rate.** VeRA and IA3 want a larger one, rsLoRA a smaller one. A comparison at one
-#   rate compares rates. (`lessons/learning_rates.json` keeps what was tried: `python -m lessons search`.)
+#   rate compares rates. (`lessons/task/learning_rates.json` keeps what was tried: `python -m lessons search`.)
 # - **PiSSA changes the base in the published library**: $W - B_0 A_0$ is written into it. Then `disable_adapter` no longer
 #   gives the base, and every other adapter is wrong (published peft, issue 2184). Here $W$ stays, as printed above.
 # - **DoRA's lengths from the wrong matrix.** One library took $m$ from a freshly made layer, before $W$ was put in

@@ -29,12 +29,12 @@ from torch import nn
 from torch.nn import functional as F
 
 import lessons
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, pairs, words
-from lessons.finetuning import adapter_config, prepared_base, rate_of, training_config
-from lessons.machine import set_threads
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, pairs, words
+from lessons.task.finetuning import adapter_config, prepared_base, rate_of, training_config
+from lessons.task.machine import set_threads
 from lessons.memory.plan import KINDS, Setting, plan
-from lessons.scoring import evaluate
+from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import LoraLinear, PeftModel, get_peft_model
 from peft.low_rank import product

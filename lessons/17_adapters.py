@@ -28,11 +28,11 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 import lessons
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
-from lessons.finetuning import adapted, rate_of, training_config
-from lessons.machine import set_threads
-from lessons.scoring import evaluate, predict
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, load, pairs, vocabulary, words
+from lessons.task.finetuning import adapted, rate_of, training_config
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate, predict
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel
 from peft.bottleneck import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter

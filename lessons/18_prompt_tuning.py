@@ -25,11 +25,11 @@ import torch
 from matplotlib import pyplot as plt
 
 import lessons
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, pairs, vocabulary, words
-from lessons.finetuning import adapter_config, adapted, fine_tune, rate_of, training_config
-from lessons.machine import set_threads
-from lessons.scoring import evaluate
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary, words
+from lessons.task.finetuning import adapter_config, adapted, fine_tune, rate_of, training_config
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, get_peft_model
 from peft.prompt_tuning import PromptInput, PromptTuningConfig, in_front
@@ -251,7 +251,7 @@ print(f"phoneme error {random_start:.0f} % and {usual:.0f} %")
 said_and_so(
     "Its weakness: the prompt must be designed with care.",
     "Nobody writes a soft prompt: it is learned. What has to be chosen is its length, its start and its learning rate. The "
-    "rate is far above that of other techniques: 0.1 here (`lessons/learning_rates.json`), 0.3 in the paper. "
+    "rate is far above that of other techniques: 0.1 here (`lessons/task/learning_rates.json`), 0.3 in the paper. "
     "With 0.01 the searched error was 74 % in place of 45 %.",
     "`python -m lessons search --methods prompt_tuning`; the two starts above",
 )

@@ -28,11 +28,11 @@ import torch
 from matplotlib import pyplot as plt
 from torch import nn
 
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
-from lessons.finetuning import adapted, rate_of, training_config
-from lessons.machine import set_threads
-from lessons.scoring import evaluate
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, load, pairs, vocabulary, words
+from lessons.task.finetuning import adapted, rate_of, training_config
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, drop_encoders
 from peft.p_tuning import EncodedPromptInput, PromptEncoder

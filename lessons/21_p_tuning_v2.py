@@ -25,11 +25,11 @@ import torch
 from matplotlib import pyplot as plt
 
 import lessons
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, load, pairs, vocabulary, words
-from lessons.finetuning import adapter_config, rate_of, training_config
-from lessons.machine import set_threads
-from lessons.scoring import evaluate
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, load, pairs, vocabulary, words
+from lessons.task.finetuning import adapter_config, rate_of, training_config
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import PeftModel, PrefixTuningConfig, PromptTuningConfig, PTuningV2Config, drop_encoders, get_peft_model
 from peft import p_tuning_v2
@@ -331,7 +331,7 @@ kept_run("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2", "lora")
 # - **"Deep prompts" of another kind.** Some methods put learned *hidden states* into each layer (2203.12119). Those go through
 #   the norm, $W_K$ and $W_V$. These are keys and values. The two are not the same adapter.
 # - **The learning rate of P-Tuning.** The searched rate here is 0.1; with 0.01 the error was 19 % in place of 13 %
-#   (`lessons/learning_rates.json`). The authors use 0.005 to 0.06.
+#   (`lessons/task/learning_rates.json`). The authors use 0.005 to 0.06.
 # - **The head is forgotten.** The paper replaces the vocabulary's head by a trained one: `modules_to_save=("output",)`. Where
 #   matrices are tied, that is the embedding too.
 # - **Loaded as something else.** On disk it is prefix tuning without a projection: that is how the published library has it.

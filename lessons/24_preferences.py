@@ -29,7 +29,7 @@ from rich import print as show_table
 from rich.table import Table
 
 import lessons
-from lessons.machine import set_threads
+from lessons.task.machine import set_threads
 from lessons.rlhf import notes, ratings
 from lessons.rlhf.calibration import draw_calibration
 from lessons.rlhf.figures import draw_frontier, draw_inside, draw_ratios, draw_words

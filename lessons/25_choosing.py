@@ -30,13 +30,13 @@ from rich.table import Table
 
 import lessons
 from lessons import amounts
-from lessons.base import load_base
-from lessons.dictionary import words
-from lessons.finetuning import adapted
-from lessons.machine import set_threads
+from lessons.task.base import load_base
+from lessons.task.dictionary import words
+from lessons.task.finetuning import adapted
+from lessons.task.machine import set_threads
 from lessons.report import by_method
 from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, family
-from lessons.scoring import evaluate
+from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, kept_report, lit_diagram, quick, said_and_so, show_source
 from peft import RECIPES, PeftModel
 

@@ -13,8 +13,8 @@ from lessons.own_peft import require_own_peft
 EXERCISES = "lessons.exercises.commands"
 COMMANDS = {
     "compare": ("lessons.compare:main", "the main job: fine-tune the base with every technique, table and report"),
-    "pronounce": ("lessons.pronounce:main", "say words in every accent that there is an adapter for"),
-    "pretrain": ("lessons.pretrain:main", "train the base anew, from random weights"),
+    "pronounce": ("lessons.task.pronounce:main", "say words in every accent that there is an adapter for"),
+    "pretrain": ("lessons.task.pretrain:main", "train the base anew, from random weights"),
     "benchmark": ("lessons.benchmark:main", "a published figure: the CMU dictionary, beside other models"),
     "sentiment": ("lessons.sentiment.command:main", "fine-tune a real sentence encoder to tell good from bad"),
     "prefer": ("lessons.prefer:main", "judge pairs of pronunciations yourself, and train on your judgements"),

@@ -19,11 +19,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from lessons.compare_row import SCRATCH
-from lessons.dictionary import fine_tuning_words, pairs, words
-from lessons.finetuning import STEPS, adapted, rate_of, training_config
-from lessons.machine import set_threads
-from lessons.pretrain import base_config
-from lessons.scoring import evaluate
+from lessons.task.dictionary import fine_tuning_words, pairs, words
+from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
+from lessons.task.machine import set_threads
+from lessons.task.pretrain import base_config
+from lessons.task.scoring import evaluate
 from peft import RECIPES, recipe
 from transformer import TrainingConfig, Transformer, train
 from transformer.learning.checkpoint import read_json, write_json

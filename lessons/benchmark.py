@@ -20,11 +20,11 @@ from typing import Any
 import torch
 
 from lessons.benchmark_figure import draw_benchmark
-from lessons.dictionary import pairs, unseen_symbols, words
-from lessons.machine import best_device, bf16_pays, set_threads
-from lessons.pretrain import base_config, pretraining_config, train_visibly
 from lessons.report import curve
-from lessons.scoring import evaluate
+from lessons.task.dictionary import pairs, unseen_symbols, words
+from lessons.task.machine import best_device, bf16_pays, set_threads
+from lessons.task.pretrain import base_config, pretraining_config, train_visibly
+from lessons.task.scoring import evaluate
 from transformer import TrainingConfig, Transformer, save_model
 from transformer.learning.checkpoint import read_json, write_json
 

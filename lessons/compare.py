@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from lessons.compare_row import BASE, SCRATCH, RowSetting, base_hash
-from lessons.dictionary import words
 from lessons.figures import draw_all
-from lessons.finetuning import STEPS, rate_of
-from lessons.machine import set_threads
 from lessons.report import make_report, print_table
 from lessons.report_page import write_page
 from lessons.row_processes import RowProcesses, progress_bars, read_row
+from lessons.task.dictionary import words
+from lessons.task.finetuning import STEPS, rate_of
+from lessons.task.machine import set_threads
 from peft import RECIPES
 from transformer.learning.checkpoint import write_json
 

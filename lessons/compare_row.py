@@ -19,11 +19,11 @@ from typing import Any
 
 from torch import nn
 
-from lessons.base import base_folder, load_base
-from lessons.dictionary import fine_tuning_words, words
-from lessons.finetuning import adapter_config, fine_tune, from_scratch, prepared_base
-from lessons.machine import set_threads
-from lessons.scoring import predict, score
+from lessons.task.base import base_folder, load_base
+from lessons.task.dictionary import fine_tuning_words, words
+from lessons.task.finetuning import adapter_config, fine_tune, from_scratch, prepared_base
+from lessons.task.machine import set_threads
+from lessons.task.scoring import predict, score
 from peft import PeftModel, recipe
 from peft.recipes import as_it_is
 from transformer import Transformer, save_model

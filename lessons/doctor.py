@@ -11,11 +11,11 @@ from importlib import metadata
 from rich.console import Console
 from rich.markup import escape
 
-from lessons.base import base_folder, load_base
-from lessons.dictionary import ACCENTS, load, words
-from lessons.machine import best_device, bf16_pays, set_threads
 from lessons.own_peft import find_peft, require_own_peft
-from lessons.scoring import evaluate
+from lessons.task.base import base_folder, load_base
+from lessons.task.dictionary import ACCENTS, load, words
+from lessons.task.machine import best_device, bf16_pays, set_threads
+from lessons.task.scoring import evaluate
 from transformer.learning.checkpoint import read_json, read_tensors
 
 PACKAGES = ("numpy", "torch", "einops", "matplotlib", "jaxtyping", "safetensors", "rich", "pytest")

@@ -8,13 +8,13 @@ import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from lessons.attention_map import LetterAttention, draw_attention, letter_attention
-from lessons.base import load_base
 from lessons.compare_row import BASE, SCRATCH
-from lessons.dictionary import load
-from lessons.finetuning import prepared_base
 from lessons.report import Row, by_method, percent, spread
 from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, draw_forgetting, draw_price, family, saved
+from lessons.task.attention_map import LetterAttention, draw_attention, letter_attention
+from lessons.task.base import load_base
+from lessons.task.dictionary import load
+from lessons.task.finetuning import prepared_base
 from peft import PeftModel
 
 # The word whose attention is drawn when no technique has learnt one.

@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lessons.dictionary import tokenize, vocabulary, words
-from lessons.machine import set_threads
 from lessons.prefer_training import read_judged, speaker, train_on
-from lessons.pronounce import shipped
-from lessons.scoring import source_batch
+from lessons.task.dictionary import tokenize, vocabulary, words
+from lessons.task.machine import set_threads
+from lessons.task.pronounce import shipped
+from lessons.task.scoring import source_batch
 from rlhf import append_preference
 from transformer import generate
 

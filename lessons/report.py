@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lessons.base import base_folder, model_card
 from lessons.compare_row import BASE, SCRATCH
+from lessons.task.base import base_folder, model_card
 
 Row = dict[str, Any]
 CURVE_POINTS = 60

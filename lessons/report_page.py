@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lessons.compare_row import BASE
-from lessons.dictionary import load
 from lessons.report import COLUMNS, Row, notes, table_rows
+from lessons.task.dictionary import load
 from transformer.learning.checkpoint import write_bytes
 
 WORDS_SHOWN = 30

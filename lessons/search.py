@@ -4,7 +4,7 @@
     python -m lessons search --methods lora bitfit    these, anew
 
 A rate is judged by the phoneme error on British development words after the steps of `compare`. What is found, and all
-that was tried, goes into lessons/learning_rates.json; a search that is stopped goes on where it was.
+that was tried, goes into lessons/task/learning_rates.json; a search that is stopped goes on where it was.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from typing import Any
 from rich.progress import Progress
 
 from lessons.compare_row import SCRATCH
-from lessons.dictionary import words
-from lessons.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
-from lessons.machine import set_threads
-from lessons.scoring import evaluate
+from lessons.task.dictionary import words
+from lessons.task.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
+from lessons.task.machine import set_threads
+from lessons.task.scoring import evaluate
 from peft import RECIPES
 from transformer.learning.checkpoint import read_json, write_json
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lessons.data.notation import from_arpabet, unify
 from lessons.data.report import readme
-from lessons.vocabulary import SYMBOLS
+from lessons.task.vocabulary import SYMBOLS
 
 Dictionary = dict[str, list[str]]
 

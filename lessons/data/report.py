@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from lessons.data.notation import RULES
-from lessons.dictionary import PARTS, part_of
-from lessons.vocabulary import SYMBOLS
+from lessons.task.dictionary import PARTS, part_of
+from lessons.task.vocabulary import SYMBOLS
 
 Dictionary = Mapping[str, list[str]]
 

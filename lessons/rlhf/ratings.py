@@ -16,12 +16,12 @@ from rich.progress import track
 from rich.table import Table
 
 from lessons.data.feedback import load_ratings
-from lessons.machine import best_device, bf16_pays
 from lessons.rlhf.rated_pairs import Pairs, agreements, rated_pairs
 from lessons.sentiment.encoder import encode, encoder_folder, load_encoder, load_tokenizer
 from lessons.sentiment.model import SentimentModel, as_batch, predict
 from lessons.sentiment.rows import part_of, place_of
 from lessons.sentiment.updates import Updates
+from lessons.task.machine import best_device, bf16_pays
 from peft import get_peft_model, recipe
 from rlhf import preference_loss
 from transformer.learning.checkpoint import write_json

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, load, tokenize, vocabulary, words
-from lessons.finetuning import adapted, fine_tune
 from lessons.rlhf.world import Arm, World
-from lessons.scoring import edit_distance, evaluate, source_batch
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, load, tokenize, vocabulary, words
+from lessons.task.finetuning import adapted, fine_tune
+from lessons.task.scoring import edit_distance, evaluate, source_batch
 from rlhf import Preferences, RewardConfig, RewardModel, collate_preferences, train_reward_model
 from rlhf.preferences import Preference
 from rlhf.responses import response_mask

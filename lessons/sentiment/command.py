@@ -19,13 +19,13 @@ import torch
 from rich.console import Console
 
 from lessons.data.feedback import load_ratings
-from lessons.machine import bf16_pays, set_threads
 from lessons.row_processes import progress_bars
 from lessons.sentiment.encoder import encoder_folder
 from lessons.sentiment.figure import draw_sentiment
 from lessons.sentiment.measures import measure_people, published
 from lessons.sentiment.rows import RATES, SentimentSetting, run_row
 from lessons.sentiment.table import print_table
+from lessons.task.machine import bf16_pays, set_threads
 from transformer.learning.checkpoint import read_json, write_json
 from transformer.pretrained.folder import read_config, read_weights
 

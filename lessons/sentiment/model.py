@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lessons.machine import bf16_pays
+from lessons.task.machine import bf16_pays
 from transformer import DecoderOnly
 from transformer.learning.batching import epoch_batches, pad
 from transformer.masks import prompt_mask

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from lessons.data.feedback import RatedSentence
-from lessons.finetuning import prepared_base
-from lessons.machine import best_device
 from lessons.report import curve
 from lessons.sentiment.encoder import encode, load_encoder, load_tokenizer
 from lessons.sentiment.measures import mean_ratings, measure
 from lessons.sentiment.model import HIGHEST_RATING, SentimentModel, predict
 from lessons.sentiment.updates import train
+from lessons.task.finetuning import prepared_base
+from lessons.task.machine import best_device
 from peft import PeftModel, get_peft_model, recipe
 from transformer.learning.checkpoint import write_tensors
 

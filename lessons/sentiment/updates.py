@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lessons.machine import bf16_pays
 from lessons.sentiment.model import SentimentModel, as_batch
+from lessons.task.machine import bf16_pays
 from peft import recipe
 from transformer.learning.batching import epoch_batches
 from transformer.learning.schedule import cosine_schedule

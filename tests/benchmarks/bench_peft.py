@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from lessons.finetuning import adapted
-from lessons.machine import bf16_pays
+from lessons.task.finetuning import adapted
+from lessons.task.machine import bf16_pays
 from peft import RECIPES, LoraConfig, PeftModel
 from peft.low_rank import UpLinear
 from tests.benchmarks.timing import by_turns, machine, milliseconds, ratio

@@ -23,7 +23,7 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
 
-from lessons.machine import bf16_pays
+from lessons.task.machine import bf16_pays
 from quant import Linear4bit, dequantize_4bit, quantize_4bit
 
 ROOT = Path(__file__).resolve().parent.parent.parent

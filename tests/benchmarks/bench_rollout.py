@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from lessons.base import load_base
-from lessons.dictionary import vocabulary, words
+from lessons.task.base import load_base
+from lessons.task.dictionary import vocabulary, words
 from peft import PeftModel, get_peft_model, recipe
 from rlhf import PPOConfig, RewardModel, Rollout, roll_out, value_head
 from rlhf.ppo import COLUMNS, advantages_of

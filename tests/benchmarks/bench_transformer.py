@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from lessons.dictionary import pairs, words
-from lessons.machine import bf16_pays
-from lessons.pretrain import base_config, pretraining_config
+from lessons.task.dictionary import pairs, words
+from lessons.task.machine import bf16_pays
+from lessons.task.pretrain import base_config, pretraining_config
 from tests.benchmarks.products import only_products
 from tests.benchmarks.timing import by_turns, machine, milliseconds, ratio
 from tests.benchmarks.torch_model import TorchModel

@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from lessons.dictionary import load, tokenize, words
-from lessons.scoring import score
+from lessons.task.dictionary import load, tokenize, words
+from lessons.task.scoring import score
 
 
 def main() -> None:

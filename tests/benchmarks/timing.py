@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from lessons.machine import bf16_pays, set_threads
+from lessons.task.machine import bf16_pays, set_threads
 
 Seconds = dict[str, list[float]]
 

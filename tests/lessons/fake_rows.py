@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lessons.dictionary import load, words
+from lessons.task.dictionary import load, words
 
 METHODS = (
     "full bitfit ln_tuning lora rslora lora_plus dora pissa vera ia3 ssf adapter_houlsby adapter_pfeiffer "

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lessons import benchmark
-from lessons.dictionary import vocabulary, words
-from lessons.pretrain import base_config
+from lessons.task.dictionary import vocabulary, words
+from lessons.task.pretrain import base_config
 from transformer import Transformer, load_model
 
 FEW = 12

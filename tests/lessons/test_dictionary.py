@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lessons import dictionary
 from lessons.data.build import read_accent, read_cmu, unify_all, without_repeats
 from lessons.data.notation import ARPABET, RULES, UNSTRESSED_ARPABET, from_arpabet, unify
-from lessons.vocabulary import LETTERS, SYMBOLS, Vocabulary, tokenize, vocabulary
+from lessons.task import dictionary
+from lessons.task.vocabulary import LETTERS, SYMBOLS, Vocabulary, tokenize, vocabulary
 
 DATA = resources.files("lessons") / "data"
 SIZES = {  # words, pronunciations, training, development, test

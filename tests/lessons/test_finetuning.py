@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from lessons import finetuning
-from lessons.base import load_base
-from lessons.dictionary import unseen_symbols, vocabulary, words
-from lessons.finetuning import adapted, fine_tune, letter_types, rate_of
-from lessons.scoring import evaluate
+from lessons.task import finetuning
+from lessons.task.base import load_base
+from lessons.task.dictionary import unseen_symbols, vocabulary, words
+from lessons.task.finetuning import adapted, fine_tune, letter_types, rate_of
+from lessons.task.scoring import evaluate
 from quant import Linear4bit
 from transformer import generate
 from transformer.learning.batching import pad

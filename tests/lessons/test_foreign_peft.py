@@ -12,8 +12,8 @@ with warnings.catch_warnings(record=True) as caught:
     import peft
 print(peft.__file__)
 print([str(warning.message) for warning in caught if "peft" in str(warning.message)])
-from lessons.base import load_base
-from lessons.finetuning import fine_tune
+from lessons.task.base import load_base
+from lessons.task.finetuning import fine_tune
 model, losses = fine_tune("lora", ["bath", "tomato"], steps=1)
 model.print_trainable_parameters()
 """

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lessons import pronounce
-from lessons.base import load_base
-from lessons.finetuning import adapted
-from lessons.pronounce import main
+from lessons.task import pronounce
+from lessons.task.base import load_base
+from lessons.task.finetuning import adapted
+from lessons.task.pronounce import main
 from peft import RECIPES
 
 

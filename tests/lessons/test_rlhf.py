@@ -7,11 +7,11 @@ from statistics import mean
 import pytest
 import torch
 
-from lessons.dictionary import load, vocabulary
 from lessons.rlhf import command, notes, notes_world, words_world
 from lessons.rlhf.tables import cells, shown
 from lessons.rlhf.world import Arm, run_arm
-from lessons.scoring import source_batch
+from lessons.task.dictionary import load, vocabulary
+from lessons.task.scoring import source_batch
 from rlhf.responses import response_mask
 
 SOURCE = "ABklAmnC"

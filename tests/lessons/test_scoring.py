@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lessons import scoring
-from lessons.dictionary import load, words
-from lessons.scoring import Score, edit_distance, evaluate, predict, score
-from lessons.vocabulary import tokenize, vocabulary
+from lessons.task import scoring
+from lessons.task.dictionary import load, words
+from lessons.task.scoring import Score, edit_distance, evaluate, predict, score
+from lessons.task.vocabulary import tokenize, vocabulary
 from tests.reference.edit_distance import edit_distance as reference_edit_distance
 from transformer.config import TransformerConfig
 from transformer.model import Transformer

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lessons import search
-from lessons.finetuning import learning_rates
+from lessons.task.finetuning import learning_rates
 from peft import RECIPES
 
 

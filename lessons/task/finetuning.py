@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from lessons.base import load_base
-from lessons.dictionary import fine_tuning_words, pairs, unseen_symbols, vocabulary
-from lessons.machine import bf16_pays
-from lessons.pretrain import base_config
+from lessons.task.base import load_base
+from lessons.task.dictionary import fine_tuning_words, pairs, unseen_symbols, vocabulary
+from lessons.task.machine import bf16_pays
+from lessons.task.pretrain import base_config
 from peft import PeftModel, get_peft_model, recipe
 from quant import Linear4bit
 from transformer import TrainingConfig, Transformer, train

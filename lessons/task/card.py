@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from lessons.dictionary import load, unseen_symbols, vocabulary, words
-from lessons.scoring import evaluate
+from lessons.task.dictionary import load, unseen_symbols, vocabulary, words
+from lessons.task.scoring import evaluate
 from transformer import TrainingConfig, Transformer
 from transformer.learning.checkpoint import write_json
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from lessons.dictionary import load, tokenize, vocabulary
+from lessons.task.dictionary import load, tokenize, vocabulary
 from transformer.decoding.generation import generate
 from transformer.learning.batching import pad
 

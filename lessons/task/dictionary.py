@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
-from lessons.vocabulary import Vocabulary, tokenize, vocabulary
+from lessons.task.vocabulary import Vocabulary, tokenize, vocabulary
 
 __all__ = [
     "ACCENTS",

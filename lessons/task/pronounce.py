@@ -16,12 +16,12 @@ from typing import Any
 
 from torch import nn
 
-from lessons.attention_map import draw_attention, letter_attention
-from lessons.base import load_base
-from lessons.dictionary import vocabulary
-from lessons.finetuning import prepared_base
-from lessons.machine import set_threads
-from lessons.scoring import predict
+from lessons.task.attention_map import draw_attention, letter_attention
+from lessons.task.base import load_base
+from lessons.task.dictionary import vocabulary
+from lessons.task.finetuning import prepared_base
+from lessons.task.machine import set_threads
+from lessons.task.scoring import predict
 from peft import RECIPES, PeftModel, recipe
 from transformer import Transformer
 

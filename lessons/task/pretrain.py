@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lessons.card import write_card
-from lessons.dictionary import pairs, unseen_symbols, vocabulary, words
-from lessons.machine import best_device, bf16_pays, set_threads
+from lessons.task.card import write_card
+from lessons.task.dictionary import pairs, unseen_symbols, vocabulary, words
+from lessons.task.machine import best_device, bf16_pays, set_threads
 from transformer import TrainingConfig, Transformer, TransformerConfig, save_model, train
 from transformer.learning.batching import Pair
 from transformer.learning.distributed import process_group

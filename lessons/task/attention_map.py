@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from torch import Tensor, nn
 
-from lessons.dictionary import vocabulary
-from lessons.scoring import LONGEST_OUTPUT
+from lessons.task.dictionary import vocabulary
+from lessons.task.scoring import LONGEST_OUTPUT
 from transformer import generate, record_attention
 
 END = "end"
