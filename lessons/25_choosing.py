@@ -29,13 +29,13 @@ from rich import print as show_table
 from rich.table import Table
 
 import lessons
-from lessons import amounts
+from lessons.compare.command import amounts
 from lessons.task.base import load_base
 from lessons.task.dictionary import words
 from lessons.task.finetuning import adapted
 from lessons.task.machine import set_threads
-from lessons.report import by_method
-from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, family
+from lessons.compare.report import by_method
+from lessons.compare.clouds import AMERICAN, BEFORE, BRITISH, family
 from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, kept_report, lit_diagram, quick, said_and_so, show_source
 from peft import RECIPES, PeftModel

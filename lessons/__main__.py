@@ -12,15 +12,18 @@ from lessons.own_peft import require_own_peft
 
 EXERCISES = "lessons.exercises.commands"
 COMMANDS = {
-    "compare": ("lessons.compare:main", "the main job: fine-tune the base with every technique, table and report"),
+    "compare": (
+        "lessons.compare.command:main",
+        "the main job: fine-tune the base with every technique, table and report",
+    ),
     "pronounce": ("lessons.task.pronounce:main", "say words in every accent that there is an adapter for"),
     "pretrain": ("lessons.task.pretrain:main", "train the base anew, from random weights"),
     "benchmark": ("lessons.benchmark:main", "a published figure: the CMU dictionary, beside other models"),
     "sentiment": ("lessons.sentiment.command:main", "fine-tune a real sentence encoder to tell good from bad"),
     "prefer": ("lessons.prefer:main", "judge pairs of pronunciations yourself, and train on your judgements"),
-    "search": ("lessons.search:main", "find the learning rate of each technique"),
+    "search": ("lessons.compare.search:main", "find the learning rate of each technique"),
     "rlhf": ("lessons.rlhf.command:main", "learn from preferences: reward model, PPO, DPO, GRPO, and a hacked reward"),
-    "amounts": ("lessons.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
+    "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
     "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
     "doctor": ("lessons.doctor:main", "check this installation"),
     "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),

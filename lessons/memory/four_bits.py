@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lessons.compare.readme_table import REPORT, percent
 from lessons.memory.plan import Setting, plan
-from lessons.readme_table import REPORT, percent
 
 BASES = {"lora": "32 bits", "qlora": "NF4", "lora_fp4": "FP4", "lora_int4": "INT4"}
 MODELS = ("llama-7b", "llama-13b", "llama-33b", "llama-65b")

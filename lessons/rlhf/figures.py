@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lessons.figures import STYLE
+from lessons.compare.clouds import saved
+from lessons.compare.figures import STYLE
 from lessons.rlhf.calibration import draw_calibration
 from lessons.rlhf.tables import rows_by_arm
-from lessons.scatter_figures import saved
 
 COLOURS = {
     "PPO β=0": "#D55E00",

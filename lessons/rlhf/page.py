@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lessons.report_page import STYLE, table
+from lessons.compare.page import STYLE, table
 from lessons.rlhf.tables import COLUMNS, TITLES, cells, judge_line, rows_by_arm
 from transformer.learning.checkpoint import write_bytes
 

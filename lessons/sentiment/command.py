@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from lessons.compare.processes import progress_bars
 from lessons.data.feedback import load_ratings
-from lessons.row_processes import progress_bars
 from lessons.sentiment.encoder import encoder_folder
 from lessons.sentiment.figure import draw_sentiment
 from lessons.sentiment.measures import measure_people, published

@@ -7,8 +7,8 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 
-from lessons.figures import STYLE
-from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, saved
+from lessons.compare.clouds import AMERICAN, BEFORE, BRITISH, saved
+from lessons.compare.figures import STYLE
 from lessons.sentiment.measures import PEOPLE, VADER
 
 

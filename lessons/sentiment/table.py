@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lessons import grids
+from lessons.drawing import grids
 
 HEADINGS = ("", "trained", "s")
 

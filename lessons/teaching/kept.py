@@ -9,9 +9,9 @@ from functools import cache
 from statistics import mean
 from typing import Any
 
-from lessons.grids import as_markdown, as_text
-from lessons.readme_table import REPORT
-from lessons.report import Row, by_method, percent, shown
+from lessons.compare.readme_table import REPORT
+from lessons.compare.report import Row, by_method, percent, shown
+from lessons.drawing.grids import as_markdown, as_text
 from lessons.teaching.showing import show
 
 BASE = "base, untuned"

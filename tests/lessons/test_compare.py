@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from lessons import compare, row_processes
-from lessons.compare import main, parse, row_settings
-from lessons.compare_row import RowSetting, run_row
-from lessons.row_processes import RowProcesses, progress_bars, read_row
+from lessons.compare.command import command as compare
+from lessons.compare.command import main, parse, row_settings
+from lessons.compare.command import processes as row_processes
+from lessons.compare.processes import RowProcesses, progress_bars, read_row
+from lessons.compare.row import RowSetting, run_row
 from lessons.task.base import load_base
 from peft import RECIPES
 from transformer.learning.checkpoint import write_json

@@ -10,6 +10,7 @@ from rich.console import Console
 from torch import nn
 
 from lessons.__main__ import main as command_line
+from lessons.compare.readme_table import REPORT
 from lessons.memory.activations import kept_by
 from lessons.memory.blocks import build
 from lessons.memory.command import main
@@ -18,7 +19,6 @@ from lessons.memory.plan import KINDS, Plan, Setting, activations, measured, pla
 from lessons.memory.shapes import ARCHITECTURES, Architecture, architecture
 from lessons.memory.show import fits, print_plan
 from lessons.memory.tally import optimizer_bytes
-from lessons.readme_table import REPORT
 from peft import RECIPES, get_peft_model
 from quant import quantize_4bit
 

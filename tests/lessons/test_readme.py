@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from lessons.compare.readme_table import REPORT, table
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
-from lessons.readme_table import REPORT, table
 from peft import RECIPES
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lessons import figures
-from lessons.report import by_method, curve, make_report, print_table, spread, table_rows
-from lessons.report_page import page
+from lessons.compare.command import figures
+from lessons.compare.page import page
+from lessons.compare.report import by_method, curve, make_report, print_table, spread, table_rows
 from tests.lessons import fake_rows
 
 CONTRACT = {

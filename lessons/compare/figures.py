@@ -8,9 +8,9 @@ import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from lessons.compare_row import BASE, SCRATCH
-from lessons.report import Row, by_method, percent, spread
-from lessons.scatter_figures import AMERICAN, BEFORE, BRITISH, draw_forgetting, draw_price, family, saved
+from lessons.compare.clouds import AMERICAN, BEFORE, BRITISH, draw_forgetting, draw_price, family, saved
+from lessons.compare.report import Row, by_method, percent, spread
+from lessons.compare.row import BASE, SCRATCH
 from lessons.task.attention_map import LetterAttention, draw_attention, letter_attention
 from lessons.task.base import load_base
 from lessons.task.dictionary import load

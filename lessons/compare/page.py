@@ -6,8 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lessons.compare_row import BASE
-from lessons.report import COLUMNS, Row, notes, table_rows
+from lessons.compare.report import COLUMNS, Row, notes, table_rows
+from lessons.compare.row import BASE
 from lessons.task.dictionary import load
 from transformer.learning.checkpoint import write_bytes
 

@@ -1,7 +1,7 @@
 """The table of README, made from the kept full run.
 
 python -m lessons compare --seeds 3 --test-words all     made lessons/results/report.json
-python -m lessons.readme_table                           prints it as Markdown
+python -m lessons.compare.readme_table                           prints it as Markdown
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-REPORT = Path(__file__).with_name("results") / "report.json"
+REPORT = Path(__file__).parent.parent / "results" / "report.json"
 HEAD = (
     "| technique | trainable | % | adapter KB | British PER | British WER | American PER | American WER |\n"
     "|---|---:|---:|---:|---:|---:|---:|---:|"

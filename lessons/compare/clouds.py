@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from lessons.compare_row import SCRATCH
-from lessons.report import by_method, percent, spread
+from lessons.compare.report import by_method, percent, spread
+from lessons.compare.row import SCRATCH
 
 # Okabe and Ito's colours: they differ for colour-blind eyes too. Families differ in their marker as well.
 BRITISH, AMERICAN, BEFORE = "#0072B2", "#D55E00", "#8c8c8c"

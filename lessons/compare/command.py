@@ -17,11 +17,11 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from lessons.compare_row import BASE, SCRATCH, RowSetting, base_hash
-from lessons.figures import draw_all
-from lessons.report import make_report, print_table
-from lessons.report_page import write_page
-from lessons.row_processes import RowProcesses, progress_bars, read_row
+from lessons.compare.figures import draw_all
+from lessons.compare.page import write_page
+from lessons.compare.processes import RowProcesses, progress_bars, read_row
+from lessons.compare.report import make_report, print_table
+from lessons.compare.row import BASE, SCRATCH, RowSetting, base_hash
 from lessons.task.dictionary import words
 from lessons.task.finetuning import STEPS, rate_of
 from lessons.task.machine import set_threads

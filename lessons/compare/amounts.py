@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from lessons.compare_row import SCRATCH
+from lessons.compare.row import SCRATCH
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
 from lessons.task.machine import set_threads

@@ -1,6 +1,6 @@
 """One row of the comparison, in a process of its own: fine-tune, measure, evaluate, write one JSON file.
 
-    python -m lessons.compare_row SETTING FOLDER NAME       SETTING: a RowSetting as JSON, NAME: the row's file
+    python -m lessons.compare.row SETTING FOLDER NAME       SETTING: a RowSetting as JSON, NAME: the row's file
 
 A process of its own makes the peak memory that row's alone, and a crash that row's alone. It writes "step loss" on
 stdout, one line a step, and its file only when everything is done.

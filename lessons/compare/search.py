@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from lessons.compare_row import SCRATCH
+from lessons.compare.row import SCRATCH
 from lessons.task.dictionary import words
 from lessons.task.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
 from lessons.task.machine import set_threads

@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lessons.compare_row import RowSetting
+from lessons.compare.row import RowSetting
 from transformer.learning.checkpoint import read_json
 
 COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
@@ -54,7 +54,7 @@ class RowProcesses:
         bar = self.progress.add_task(f"{setting.method} {setting.seed}", total=setting.steps, loss="starting")
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lessons.compare_row", json.dumps(asdict(setting)), str(self.folder), name],
+                [sys.executable, "-m", "lessons.compare.row", json.dumps(asdict(setting)), str(self.folder), name],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -86,7 +86,7 @@ def read_row(setting: RowSetting, folder: Path) -> dict[str, Any] | None:
 
 def environment() -> dict[str, str]:
     """One thread for a row, and the same `lessons` and `peft` as here, wherever the command was called."""
-    root = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).resolve().parent.parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 

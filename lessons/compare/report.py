@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lessons.compare_row import BASE, SCRATCH
+from lessons.compare.row import BASE, SCRATCH
 from lessons.task.base import base_folder, model_card
 
 Row = dict[str, Any]
