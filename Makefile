@@ -34,7 +34,7 @@ lint: install  ## Check style, types and the direction of imports
 	$(VENV)/bin/lint-imports
 
 notebooks: install  ## Run every lesson and keep its notebook (QUICK=1: few steps, only to see that all run)
-	$(RUN) -m lessons.build_notebooks $(call quick) --jobs 2
+	$(RUN) -m lessons.teaching.build $(call quick) --jobs 2
 
 bench: install $(PARITY_VENV)/.installed  ## Measure the speed against other implementations
 	$(RUN) -m tests.benchmarks

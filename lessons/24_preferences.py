@@ -30,12 +30,12 @@ from rich.table import Table
 
 import lessons
 from lessons.task.machine import set_threads
-from lessons.rlhf import notes, ratings
-from lessons.rlhf.calibration import draw_calibration
-from lessons.rlhf.figures import draw_frontier, draw_inside, draw_ratios, draw_words
-from lessons.rlhf.notes_world import make_world
-from lessons.rlhf.tables import rows_by_arm, tables
-from lessons.rlhf.world import Arm, calibration, run_arm, start
+from lessons.preferences import notes, ratings
+from lessons.preferences.calibration import draw_calibration
+from lessons.preferences.figures import draw_frontier, draw_inside, draw_ratios, draw_words
+from lessons.preferences.notes_world import make_world
+from lessons.preferences.tables import rows_by_arm, tables
+from lessons.preferences.world import Arm, calibration, run_arm, start
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from rlhf import dpo_loss, gae, grpo_advantages, kl_estimate, ppo_policy_loss, preference_loss
 from rlhf.rollout import reference

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from lessons.own_peft import require_own_peft
+from lessons.install.own_peft import require_own_peft
 
 EXERCISES = "lessons.exercises.commands"
 COMMANDS = {
@@ -18,14 +18,20 @@ COMMANDS = {
     ),
     "pronounce": ("lessons.task.pronounce:main", "say words in every accent that there is an adapter for"),
     "pretrain": ("lessons.task.pretrain:main", "train the base anew, from random weights"),
-    "benchmark": ("lessons.benchmark:main", "a published figure: the CMU dictionary, beside other models"),
+    "benchmark": ("lessons.benchmark.command:main", "a published figure: the CMU dictionary, beside other models"),
     "sentiment": ("lessons.sentiment.command:main", "fine-tune a real sentence encoder to tell good from bad"),
-    "prefer": ("lessons.prefer:main", "judge pairs of pronunciations yourself, and train on your judgements"),
+    "prefer": (
+        "lessons.preferences.prefer:main",
+        "judge pairs of pronunciations yourself, and train on your judgements",
+    ),
     "search": ("lessons.compare.search:main", "find the learning rate of each technique"),
-    "rlhf": ("lessons.rlhf.command:main", "learn from preferences: reward model, PPO, DPO, GRPO, and a hacked reward"),
+    "rlhf": (
+        "lessons.preferences.command:main",
+        "learn from preferences: reward model, PPO, DPO, GRPO, and a hacked reward",
+    ),
     "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
     "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
-    "doctor": ("lessons.doctor:main", "check this installation"),
+    "doctor": ("lessons.install.doctor:main", "check this installation"),
     "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),
     "next": (f"{EXERCISES}:next_exercise", "the exercise to do now"),
     "start": (f"{EXERCISES}:start", "write an exercise's stub into your workbook"),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lessons import doctor, own_peft
-from lessons.doctor import main
+from lessons.install import doctor, own_peft
+from lessons.install.doctor import main
 from transformer.learning.checkpoint import write_bytes
 
 

@@ -14,8 +14,8 @@ pytest.importorskip(
 
 import nbformat
 
-from lessons import build_notebooks
 from lessons.exercises.course import LESSONS
+from lessons.teaching import build as build_notebooks
 from lessons.teaching import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +129,7 @@ def test_a_name_that_is_no_lesson_is_refused(written):
 
 @pytest.mark.slow
 def test_every_lesson_runs_in_quick_form():
-    command = [sys.executable, "-m", "lessons.build_notebooks", "--quick", "--jobs", "2"]
+    command = [sys.executable, "-m", "lessons.teaching.build", "--quick", "--jobs", "2"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FT_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lessons.prefer import Pair, judge, main, sampled_pairs
-from lessons.prefer_training import read_judged, speaker
+from lessons.preferences.prefer import Pair, judge, main, sampled_pairs
+from lessons.preferences.prefer_training import read_judged, speaker
 from lessons.task.dictionary import fine_tuning_words, vocabulary
 from rlhf import append_preference
 from transformer.learning.checkpoint import read_json

@@ -7,8 +7,8 @@ import numpy as np
 
 import lessons
 from lessons.data.feedback import RatedSentence
-from lessons.rlhf.rated_pairs import agreements, rated_pairs
-from lessons.rlhf.ratings import PUBLISHED, table
+from lessons.preferences.rated_pairs import agreements, rated_pairs
+from lessons.preferences.ratings import PUBLISHED, table
 
 GOOD = RatedSentence("good", (3, 3, 3, 3))
 MIXED = RatedSentence("mixed", (-1, 0, 1, 2))

@@ -7,9 +7,9 @@ from statistics import mean
 import pytest
 import torch
 
-from lessons.rlhf import command, notes, notes_world, words_world
-from lessons.rlhf.tables import cells, shown
-from lessons.rlhf.world import Arm, run_arm
+from lessons.preferences import command, notes, notes_world, words_world
+from lessons.preferences.tables import cells, shown
+from lessons.preferences.world import Arm, run_arm
 from lessons.task.dictionary import load, vocabulary
 from lessons.task.scoring import source_batch
 from rlhf.responses import response_mask

@@ -1,9 +1,9 @@
 """Makes the lessons' notebooks from their sources, executed, with their figures.
 
-python -m lessons.build_notebooks               every lesson
-python -m lessons.build_notebooks 3 05_add_norm only these
-python -m lessons.build_notebooks --quick       run them with few words and steps, and keep nothing
-python -m lessons.build_notebooks --check       are the kept notebooks in step with their sources?
+python -m lessons.teaching.build               every lesson
+python -m lessons.teaching.build 3 05_add_norm only these
+python -m lessons.teaching.build --quick       run them with few words and steps, and keep nothing
+python -m lessons.teaching.build --check       are the kept notebooks in step with their sources?
 """
 
 import argparse
@@ -125,7 +125,7 @@ def environment(quick: bool, threads: int | None) -> dict[str, str]:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m lessons.build_notebooks",
+        prog="python -m lessons.teaching.build",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -145,5 +145,5 @@ if __name__ == "__main__":
     try:
         raise SystemExit(main(sys.argv[1:]))
     except ValueError as error:
-        print(f"python -m lessons.build_notebooks: {error}", file=sys.stderr)
+        print(f"python -m lessons.teaching.build: {error}", file=sys.stderr)
         raise SystemExit(2) from None

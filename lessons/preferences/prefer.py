@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lessons.prefer_training import read_judged, speaker, train_on
+from lessons.preferences.prefer_training import read_judged, speaker, train_on
 from lessons.task.dictionary import tokenize, vocabulary, words
 from lessons.task.machine import set_threads
 from lessons.task.pronounce import shipped

@@ -11,7 +11,7 @@ from importlib import metadata
 from rich.console import Console
 from rich.markup import escape
 
-from lessons.own_peft import find_peft, require_own_peft
+from lessons.install.own_peft import find_peft, require_own_peft
 from lessons.task.base import base_folder, load_base
 from lessons.task.dictionary import ACCENTS, load, words
 from lessons.task.machine import best_device, bf16_pays, set_threads

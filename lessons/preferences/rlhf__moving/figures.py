@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from lessons.compare.clouds import saved
 from lessons.compare.figures import STYLE
-from lessons.rlhf.calibration import draw_calibration
-from lessons.rlhf.tables import rows_by_arm
+from lessons.preferences.calibration import draw_calibration
+from lessons.preferences.tables import rows_by_arm
 
 COLOURS = {
     "PPO β=0": "#D55E00",

@@ -22,11 +22,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from lessons.rlhf import notes_world, ratings, words_world
-from lessons.rlhf.figures import draw_all
-from lessons.rlhf.page import write_page
-from lessons.rlhf.tables import tables
-from lessons.rlhf.world import Arm, World, calibration, run_arm, start
+from lessons.preferences import notes_world, ratings, words_world
+from lessons.preferences.figures import draw_all
+from lessons.preferences.page import write_page
+from lessons.preferences.tables import tables
+from lessons.preferences.world import Arm, World, calibration, run_arm, start
 from lessons.task.machine import set_threads
 from transformer.learning.checkpoint import read_json, write_json
 

@@ -17,7 +17,7 @@ def require_own_peft() -> None:
 
     The file is read and not run: the published library takes seconds to import, and may fail on the way.
     """
-    file, root = find_peft(), Path(__file__).resolve().parent.parent
+    file, root = find_peft(), Path(__file__).resolve().parent.parent.parent
     if file is None:
         raise ImportError(f"there is no `peft` to import; this project's own lies in {root}: run from there")
     if MARK not in file.read_text(encoding="utf-8"):

@@ -16,7 +16,7 @@ from rich.progress import track
 from rich.table import Table
 
 from lessons.data.feedback import load_ratings
-from lessons.rlhf.rated_pairs import Pairs, agreements, rated_pairs
+from lessons.preferences.rated_pairs import Pairs, agreements, rated_pairs
 from lessons.sentiment.encoder import encode, encoder_folder, load_encoder, load_tokenizer
 from lessons.sentiment.model import SentimentModel, as_batch, predict
 from lessons.sentiment.rows import part_of, place_of

@@ -4,8 +4,8 @@ import copy
 
 import torch
 
-from lessons.rlhf import notes
-from lessons.rlhf.world import Arm, World
+from lessons.preferences import notes
+from lessons.preferences.world import Arm, World
 from peft import LoraConfig, PeftModel, get_peft_model
 from rlhf import RewardConfig, RewardModel, train_reward_model
 from transformer import Transformer, generate

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons.compare.page import STYLE, table
-from lessons.rlhf.tables import COLUMNS, TITLES, cells, judge_line, rows_by_arm
+from lessons.preferences.tables import COLUMNS, TITLES, cells, judge_line, rows_by_arm
 from transformer.learning.checkpoint import write_bytes
 
 CAPTIONS = {

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lessons.rlhf.world import Arm, World
+from lessons.preferences.world import Arm, World
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, load, tokenize, vocabulary, words
 from lessons.task.finetuning import adapted, fine_tune

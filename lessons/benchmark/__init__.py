@@ -1,0 +1,1 @@
+"""A published figure, reached anew: the CMU dictionary, beside other models."""
