@@ -6,7 +6,7 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     """`from lessons import check` for notebooks; nothing is imported before it is asked for."""
     if name == "check":
-        from lessons.exercises.notebook import check
+        from lessons.exercises.student.notebook import check
 
         return check
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

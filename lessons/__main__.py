@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from lessons.install.own_peft import require_own_peft
 
-EXERCISES = "lessons.exercises.commands"
+EXERCISES = "lessons.exercises.student.commands"
 COMMANDS = {
     "compare": (
         "lessons.compare.command:main",

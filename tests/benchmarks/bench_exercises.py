@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 
 from lessons.exercises.catalogue import get
-from lessons.exercises.check import PASSED, Grader
-from lessons.exercises.grade import grade_folder
-from lessons.exercises.workbook import live_source
+from lessons.exercises.grading.check import PASSED, Grader
+from lessons.exercises.student.workbook import live_source
+from lessons.exercises.teacher.grade import grade_folder
 from tests.benchmarks.timing import machine
 
 NAMES = ("layer_norm", "scaled_dot_product_attention", "lora", "pack_nibbles", "gae")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lessons.exercises import selfcheck
+from lessons.exercises.selfcheck import __main__ as selfcheck
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.source import UnreadableSourceError, attempted, find, parse, replace_definition, stub
-from lessons.exercises.workbook import live_source, stub_of
+from lessons.exercises.student.workbook import live_source, stub_of
 
 SOURCE = '''"""A module."""
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lessons.exercises.check import FAILED, PASSED, Grader, Strictness
-from lessons.exercises.sandbox import landlock, processes, seccomp
-from lessons.exercises.tree import LIBRARY
+from lessons.exercises.grading.check import FAILED, PASSED, Grader, Strictness
+from lessons.exercises.grading.sandbox import landlock, processes, seccomp
+from lessons.exercises.grading.tree import LIBRARY
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
 MOST_SECONDS = 60

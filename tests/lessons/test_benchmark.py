@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lessons.benchmark.command import command as benchmark
+from lessons.benchmark import command as benchmark
 from lessons.task.dictionary import vocabulary, words
 from lessons.task.pretrain import base_config
 from transformer import Transformer, load_model

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lessons.compare.command import command as compare
+from lessons.compare import command as compare
 from lessons.compare.command import main, parse, row_settings
 from lessons.compare.command import processes as row_processes
 from lessons.compare.processes import RowProcesses, progress_bars, read_row

@@ -10,18 +10,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lessons.exercises import beside_student, tree
-from lessons.exercises.sandbox.forkserver import Job
-from lessons.exercises.sandbox.limits import Limits
-from lessons.exercises.sandbox.view import view_without
-from lessons.exercises.sandbox.warden import guarded
+from lessons.exercises.grading import beside_student, tree
+from lessons.exercises.grading.sandbox.forkserver import Job
+from lessons.exercises.grading.sandbox.limits import Limits
+from lessons.exercises.grading.sandbox.view import view_without
+from lessons.exercises.grading.sandbox.warden import guarded
 
 VIEW = view_without(tree.secrets(), None if tree.installed() else tree.LIBRARY)
 
 
 def run_job(job: Job) -> Job:
     if job["kind"] == "judge":
-        from lessons.exercises.judge import judge
+        from lessons.exercises.grading.judge import judge
 
         sys.path.insert(0, str(tree.LIBRARY))
         return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes())

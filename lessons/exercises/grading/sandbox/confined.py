@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lessons.exercises.sandbox import audit, landlock, limits, processes, seccomp
-from lessons.exercises.sandbox.limits import Limits
-from lessons.exercises.sandbox.view import View
+from lessons.exercises.grading.sandbox import audit, landlock, limits, processes, seccomp
+from lessons.exercises.grading.sandbox.limits import Limits
+from lessons.exercises.grading.sandbox.view import View
 
 
 def give_up_everything(scratch: Path, view: View, bounds: Limits, output: int, keep: set[int]) -> None:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lessons.exercises.check import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Grader, Result, Strictness
 from lessons.exercises.exercise import Exercise
+from lessons.exercises.grading.check import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Grader, Result, Strictness
 from lessons.exercises.source import UnreadableSourceError
-from lessons.exercises.words import result_text
-from lessons.exercises.workbook import read_submission, write_whole
+from lessons.exercises.student.wording import result_text
+from lessons.exercises.student.workbook import read_submission, write_whole
 
 STRICT = Strictness(test_seconds=20.0, probe_seconds=12.0, questions=5)
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 PACKAGES = ("transformer", "quant", "peft", "rlhf")
-LIBRARY = Path(__file__).resolve().parents[2]
+LIBRARY = Path(__file__).resolve().parents[3]
 SHARED = ("__init__.py", "exercises/__init__.py", "exercises/diagnosis")
 PROBES = "exercises/probes"
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lessons.exercises import tree
-from lessons.exercises.check import NOT_ATTEMPTED
 from lessons.exercises.exercise import Exercise
+from lessons.exercises.grading import tree
+from lessons.exercises.grading.check import NOT_ATTEMPTED
 from lessons.exercises.source import LONGEST_FILE, UnreadableSourceError, stub
 
 PROGRESS = "progress.txt"

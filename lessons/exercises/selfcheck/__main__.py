@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lessons.exercises.catalogue import all_exercises, get
-from lessons.exercises.check import FAILED, NOT_ATTEMPTED, PASSED, Grader, Result, Strictness
 from lessons.exercises.exercise import Exercise, Wrong
-from lessons.exercises.mutants import mutants
+from lessons.exercises.grading.check import FAILED, NOT_ATTEMPTED, PASSED, Grader, Result, Strictness
+from lessons.exercises.selfcheck.mutants import mutants
 from lessons.exercises.source import definition_text
-from lessons.exercises.words import result_text
-from lessons.exercises.workbook import live_source, stub_of
+from lessons.exercises.student.wording import result_text
+from lessons.exercises.student.workbook import live_source, stub_of
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.syntax import Syntax
 
-from lessons.exercises import overviews, teachers
-from lessons.exercises.arguments import Arguments
 from lessons.exercises.catalogue import all_exercises, get
-from lessons.exercises.check import EXIT_CODES, FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Grader, Result
 from lessons.exercises.exercise import Exercise
+from lessons.exercises.grading.check import EXIT_CODES, FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Grader, Result
 from lessons.exercises.source import UnreadableSourceError, definition_text
-from lessons.exercises.watching import saved_files
-from lessons.exercises.words import as_json, show
-from lessons.exercises.workbook import Progress, Workbook, live_source, read_submission, stub_of, write_whole
+from lessons.exercises.student import overviews
+from lessons.exercises.student.arguments import Arguments
+from lessons.exercises.student.watching import saved_files
+from lessons.exercises.student.wording import as_json, show
+from lessons.exercises.student.workbook import Progress, Workbook, live_source, read_submission, stub_of, write_whole
+from lessons.exercises.teacher import teachers
 
 console = Console(highlight=False, soft_wrap=True)
 release, grade = teachers.release, teachers.grade

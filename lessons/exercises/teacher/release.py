@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from lessons.exercises import texts, tree
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.workbook import Workbook, write_whole
+from lessons.exercises.grading import tree
+from lessons.exercises.student.workbook import Workbook, write_whole
+from lessons.exercises.teacher import texts
 
 DISTRIBUTION = "finetune-by-hand"
 BESIDE_PACKAGES = ("setup.cfg", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")

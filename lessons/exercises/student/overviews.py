@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lessons.exercises.catalogue import all_exercises
-from lessons.exercises.check import NOT_ATTEMPTED, PASSED, Result
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.words import COLOURS, MARKS
-from lessons.exercises.workbook import Progress, Workbook
+from lessons.exercises.grading.check import NOT_ATTEMPTED, PASSED, Result
+from lessons.exercises.student.wording import COLOURS, MARKS
+from lessons.exercises.student.workbook import Progress, Workbook
 
 
 def statuses(book: Workbook) -> dict[str, str]:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lessons.exercises.arguments import Arguments
 from lessons.exercises.catalogue import all_exercises, get
-from lessons.exercises.check import NOT_GRADED
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.grade import Grade, grade_folder, gradescope, write_grades
-from lessons.exercises.release import release_autograder, release_students
-from lessons.exercises.sandbox.confined import protection
-from lessons.exercises.words import MARKS
-from lessons.exercises.workbook import write_whole
+from lessons.exercises.grading.check import NOT_GRADED
+from lessons.exercises.grading.sandbox.confined import protection
+from lessons.exercises.student.arguments import Arguments
+from lessons.exercises.student.wording import MARKS
+from lessons.exercises.student.workbook import write_whole
+from lessons.exercises.teacher.grade import Grade, grade_folder, gradescope, write_grades
+from lessons.exercises.teacher.release import release_autograder, release_students
 
 console = Console(highlight=False, soft_wrap=True)
 

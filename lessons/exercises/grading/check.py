@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lessons.exercises import tree
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.sandbox.forkserver import Forkserver
+from lessons.exercises.grading import tree
+from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import UnreadableSourceError, attempted
 
 PASSED, FAILED, NOT_ATTEMPTED, NOT_GRADED = "passed", "failed", "not attempted", "could not be graded"

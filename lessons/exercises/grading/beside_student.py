@@ -15,8 +15,8 @@ import jaxtyping
 import pytest
 import torch
 
-from lessons.exercises import wire
-from lessons.exercises.tree import LIBRARY, PACKAGES, installed
+from lessons.exercises.grading import wire
+from lessons.exercises.grading.tree import LIBRARY, PACKAGES, installed
 
 LONGEST_MESSAGE = 4000
 READY = b"!"

@@ -20,14 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lessons.exercises.sandbox import processes
+from lessons.exercises.grading.sandbox import processes
 
 Job = dict[str, Any]
-LIBRARY = Path(__file__).resolve().parents[3]
+LIBRARY = Path(__file__).resolve().parents[4]
 """The folder that holds our packages: the root of a checkout, or site-packages."""
 
 PRELOADED = "numpy torch torch.nn torch.utils.checkpoint einops jaxtyping safetensors.torch pytest beartype".split()
-START = "import sys; sys.path.insert(0, {library!r}); from lessons.exercises.sandbox.forkserver import serve; serve({descriptor})"
+START = "import sys; sys.path.insert(0, {library!r}); from lessons.exercises.grading.sandbox.forkserver import serve; serve({descriptor})"
 
 
 class Forkserver:
@@ -87,7 +87,7 @@ def serve(descriptor: int) -> None:
     processes.adopt_orphans()
     sys.path[:] = [entry for entry in sys.path if entry]
     warm_up()
-    run_job = importlib.import_module("lessons.exercises.jobs").run_job
+    run_job = importlib.import_module("lessons.exercises.grading.jobs").run_job
     gc.freeze()  # what is here stays: forks need not look through it
     signal.signal(signal.SIGCHLD, lambda *_: processes.reap())
     control = socket.socket(fileno=descriptor)

@@ -14,11 +14,11 @@ from functools import cache
 from typing import Any
 
 from lessons.exercises.catalogue import get
-from lessons.exercises.check import Grader
 from lessons.exercises.exercise import Exercise
+from lessons.exercises.grading.check import Grader
 from lessons.exercises.source import definition_text, parse, replace_definition
-from lessons.exercises.words import Card
-from lessons.exercises.workbook import live_source
+from lessons.exercises.student.wording import Card
+from lessons.exercises.student.workbook import live_source
 
 
 @cache

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lessons.exercises.sandbox import processes
-from lessons.exercises.sandbox.confined import give_up_everything
-from lessons.exercises.sandbox.limits import MEGABYTE, Limits
-from lessons.exercises.sandbox.view import View
+from lessons.exercises.grading.sandbox import processes
+from lessons.exercises.grading.sandbox.confined import give_up_everything
+from lessons.exercises.grading.sandbox.limits import MEGABYTE, Limits
+from lessons.exercises.grading.sandbox.view import View
 
 LONGEST_ANSWER = 64 * MEGABYTE
 TICK = 0.05

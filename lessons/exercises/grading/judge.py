@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lessons.exercises import wire
-from lessons.exercises.beside_student import READY, load_probe
 from lessons.exercises.diagnosis import difference
+from lessons.exercises.grading import wire
+from lessons.exercises.grading.beside_student import READY, load_probe
 
 
 def judge(probe: str, seeds: list[int], answer: bytes) -> dict[str, Any]:

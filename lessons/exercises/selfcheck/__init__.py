@@ -1,0 +1,1 @@
+"""The exercises checked against themselves: stub, solution, hints and every wrong solution."""

@@ -1,0 +1,1 @@
+"""What a student uses: commands, the workbook, the card of a check, the notebook."""

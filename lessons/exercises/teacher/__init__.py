@@ -1,0 +1,1 @@
+"""What a teacher uses: the students' repository, and the grades of a class."""
