@@ -37,10 +37,19 @@ def as_it_is(model: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A technique with the settings that suit a small model."""
+    """A technique with the settings that suit a small model.
+
+    `config_class`, `settings`   the config and what of it differs from its defaults
+    `family`                     the relatives that share a colour in every figure
+    `rates`                      where the search of its learning rate begins, by factors of about three
+    `prepare`                    what is done to the base before the adapter stands in it
+    `groups`                     the optimizer's parameter groups
+    """
 
     config_class: type[PeftConfig]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    family: str = "other"
+    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     prepare: Callable[[nn.Module], nn.Module] = as_it_is
     groups: Callable[[nn.Module, float, float], list[dict[str, Any]]] = parameter_groups
 
@@ -49,33 +58,50 @@ class Recipe:
 
 
 LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear"}
+LARGE = (1e-2, 3e-2, 1e-1)
 
 RECIPES = {
-    "full": Recipe(FullConfig),
-    "bitfit": Recipe(BitFitConfig),
-    "ln_tuning": Recipe(LNTuningConfig),
-    "lora": Recipe(LoraConfig, LORA),
-    "rslora": Recipe(LoraConfig, {**LORA, "use_rslora": True}),
-    "lora_plus": Recipe(LoraConfig, LORA, groups=lora_plus_groups),
-    "dora": Recipe(LoraConfig, {**LORA, "use_dora": True}),
-    "pissa": Recipe(LoraConfig, {**LORA, "init_lora_weights": "pissa"}),
-    "vera": Recipe(VeraConfig, {"r": 32, "target_modules": "all-linear", "save_projection": False}),
-    "ia3": Recipe(IA3Config),
-    "ssf": Recipe(SSFConfig),
-    "adapter_houlsby": Recipe(AdapterConfig, {"style": "houlsby", "bottleneck": 16}),
-    "adapter_pfeiffer": Recipe(AdapterConfig, {"style": "pfeiffer", "bottleneck": 32}),
-    "adapter_parallel": Recipe(AdapterConfig, {"style": "parallel", "bottleneck": 32}),
-    "prompt_tuning": Recipe(PromptTuningConfig, {"num_virtual_tokens": 5, "prompt_tuning_init": "SAMPLE_VOCAB"}),
+    "full": Recipe(FullConfig, family="own parameters", rates=(3e-4, 1e-3, 3e-3)),
+    "bitfit": Recipe(BitFitConfig, family="own parameters"),
+    "ln_tuning": Recipe(LNTuningConfig, family="own parameters"),
+    "lora": Recipe(LoraConfig, LORA, family="LoRA family"),
+    "rslora": Recipe(LoraConfig, {**LORA, "use_rslora": True}, family="LoRA family"),
+    "lora_plus": Recipe(LoraConfig, LORA, groups=lora_plus_groups, family="LoRA family"),
+    "dora": Recipe(LoraConfig, {**LORA, "use_dora": True}, family="LoRA family"),
+    "pissa": Recipe(LoraConfig, {**LORA, "init_lora_weights": "pissa"}, family="LoRA family"),
+    "vera": Recipe(
+        VeraConfig,
+        {"r": 32, "target_modules": "all-linear", "save_projection": False},
+        family="LoRA family",
+        rates=LARGE,
+    ),
+    "ia3": Recipe(IA3Config, family="scaled features"),
+    "ssf": Recipe(SSFConfig, family="scaled features"),
+    "adapter_houlsby": Recipe(AdapterConfig, {"style": "houlsby", "bottleneck": 16}, family="adapters"),
+    "adapter_pfeiffer": Recipe(AdapterConfig, {"style": "pfeiffer", "bottleneck": 32}, family="adapters"),
+    "adapter_parallel": Recipe(AdapterConfig, {"style": "parallel", "bottleneck": 32}, family="adapters"),
+    "prompt_tuning": Recipe(
+        PromptTuningConfig,
+        {"num_virtual_tokens": 5, "prompt_tuning_init": "SAMPLE_VOCAB"},
+        family="prompts, prefixes",
+        rates=LARGE,
+    ),
     "p_tuning": Recipe(
         PTuningConfig,
         {"num_virtual_tokens": 5, "encoder_reparameterization_type": "LSTM", "encoder_hidden_size": 64},
+        family="prompts, prefixes",
     ),
-    "prefix_tuning": Recipe(PrefixTuningConfig, {"num_virtual_tokens": 10, "encoder_hidden_size": 64}),
-    "p_tuning_v2": Recipe(PTuningV2Config, {"num_virtual_tokens": 20}),
-    "pill": Recipe(PillConfig),
-    "qlora": Recipe(LoraConfig, LORA, prepare=on_nf4),
-    "lora_fp4": Recipe(LoraConfig, LORA, prepare=on_fp4),
-    "lora_int4": Recipe(LoraConfig, LORA, prepare=on_int4),
+    "prefix_tuning": Recipe(
+        PrefixTuningConfig,
+        {"num_virtual_tokens": 10, "encoder_hidden_size": 64},
+        family="prompts, prefixes",
+        rates=LARGE,
+    ),
+    "p_tuning_v2": Recipe(PTuningV2Config, {"num_virtual_tokens": 20}, family="prompts, prefixes", rates=LARGE),
+    "pill": Recipe(PillConfig, family="scaled features"),
+    "qlora": Recipe(LoraConfig, LORA, prepare=on_nf4, family="4-bit base"),
+    "lora_fp4": Recipe(LoraConfig, LORA, prepare=on_fp4, family="4-bit base"),
+    "lora_int4": Recipe(LoraConfig, LORA, prepare=on_int4, family="4-bit base"),
 }
 
 

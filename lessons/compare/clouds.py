@@ -9,25 +9,26 @@ from matplotlib.axes import Axes
 
 from lessons.compare.report import by_method, percent, spread
 from lessons.compare.row import SCRATCH
+from peft import RECIPES
 
 # Okabe and Ito's colours: they differ for colour-blind eyes too. Families differ in their marker as well.
 BRITISH, AMERICAN, BEFORE = "#0072B2", "#D55E00", "#8c8c8c"
 FAMILIES = {
-    "own parameters": (("full", "bitfit", "ln_tuning"), "#000000", "o"),
-    "LoRA family": (("lora", "rslora", "lora_plus", "dora", "pissa", "vera"), "#0072B2", "s"),
-    "scaled features": (("ia3", "ssf", "pill"), "#E69F00", "^"),
-    "adapters": (("adapter_houlsby", "adapter_pfeiffer", "adapter_parallel"), "#009E73", "D"),
-    "prompts, prefixes": (("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2"), "#CC79A7", "v"),
-    "4-bit base": (("qlora", "lora_fp4", "lora_int4"), "#56B4E9", "P"),
-    "no base": ((SCRATCH,), "#D55E00", "X"),
+    "own parameters": ("#000000", "o"),
+    "LoRA family": ("#0072B2", "s"),
+    "scaled features": ("#E69F00", "^"),
+    "adapters": ("#009E73", "D"),
+    "prompts, prefixes": ("#CC79A7", "v"),
+    "4-bit base": ("#56B4E9", "P"),
+    "no base": ("#D55E00", "X"),
+    "other": ("#8c8c8c", "*"),
 }
-OTHER = ("other", "#8c8c8c", "*")
 
 
 def family(method: str) -> tuple[str, str, str]:
     """(name, colour, marker) of the family that a technique is shown with."""
-    found = [(name, colour, marker) for name, (methods, colour, marker) in FAMILIES.items() if method in methods]
-    return found[0] if found else OTHER
+    name = "no base" if method == SCRATCH else RECIPES[method].family if method in RECIPES else "other"
+    return (name, *FAMILIES.get(name, FAMILIES["other"]))
 
 
 def saved(figure: Any, path: Path) -> Path:

@@ -22,19 +22,16 @@ from lessons.task.dictionary import words
 from lessons.task.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
 from lessons.task.machine import set_threads
 from lessons.task.scoring import evaluate
-from peft import RECIPES
+from peft import RECIPES, recipe
 from transformer.learning.checkpoint import read_json, write_json
 
 DEVELOPMENT_WORDS = 400
-LARGE = ("prompt_tuning", "p_tuning_v2", "prefix_tuning", "vera")
-SMALL = ("full", SCRATCH)
+FROM_SCRATCH = (3e-4, 1e-3, 3e-3)
 
 
 def rates_for(method: str) -> tuple[float, ...]:
-    """Three rates, a factor of three apart: lower where everything moves, higher where little does."""
-    if method in SMALL:
-        return (3e-4, 1e-3, 3e-3)
-    return (1e-2, 3e-2, 1e-1) if method in LARGE else (1e-3, 3e-3, 1e-2)
+    """Where the search begins: lower where everything moves, higher where little does."""
+    return FROM_SCRATCH if method == SCRATCH else recipe(method).rates
 
 
 def try_rate(method: str, rate: float, steps: int, seed: int) -> float:

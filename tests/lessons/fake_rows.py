@@ -2,12 +2,11 @@
 
 from typing import Any
 
+from lessons.compare.row import SCRATCH
 from lessons.task.dictionary import load, words
+from peft import RECIPES
 
-METHODS = (
-    "full bitfit ln_tuning lora rslora lora_plus dora pissa vera ia3 ssf adapter_houlsby adapter_pfeiffer "
-    "adapter_parallel prompt_tuning p_tuning prefix_tuning p_tuning_v2 pill qlora lora_fp4 lora_int4 scratch"
-).split()
+METHODS = [*RECIPES, SCRATCH]
 WORDS = 12
 
 
