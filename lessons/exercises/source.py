@@ -5,9 +5,12 @@ Everything goes by lines of the live file, so that its comments and its look sur
 
 import ast
 from collections.abc import Sequence
+from pathlib import Path
 
 Definition = ast.FunctionDef | ast.ClassDef
 LONGEST_FILE = 200_000
+LIBRARY = Path(__file__).resolve().parents[2]
+"""The folder that holds our packages: the root of a checkout, or site-packages."""
 
 
 class UnreadableSourceError(ValueError):
@@ -57,7 +60,7 @@ def statements(function: ast.FunctionDef) -> list[ast.stmt]:
     return function.body[1:] if is_text else function.body
 
 
-def stub(source: str, targets: Sequence[str]) -> str:
+def without_bodies(source: str, targets: Sequence[str]) -> str:
     """The source with every target's body cut out. Signatures and docstrings stay: they are the specification."""
     tree = parse(source)
     lines = source.splitlines(keepends=True)

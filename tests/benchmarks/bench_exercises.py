@@ -16,8 +16,9 @@ from pathlib import Path
 from rich.console import Console
 
 from lessons.exercises.catalogue import get
-from lessons.exercises.grading.check import PASSED, Grader
-from lessons.exercises.student.workbook import live_source
+from lessons.exercises.grading.check import Grader
+from lessons.exercises.grading.result import PASSED
+from lessons.exercises.stub import live_source
 from lessons.exercises.teacher.grade import grade_folder
 from tests.benchmarks.timing import machine
 

@@ -6,7 +6,7 @@ import pytest
 
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.course import LESSONS
-from lessons.exercises.grading.tree import LIBRARY
+from lessons.exercises.source import LIBRARY
 from peft import RECIPES
 
 EXERCISES = all_exercises()

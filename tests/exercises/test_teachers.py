@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lessons.exercises.teacher import teachers
+from lessons.exercises.teacher import commands as teachers
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVE = ROOT / "transformer" / "add_norm.py"

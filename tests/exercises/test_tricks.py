@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lessons.exercises.grading.check import FAILED, PASSED, Grader, Strictness
+from lessons.exercises.grading.check import Grader, Strictness
+from lessons.exercises.grading.result import FAILED, PASSED
 from lessons.exercises.grading.sandbox import landlock, processes, seccomp
-from lessons.exercises.grading.tree import LIBRARY
+from lessons.exercises.source import LIBRARY
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
 MOST_SECONDS = 60

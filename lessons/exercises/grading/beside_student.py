@@ -1,6 +1,6 @@
 """The few lines of ours that run in the same process as a student's file.
 
-Nothing that they say is believed when it matters: see judge.py.
+Nothing that they say is believed when it matters (judge.py), and nobody but jobs.py, who starts them, imports them.
 """
 
 import importlib
@@ -16,10 +16,11 @@ import pytest
 import torch
 
 from lessons.exercises.grading import wire
-from lessons.exercises.grading.tree import LIBRARY, PACKAGES, installed
+from lessons.exercises.grading.tree import PACKAGES, installed
+from lessons.exercises.probes import load_probe
+from lessons.exercises.source import LIBRARY
 
 LONGEST_MESSAGE = 4000
-READY = b"!"
 PLUGINS_LEFT_OUT = "cacheprovider terminal warnings unraisableexception threadexception faulthandler".split()
 PYTEST = [f"-pno:{name}" for name in PLUGINS_LEFT_OUT]
 PYTEST += ["-s", "--import-mode=importlib", "--rootdir=.", "--confcutdir=.", "-c", os.devnull]
@@ -42,7 +43,7 @@ def run_tests(
         recorder = Recorder(file)
         pytest.main([*PYTEST, *(["--exitfirst"] if first_failure_only else []), *tests], plugins=[recorder])
         reply = {"tests": recorder.results}
-    write(answer, READY + json.dumps(reply).encode())
+    write(answer, wire.READY + json.dumps(reply).encode())
 
 
 def run_probe(scratch: Path, module: str, probe: str, question: int, answer: int) -> None:
@@ -51,11 +52,11 @@ def run_probe(scratch: Path, module: str, probe: str, question: int, answer: int
     try:
         importlib.import_module(module)
         function = load_probe(probe)
-        write(answer, READY)
+        write(answer, wire.READY)
         replies = [wire.pack(function(seed)) for seed in json.loads(os.read(question, 4096))]
     except BaseException as error:
         replies = [wire.pack_error(describe(error, file)["message"])]
-    write(answer, READY + wire.join(replies))
+    write(answer, wire.READY + wire.join(replies))
 
 
 def enter(scratch: Path, module: str) -> str:
@@ -67,11 +68,6 @@ def enter(scratch: Path, module: str) -> str:
     sys.path[:] = [str(scratch), *(entry for entry in sys.path if Path(entry).resolve() != LIBRARY or installed())]
     importlib.invalidate_caches()
     return str(scratch.joinpath(*module.split(".")).with_suffix(".py"))
-
-
-def load_probe(probe: str) -> Any:
-    topic, _, name = probe.partition(".")
-    return getattr(importlib.import_module(f"lessons.exercises.probes.{topic}"), name)
 
 
 def write(descriptor: int, data: bytes) -> None:

@@ -4,17 +4,18 @@ import json
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading import tree
+from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import UnreadableSourceError, attempted
 
-PASSED, FAILED, NOT_ATTEMPTED, NOT_GRADED = "passed", "failed", "not attempted", "could not be graded"
-EXIT_CODES = {PASSED: 0, FAILED: 1, NOT_ATTEMPTED: 2, NOT_GRADED: 3}
+RUNNER = "lessons.exercises.grading.jobs:run_job"
+"""What every fork of the warm process does. It is named and not imported: here no student's file ever runs."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +28,12 @@ class Strictness:
     first_failure_only: bool = False
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a check. `message` is what the student reads first; `tests` has a line for each test that ran."""
-
-    name: str
-    status: str
-    message: str = ""
-    where: str = ""
-    printed: str = ""
-    seconds: float = 0.0
-    tests: list[dict[str, str]] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        return EXIT_CODES[self.status]
-
-
 class Grader:
     """Checks files one after another, or from several threads, with one warm process behind it."""
 
     def __init__(self, strictness: Strictness | None = None):
         self.strictness = strictness or Strictness()
-        self.server = Forkserver()
+        self.server = Forkserver(RUNNER)
 
     def check(self, exercise: Exercise, source: str) -> Result:
         """Never raises for what a file does; a Result says what went wrong, on either side."""

@@ -5,28 +5,26 @@ probe   untrusted: computes named tensors from a seed that is drawn after the fi
 judge   trusted: computes the same with the real code, and compares
 """
 
-import secrets as randomness
-import sys
+import secrets
 from functools import partial
 from pathlib import Path
 
 from lessons.exercises.grading import beside_student, tree
-from lessons.exercises.grading.sandbox.forkserver import Job
+from lessons.exercises.grading.judge import judge
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.grading.sandbox.view import view_without
 from lessons.exercises.grading.sandbox.warden import guarded
+from lessons.exercises.grading.sandbox.warm_process import Job
+from lessons.exercises.source import LIBRARY
 
-VIEW = view_without(tree.secrets(), None if tree.installed() else tree.LIBRARY)
+VIEW = view_without(tree.solutions(), None if tree.installed() else LIBRARY)
 
 
 def run_job(job: Job) -> Job:
     if job["kind"] == "judge":
-        from lessons.exercises.grading.judge import judge
-
-        sys.path.insert(0, str(tree.LIBRARY))
         return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes())
     scratch = Path(job["scratch"])
-    seeds = [randomness.randbits(48) for _ in range(job.get("count", 0))]
+    seeds = [secrets.randbits(48) for _ in range(job.get("count", 0))]
     if job["kind"] == "tests":
         work = partial(beside_student.run_tests, scratch, job["module"], job["tests"], job["first_failure_only"])
     else:

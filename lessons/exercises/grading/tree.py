@@ -11,8 +11,9 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from lessons.exercises.source import LIBRARY
+
 PACKAGES = ("transformer", "quant", "peft", "rlhf")
-LIBRARY = Path(__file__).resolve().parents[3]
 SHARED = ("__init__.py", "exercises/__init__.py", "exercises/diagnosis")
 PROBES = "exercises/probes"
 
@@ -37,7 +38,7 @@ def installed() -> bool:
     return (LIBRARY / "torch").is_dir()
 
 
-def secrets() -> list[Path]:
+def solutions() -> list[Path]:
     """Where the solutions lie on this machine: the packages, their tests and their history."""
     found = [LIBRARY / name for name in (*PACKAGES, "lessons", "tests", "build", "dist", ".git", "README.md")]
     return [path for path in found if path.exists()]

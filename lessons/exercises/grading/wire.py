@@ -15,6 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+READY = b"!"
+"""The first byte of an answer, before any packet: the file is loaded, and the question may come."""
+
 LENGTH = 8
 LONGEST_HEADER = 1 << 20
 DTYPES = {

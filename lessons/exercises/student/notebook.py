@@ -17,8 +17,8 @@ from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
 from lessons.exercises.source import definition_text, parse, replace_definition
+from lessons.exercises.stub import live_source
 from lessons.exercises.student.wording import Card
-from lessons.exercises.student.workbook import live_source
 
 
 @cache

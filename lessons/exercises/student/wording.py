@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
-from lessons.exercises.grading.check import FAILED, NOT_ATTEMPTED, PASSED, Result
+from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
 
 COLOURS = {PASSED: "green", FAILED: "red", NOT_ATTEMPTED: "yellow"}
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_ATTEMPTED: "·"}

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.grading.check import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Grader, Result, Strictness
+from lessons.exercises.grading.check import Grader, Strictness
+from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.source import UnreadableSourceError
 from lessons.exercises.student.wording import result_text
 from lessons.exercises.student.workbook import read_submission, write_whole

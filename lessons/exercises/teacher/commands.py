@@ -5,9 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lessons.exercises.catalogue import all_exercises, get
-from lessons.exercises.exercise import Exercise
-from lessons.exercises.grading.check import NOT_GRADED
+from lessons.exercises.catalogue import chosen
+from lessons.exercises.grading.result import NOT_GRADED
 from lessons.exercises.grading.sandbox.confined import protection
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.wording import MARKS
@@ -61,10 +60,6 @@ def grade(arguments: list[str]) -> int:
         write_grades(out, grades)
         console.print(f"{len(students)} students, {len(exercises)} exercises: {out / 'grades.csv'}", markup=False)
     return 3 if any(grade.result.status == NOT_GRADED for grade in grades) else 0
-
-
-def chosen(names: list[str] | None) -> list[Exercise]:
-    return [get(name) for name in names] if names else list(all_exercises().values())
 
 
 def submissions(folder: Path, alone: bool, one_exercise: bool) -> dict[str, Path]:
