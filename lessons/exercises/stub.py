@@ -11,8 +11,10 @@ def live_source(exercise: Exercise) -> str:
 
 def stub_of(exercise: Exercise) -> str:
     """The module's source with the exercise cut out, under a few lines that say what is to be done."""
+    # The name ends its line: in the first two, Python would take "encoding: Waves" for the file's encoding (PEP 263).
     heading = [
-        f"# Exercise {exercise.name}: {exercise.title}.",
+        f"# Exercise {exercise.name}",
+        f"# {exercise.title}",
         f"# Write {', '.join(exercise.targets)}. The docstrings say what is wanted; the rest of the file may stay as it is.",
         f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
     ]
