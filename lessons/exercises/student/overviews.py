@@ -79,12 +79,10 @@ def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
     console.print(f"then: python -m lessons {verb} {exercise.name}")
 
 
-def what_now(result: Result, exercise: Exercise, book: Workbook) -> str:
-    """The line under a result: where to go from here."""
+def what_now(result: Result, exercise: Exercise, book: Workbook) -> dict[str, str]:
+    """Where to go from here, under a result: what for → the command."""
     if result.status == PASSED:
         following = book.next_open()
-        more = f"; next: python -m lessons start {following.name}" if following else ""
-        return f"compare with ours: python -m lessons solution {exercise.name}{more}"
-    if result.status == NOT_ATTEMPTED:
-        return ""
-    return f"stuck? python -m lessons hint {exercise.name}"
+        more = {"Next:": f"python -m lessons start {following.name}"} if following else {}
+        return {"Compare with ours:": f"python -m lessons solution {exercise.name}"} | more
+    return {} if result.status == NOT_ATTEMPTED else {"Stuck?": f"python -m lessons hint {exercise.name}"}
