@@ -62,6 +62,12 @@ def test_exiting_early(grader, exit, where):
     fails(grader, hostile(**{where: exit}))
 
 
+def test_dying_of_a_signal_without_a_name(grader):
+    result = fails(grader, hostile(first="import signal; signal.raise_signal(40)"))
+
+    assert "signal 40" in result.message
+
+
 def test_exiting_early_behind_a_finished_answer(grader):
     fails(grader, hostile(first="import atexit, os; atexit.register(os._exit, 0)"))
 

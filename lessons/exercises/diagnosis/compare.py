@@ -48,10 +48,11 @@ def difference(
     """
     if type(actual) not in (Tensor, nn.Parameter):
         return kind_message(actual, name)
-    came, wanted = array(actual), array(expected)
+    wanted = array(expected)
     names = axis_names(axes, wanted.ndim)
-    if came.shape != wanted.shape:
-        return shape_message(came.shape, wanted.shape, names, axes, name)
+    if tuple(actual.shape) != wanted.shape:
+        return shape_message(tuple(actual.shape), wanted.shape, names, axes, name)
+    came = array(actual)
     if dtype is not None and actual.dtype != dtype:
         return f"dtype: {name} is {actual.dtype}, not {dtype}"
     if message := finite_message(came, wanted, names, name):

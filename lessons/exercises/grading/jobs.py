@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lessons.exercises.grading import beside_student, tree
 from lessons.exercises.grading.judge import judge
+from lessons.exercises.grading.sandbox import limits, processes
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.grading.sandbox.view import view_without
 from lessons.exercises.grading.sandbox.warden import guarded
@@ -22,6 +23,8 @@ VIEW = view_without(tree.solutions(), None if tree.installed() else LIBRARY)
 
 def run_job(job: Job) -> Job:
     if job["kind"] == "judge":
+        processes.end_with_parent()
+        limits.apply(Limits(seconds=job["seconds"]))  # it reads what a student's file has written
         return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes())
     scratch = Path(job["scratch"])
     seeds = [secrets.randbits(48) for _ in range(job.get("count", 0))]

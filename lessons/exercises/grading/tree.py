@@ -8,6 +8,7 @@ folder/scratch/tmp/                the only place that may be written to
 """
 
 import shutil
+import subprocess
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def build(folder: Path, module: str, source: str, tests: Iterable[str]) -> Path:
     if test_files:
         copy_tests(tests_folder(), scratch / "tests", test_files)
     return scratch
+
+
+def remove(folder: Path) -> None:
+    """Also what is nested deeper than Python follows."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", str(folder)], check=False)
 
 
 def copy_tests(origin: Path, target: Path, test_files: Collection[str]) -> None:

@@ -1,6 +1,6 @@
 """What a teacher uses. To be read in this order:
 
-release_texts, release      the students' repository, and the folder for Gradescope
-grade                       the grades of a class
-commands                    what is typed
+release_texts, release        the students' repository, and the folder for Gradescope
+submissions, grade, tables    who handed in, the grades of a class, and what is written of them
+commands                      what is typed
 """

@@ -23,6 +23,8 @@ from lessons.exercises.grading.sandbox.trespass import trespass
 from lessons.exercises.grading.sandbox.view import View
 
 TICK = 0.05
+SIGNALS = {each.value: each.name for each in signal.Signals}
+"""Those that have a name: a file may send itself others."""
 
 
 @dataclass
@@ -82,4 +84,4 @@ def how_it_ended(status: int) -> str:
     number = os.WTERMSIG(status)
     if number in (signal.SIGXCPU, signal.SIGKILL):
         return "the process was stopped by the system: it used up its time or its memory"
-    return f"the process died of signal {signal.Signals(number).name}"
+    return f"the process died of signal {SIGNALS.get(number, number)}"
