@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lessons.exercises.exercise import Exercise
+from lessons.exercises.filling import Filled
 from lessons.exercises.grading import tree
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import UnreadableSourceError, attempted
+from lessons.exercises.stub import whole
 
 RUNNER = "lessons.exercises.grading.jobs:run_job"
 """What every fork of the warm process does. It is named and not imported: here no student's file ever runs."""
@@ -53,30 +55,36 @@ class Grader:
     def attempt(self, exercise: Exercise, source: str, folder: Path) -> Result:
         if not attempted(source, exercise.targets):
             return Result(exercise.name, NOT_ATTEMPTED, f"{', '.join(exercise.targets)}: nothing is written yet")
-        tested = self.run_tests(exercise, source, folder / "tests")
-        return tested if tested.status != PASSED else self.run_probe(exercise, source, folder / "probe", tested)
+        file = whole(exercise, source)
+        tested = self.run_tests(exercise, file, folder / "tests")
+        return tested if tested.status != PASSED else self.run_probe(exercise, file, folder / "probe", tested)
 
-    def run_tests(self, exercise: Exercise, source: str, folder: Path) -> Result:
-        scratch = tree.build(folder, exercise.module, source, exercise.tests)
+    def run_tests(self, exercise: Exercise, file: Filled, folder: Path) -> Result:
+        scratch = tree.build(folder, exercise.module, file.text, exercise.tests)
         bounds = self.strictness
-        job: dict[str, Any] = {
-            "kind": "tests",
-            "scratch": str(scratch),
-            "module": exercise.module,
+        job: dict[str, Any] = {"kind": "tests", "scratch": str(scratch), "module": exercise.module}
+        job |= {
             "tests": list(exercise.tests),
+            "pieces": file.pieces,
+            "seconds": bounds.test_seconds,
+            "first_failure_only": bounds.first_failure_only,
         }
-        job |= {"seconds": bounds.test_seconds, "first_failure_only": bounds.first_failure_only}
         reply = self.server.run(job, bounds.test_seconds + 10)
         if "error" in reply:
             return Result(exercise.name, NOT_GRADED, reply["error"])
         return verdict(exercise, reply)
 
-    def run_probe(self, exercise: Exercise, source: str, folder: Path, tested: Result) -> Result:
+    def run_probe(self, exercise: Exercise, file: Filled, folder: Path, tested: Result) -> Result:
         """The tests ran in the file's own process and may have been fooled; what is computed here cannot be."""
-        scratch = tree.build(folder, exercise.module, source, tests=())
+        scratch = tree.build(folder, exercise.module, file.text, tests=())
         bounds = self.strictness
         job: dict[str, Any] = {"scratch": str(scratch), "module": exercise.module, "probe": exercise.probe}
-        job |= {"answer": str(folder / "answer"), "seconds": bounds.probe_seconds, "count": bounds.questions}
+        job |= {
+            "pieces": file.pieces,
+            "answer": str(folder / "answer"),
+            "seconds": bounds.probe_seconds,
+            "count": bounds.questions,
+        }
         reply = self.server.run(job | {"kind": "probe"}, bounds.probe_seconds + 5)
         message = reply.get("ended", "")
         if not message and "error" not in reply:

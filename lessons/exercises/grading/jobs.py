@@ -26,12 +26,14 @@ def run_job(job: Job) -> Job:
         processes.end_with_parent()
         limits.apply(Limits(seconds=job["seconds"]))  # it reads what a student's file has written
         return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes())
-    scratch = Path(job["scratch"])
+    scratch, pieces = Path(job["scratch"]), job["pieces"]
     seeds = [secrets.randbits(48) for _ in range(job.get("count", 0))]
     if job["kind"] == "tests":
-        work = partial(beside_student.run_tests, scratch, job["module"], job["tests"], job["first_failure_only"])
+        work = partial(
+            beside_student.run_tests, scratch, job["module"], pieces, job["tests"], job["first_failure_only"]
+        )
     else:
-        work = partial(beside_student.run_probe, scratch, job["module"], job["probe"])
+        work = partial(beside_student.run_probe, scratch, job["module"], pieces, job["probe"])
     outcome = guarded(work, scratch, VIEW, Limits(seconds=job["seconds"]), lambda: f"{seeds}\n".encode())
     reply: Job = {"ended": outcome.ended, "printed": outcome.printed.decode(errors="replace"), "seeds": seeds}
     if job["kind"] == "tests":

@@ -1,16 +1,22 @@
 """What every exercise must stand: its stub, its solution, its wrong solutions, and automatic mutants of the solution."""
 
+import importlib
 import os
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from lessons.exercises.exercise import Exercise, Wrong
+from lessons.exercises.filling import filled
 from lessons.exercises.grading.check import Grader, Strictness
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
+from lessons.exercises.selfcheck.handed_out import flaw, written
 from lessons.exercises.selfcheck.mutants import mutants
 from lessons.exercises.source import definition_text
 from lessons.exercises.stub import live_source, stub_of
+from lessons.exercises.student.notebook import asked_for, spliced
 from lessons.exercises.student.wording import result_text
 
 
@@ -35,9 +41,10 @@ class Trial:
 
 def trials(exercise: Exercise, with_mutants: bool = True) -> Iterator[Trial]:
     """Everything that an exercise must stand."""
-    live = live_source(exercise)
-    yield Trial(exercise, "stub", stub_of(exercise), NOT_ATTEMPTED)
-    yield Trial(exercise, "solution", live, PASSED)
+    live, stub = live_source(exercise), stub_of(exercise)
+    yield Trial(exercise, "stub", stub, NOT_ATTEMPTED)
+    yield Trial(exercise, "the stub with its solution", filled(stub, live, exercise.targets).text, PASSED)
+    yield Trial(exercise, "a notebook with the solution", from_notebook(exercise), PASSED)
     for wrong in exercise.wrong:
         label = f"wrong solution {' '.join(wrong.old.split())} → {' '.join(wrong.new.split())}"
         yield Trial(exercise, label, edited(exercise, live, wrong), FAILED, wrong.message)
@@ -45,6 +52,12 @@ def trials(exercise: Exercise, with_mutants: bool = True) -> Iterator[Trial]:
         for mutant in mutants(live, exercise.targets):
             if mutant.label not in exercise.harmless:
                 yield Trial(exercise, f"mutant {mutant.label}", mutant.source, FAILED)
+
+
+def from_notebook(exercise: Exercise) -> str:
+    """What is graded when a cell holds the live definitions."""
+    module = importlib.import_module(exercise.module)
+    return spliced(exercise, tuple(getattr(module, name) for name in asked_for(exercise)))
 
 
 def edited(exercise: Exercise, live: str, wrong: Wrong) -> str:
@@ -64,6 +77,9 @@ def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int 
     grader = Grader(Strictness(first_failure_only=True, questions=1))
     grader.server.start()
     todo: list[Trial] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for exercise, path in written(exercises, Path(folder)):
+            yield Trial(exercise, f"{path.parent.relative_to(folder)}/", "", PASSED), flaw(exercise, path)
     for exercise in exercises:
         try:
             todo += trials(exercise, with_mutants)

@@ -10,7 +10,7 @@ from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import PASSED
 from lessons.exercises.source import definition_text
-from lessons.exercises.stub import live_source, stub_of
+from lessons.exercises.stub import live_source
 from lessons.exercises.student import overviews
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.workbook import Workbook, write_whole
@@ -59,9 +59,10 @@ def start(arguments: list[str]) -> int:
     exercise = asked_for(options.name, book)
     if options.out:
         path = Path(options.out)
-        if path.is_file() and path.stat().st_size and path.read_text(encoding="utf-8") != stub_of(exercise):
+        stub = book.stub(exercise)
+        if path.is_file() and path.stat().st_size and path.read_text(encoding="utf-8") != stub:
             raise ValueError(f"{path} is there already, with other text: name another file, or remove it")
-        write_whole(path, stub_of(exercise))
+        write_whole(path, stub)
         console.print(f"{path}")
         return 0
     if not book.start(exercise):

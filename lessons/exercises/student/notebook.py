@@ -35,7 +35,7 @@ def check(name: str, *definitions: Any) -> Card:
 
 def spliced(exercise: Exercise, definitions: tuple[Any, ...]) -> str:
     """The module's source with the definitions in it. They are found by name among what the exercise asks for."""
-    wanted = list(dict.fromkeys(target.partition(".")[0] for target in exercise.targets))
+    wanted = asked_for(exercise)
     given = {getattr(definition, "__name__", repr(definition)): definition for definition in definitions}
     if missing := [each for each in wanted if each not in given]:
         raise ValueError(
@@ -47,6 +47,11 @@ def spliced(exercise: Exercise, definitions: tuple[Any, ...]) -> str:
         parts = needed_by(given[each], known | set(wanted), {})
         source = replace_definition(source, each, "\n".join([*parts, cell_source(given[each])]))
     return source
+
+
+def asked_for(exercise: Exercise) -> list[str]:
+    """The functions and classes that a cell must define."""
+    return list(dict.fromkeys(target.partition(".")[0] for target in exercise.targets))
 
 
 def cell_source(definition: Any) -> str:

@@ -49,8 +49,12 @@ class Workbook:
         """Writes the stub; False if the file is there already, which stays as it is."""
         if self.path(exercise).exists():
             return False
-        write_whole(self.path(exercise), stub_of(exercise))
+        write_whole(self.path(exercise), self.stub(exercise))
         return True
+
+    def stub(self, exercise: Exercise) -> str:
+        """With what is passed in the same module: that may be read."""
+        return stub_of(exercise, solved=[name for name, status in self.statuses().items() if status == PASSED])
 
     def reset(self, exercise: Exercise) -> Path | None:
         """A new stub; what was there keeps its text under another name, which is returned."""
