@@ -16,9 +16,11 @@ from typing import Any
 from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
+from lessons.exercises.grading.tree import PACKAGES
 from lessons.exercises.source import definition_text, parse, replace_definition
 from lessons.exercises.stub import live_source
 from lessons.exercises.student.wording import Card
+from lessons.exercises.student.workbook import nearest_workbook
 
 
 @cache
@@ -28,9 +30,17 @@ def grader() -> Grader:
 
 
 def check(name: str, *definitions: Any) -> Card:
-    """Grades functions or classes that the notebook has defined. Raises ValueError for what cannot be graded."""
+    """Grades functions or classes that the notebook has defined. Raises ValueError for what cannot be graded.
+
+    How it ends is kept in the workbook, as in the terminal.
+    """
     exercise = get(name)
-    return Card(grader().check(exercise, spliced(exercise, definitions)))
+    for definition in definitions:
+        if (getattr(definition, "__module__", None) or "").partition(".")[0] in PACKAGES:
+            raise ValueError(f"{definition.__qualname__} is the library's own: define yours in a cell")
+    result = grader().check(exercise, spliced(exercise, definitions))
+    nearest_workbook().keep(exercise, result)
+    return Card(result)
 
 
 def spliced(exercise: Exercise, definitions: tuple[Any, ...]) -> str:

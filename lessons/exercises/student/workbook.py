@@ -9,7 +9,7 @@ from pathlib import Path
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
-from lessons.exercises.source import LONGEST_FILE, UnreadableSourceError
+from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError
 from lessons.exercises.stub import stub_of
 
 PROGRESS = "progress.txt"
@@ -99,11 +99,22 @@ class Workbook:
             self.record(exercise, status=result.status)
 
     def record(self, exercise: Exercise, status: str | None = None, hints: int | None = None) -> None:
+        """Writes down what is given. A pass counts for good: whatever comes after it is practice."""
         entries = self.entries()
         before = self.progress(exercise)
-        entries[exercise.name] = Progress(status or before.status, before.hints if hints is None else hints)
+        now = PASSED if before.status == PASSED else status or before.status
+        entries[exercise.name] = Progress(now, before.hints if hints is None else hints)
         lines = [f"{name} | {entry.status} | {entry.hints}\n" for name, entry in entries.items()]
         write_whole(self.folder / PROGRESS, HEADING + "".join(lines))
+
+
+def nearest_workbook() -> Workbook:
+    """The terminal's, for a notebook wherever it runs: beside it or above it, else at the root of the checkout."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "workbook" / PROGRESS).is_file():
+            return Workbook(folder / "workbook")
+    return Workbook((LIBRARY if here.is_relative_to(LIBRARY) else here) / "workbook")
 
 
 def write_whole(path: Path, text: str) -> None:
