@@ -32,7 +32,11 @@ class Forkserver:
         code = START.format(**facts, descriptor=theirs.fileno())
         environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment
+            [sys.executable, "-c", code],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,  # Ctrl-C, or a notebook that is closed, interrupts this side only
         )
         theirs.close()
         self.control = ours

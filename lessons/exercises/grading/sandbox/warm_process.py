@@ -55,8 +55,8 @@ def answer(result: socket.socket, run_job: Callable[[Job], Job], job: Job) -> No
         reply = run_job(job)
     except Exception as error:  # whatever it is, the asking side must hear of it
         reply = {"error": f"{type(error).__name__}: {error}"}
-    result.sendall(json.dumps(reply).encode())
-    result.close()
+    with contextlib.suppress(ConnectionError):  # nobody waits for it any more
+        result.sendall(json.dumps(reply).encode())
     os._exit(0)
 
 
