@@ -4,13 +4,21 @@ import pytest
 
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.filling import filled
-from lessons.exercises.grading.result import PASSED, Result
+from lessons.exercises.grading.check import Grader
+from lessons.exercises.grading.result import FAILED, PASSED, Result
 from lessons.exercises.selfcheck.handed_out import flaw, written
 from lessons.exercises.source import attempted
 from lessons.exercises.stub import live_source, stub_of, whole
 from lessons.exercises.student.workbook import Workbook
 
 EXERCISES = list(all_exercises().values())
+
+
+@pytest.fixture(scope="module")
+def grader():
+    grader = Grader()
+    yield grader
+    grader.server.close()
 
 
 def test_python_reads_every_file_that_is_handed_out_and_no_answer_stands_in_it(tmp_path):
@@ -97,3 +105,28 @@ def test_what_is_the_students_own_stays_as_it_is(text):
 
 def test_a_body_follows_the_students_indentation():
     assert "\n\tone = 1\n\ttwo = 2\n" in filled("def first():\n\tpass\n", LIVE, ["first"]).text
+
+
+def test_a_mistake_is_told_at_the_students_line_however_long_what_was_put_back(grader):
+    exercise = get("multi_head_attention")
+    stub = stub_of(exercise).replace(
+        'raise NotImplementedError("MultiHeadAttention.forward is not written yet")', "return nothing_of_this_name"
+    )
+
+    result = grader.check(exercise, stub)
+
+    (number,) = [number for number, line in enumerate(stub.splitlines(), start=1) if "nothing_of_this_name" in line]
+    assert result.where == f"line {number}: return nothing_of_this_name"
+
+
+def test_a_mistake_that_shows_in_the_librarys_lines_shows_none_of_them(grader):
+    """split_heads is the student's; what trips over its result is the answer to the next exercise."""
+    exercise = get("split_heads")
+    stub = stub_of(exercise).replace(
+        'raise NotImplementedError("MultiHeadAttention.split_heads is not written yet")', "return x"
+    )
+
+    result = grader.check(exercise, stub)
+
+    assert result.status == FAILED
+    assert "attend" not in result.where
