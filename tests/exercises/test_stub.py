@@ -4,8 +4,9 @@ import pytest
 
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.filling import filled
+from lessons.exercises.grading.beside_student import StudentFile, describe
 from lessons.exercises.grading.check import Grader
-from lessons.exercises.grading.result import FAILED, PASSED, Result
+from lessons.exercises.grading.result import PASSED, Result
 from lessons.exercises.selfcheck.handed_out import flaw, written
 from lessons.exercises.source import attempted
 from lessons.exercises.stub import live_source, stub_of, whole
@@ -119,14 +120,13 @@ def test_a_mistake_is_told_at_the_students_line_however_long_what_was_put_back(g
     assert result.where == f"line {number}: return nothing_of_this_name"
 
 
-def test_a_mistake_that_shows_in_the_librarys_lines_shows_none_of_them(grader):
-    """split_heads is the student's; what trips over its result is the answer to the next exercise."""
-    exercise = get("split_heads")
-    stub = stub_of(exercise).replace(
-        'raise NotImplementedError("MultiHeadAttention.split_heads is not written yet")', "return x"
-    )
+def test_a_mistake_that_shows_in_the_librarys_lines_shows_none_of_them():
+    source = "def mine():\n    return None\n\n\ndef neighbour():\n    ...\n"
+    file = filled(source, "def neighbour():\n    answer = mine() + 1\n    return answer\n", ["neighbour"])
+    names = {}
+    exec(compile(file.text, "student.py", "exec"), names)
 
-    result = grader.check(exercise, stub)
+    with pytest.raises(TypeError) as caught:
+        names["neighbour"]()
 
-    assert result.status == FAILED
-    assert "attend" not in result.where
+    assert describe(caught.value, StudentFile("student.py", file))["where"] == ""
