@@ -257,7 +257,7 @@ print("the base's model card:", ", ".join(f"{key} {model_card()[key]}" for key i
 #   is on the same side in both accents.
 # - **Looking at the new task only.** Measure what was forgotten too; each table of this project does.
 # - **Comparing techniques at one learning rate**, or one at 300 steps with another at 3,000.
-# - **Data that no longer downloads.** The commonest complaint about courses like this one (annotated-transformer#96, #73).
+# - **Data that no longer downloads.** The commonest complaint about courses like this one (the annotated Transformer, issues 96 and 73).
 #   Everything here is in the repository.
 
 # %%
