@@ -32,7 +32,9 @@ from quant import (
     CODEBOOKS,
     NF4_CODEBOOK,
     UNIFORM_CODEBOOK,
+    decode,
     dequantize_4bit,
+    encode,
     normal_float_codebook,
     pack_nibbles,
     quantize_4bit,
@@ -40,7 +42,6 @@ from quant import (
     quantize_model,
 )
 from quant.blockwise import in_blocks, normalized
-from quant.codebooks import thresholds
 from quant.double_quant import compress_scales
 from quant.error import error_table
 
@@ -116,7 +117,7 @@ for name in ("bf16", "fp16"):
 # and all divided by the largest. So weights near 0, which are many, get levels that lie close together.
 
 # %%
-show_source(normal_float_codebook, quantize_4bit, pack_nibbles)
+show_source(normal_float_codebook, encode, decode, pack_nibbles)
 
 # %%
 made = normal_float_codebook()
@@ -169,8 +170,8 @@ for axis, (name, colour) in zip(axes, (("nf4", "#ee6677"), ("uniform", "#4477aa"
 axes[1].set_xlabel("weight / largest of its block (the peaks at ±1 are the largest ones themselves)")
 plt.show()
 for name in ("nf4", "uniform", "int4", "fp4"):
-    between, code_of_rank = thresholds(CODEBOOKS[name])
-    usage = torch.bucketize(relative, between).bincount(minlength=16) / len(relative)
+    codes, _ = encode(blocks, CODEBOOKS[name])
+    usage = codes.flatten().bincount(minlength=16) / codes.numel()
     entropy = -(usage[usage > 0] * usage[usage > 0].log2()).sum()
     print(
         f"{name:<8} a code is used for {100 * usage.min():.1f} to {100 * usage.max():.1f} % of the weights; {entropy:.2f} of 4 bits carry something"
