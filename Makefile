@@ -22,7 +22,7 @@ demo: install  ## Fine-tune the base with every technique: table, figures, repor
 test: install  ## Run the tests, but for the slow ones
 	$(RUN) -m pytest -q $(SIDE_BY_SIDE) -m "not slow and not parity"
 
-test-all: test  ## ... and the slow ones, and the comparison with the published libraries
+test-all: test  ## ... and the slow ones, and the comparison with transformers, Hugging Face PEFT and bitsandbytes
 	$(RUN) -m pytest -q -m "slow and not parity"
 	$(MAKE) parity
 
@@ -39,7 +39,7 @@ notebooks: install  ## Run every lesson and keep its notebook (QUICK=1: few step
 bench: install $(PARITY_VENV)/.installed  ## Measure the speed against other implementations
 	$(RUN) -m tests.benchmarks
 
-parity: install $(PARITY_VENV)/.installed  ## Compare with transformers, peft and bitsandbytes, in an environment of their own
+parity: install $(PARITY_VENV)/.installed  ## Compare with transformers, Hugging Face PEFT and bitsandbytes, in an environment of their own
 	$(RUN) -m pytest -q -m parity
 
 sentiment: install  ## Add the trained sentence encoder that the lesson on sentiment uses

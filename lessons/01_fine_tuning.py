@@ -61,7 +61,7 @@ lit_diagram("everything")
 # a smaller thing: it was pretrained on pairs of word and pronunciation from a dictionary. The two stages are the same.
 #
 # Base models that you may know are GPT-3, LLaMA and GLM-130B. ChatGLM-6B, InstructGPT and the code models are fine-tuned.
-# Their data may be labelled (sentiment, entities), question and answer (a chat model), or plain text of one field (code).
+# Their data may be labelled (sentiment, entities), question and answer (a chat model), or plain text of one domain (code).
 
 # %% [markdown]
 # ## The real code
@@ -96,8 +96,9 @@ for name, start in (("from the base", 2.0), ("from nothing", 0.0)):
 # %% [markdown]
 # ## The real thing
 #
-# The base reads letters and says American sounds. We teach it British English from 1,000 words. "Full" means that all
-# parameters learn. Beside it: the same network with random numbers, the same words, the same number of steps.
+# The base reads letters and gives American sounds. We teach it British English from 1,000 words. "Full" means that all
+# parameters learn. Beside it: the same network with random numbers, the same words, the same number of steps. (The learning
+# rates were searched for 300 steps. Here are fewer, so do not read from it which technique is better.)
 
 # %%
 steps = 20 if quick() else 100
@@ -215,7 +216,7 @@ said_and_so(
 lit_diagram("weights", "adapter", "keys_values", "prompt")
 
 # %% [markdown]
-# The kept full run (`python -m lessons compare --seeds 3 --test-words all`; its table is in README) has, on all test words:
+# The saved full run (`python -m lessons compare --seeds 3 --test-words all`; its table is in README) has, on all test words:
 
 # %%
 kept_run("full", "bitfit", "lora", "adapter_pfeiffer", "prefix_tuning", "prompt_tuning", "scratch")
@@ -231,7 +232,7 @@ said_and_so(
 # %% [markdown]
 # ## What a switch is
 #
-# With every technique of this course, the base is still there. Turned off, the model says what the base says, to the last
+# With every technique of this course, the base is still there. Turned off, the model's output is the base's, to the last
 # bit, and so one base in memory serves many tasks.
 
 # %%
@@ -256,7 +257,7 @@ print("the base's model card:", ", ".join(f"{key} {model_card()[key]}" for key i
 #   is on the same side in both accents.
 # - **Looking at the new task only.** Measure what was forgotten too; each table of this project does.
 # - **Comparing techniques at one learning rate**, or one at 300 steps with another at 3,000.
-# - **Data that no longer downloads.** The commonest complaint about courses like this one (annotated-transformer#96, #73).
+# - **Data that no longer downloads.** The commonest complaint about courses like this one (the annotated Transformer, issues 96 and 73).
 #   Everything here is in the repository.
 
 # %%

@@ -145,8 +145,8 @@ across = alike[:6, 6:].mean()
 print(f"mean cosine of two vowels {inside:.2f}, of a vowel and a consonant {across:.2f}")
 
 # %% [markdown]
-# Two parts of a sum must be of like size, or one drowns. $\mathrm{PE}_t$ always has the length $\sqrt{d/2}$, because
-# $\sin^2 + \cos^2 = 1$ for each of the $d/2$ pairs. That is why $E$ is multiplied by $\sqrt d$:
+# The paper multiplies $E$ by $\sqrt d$ and gives no reason. The usual explanation: two parts of a sum must be of like size, or
+# one drowns. $\mathrm{PE}_t$ always has the length $\sqrt{d/2}$, because $\sin^2 + \cos^2 = 1$ for each of the $d/2$ pairs:
 
 # %%
 lengths = rows[3:29].norm(dim=1)
@@ -192,10 +192,10 @@ with shifted(base, None):
     without = difference()
     blind = predict(base, ["tab", "bat", "stop", "pots", "form", "from"])
 print(f"largest difference with positions {with_positions:.2f}, without {without:.1e}")
-print("without positions it says:", ", ".join(f"{word} → {said}" for word, said in blind.items()))
+print("without positions its output is:", ", ".join(f"{word} → {said}" for word, said in blind.items()))
 
 # %% [markdown]
-# *tab* and *bat* are now said alike, and so are *stop* and *pots*.
+# *tab* and *bat* are now pronounced alike, and so are *stop* and *pots*.
 #
 # **To be exact.** "The Transformer does not depend on order" holds for attention *without a mask*: shuffle its inputs and
 # its outputs are shuffled in the same way. A decoder's causal mask breaks this. Its first position sees one token, its

@@ -192,7 +192,7 @@ print("  ".join(f"×{factor:.2f}: {error:.1f} %" for factor, error in zip(factor
 #
 # ## Over letters
 #
-# While the base says each sound, its decoder looks at the letters (cross-attention, lesson 7). Sounds downwards, letters
+# While the base decodes each sound, its decoder looks at the letters (cross-attention, lesson 7). Sounds downwards, letters
 # across, dark where the weight lies. A row sums to 1.
 
 # %%
@@ -203,13 +203,13 @@ axes[0].set_ylabel("sounds")
 plt.show()
 
 # %% [markdown]
-# Nobody told it which letters make which sound: it had only whole words and whole pronunciations.
+# No training example says which letters make which sound: it had only whole words and whole pronunciations.
 #
 # **To be exact.** The place of a letter is not the letter. After three encoder layers it also holds what it has fetched from
 # its neighbours: the *n* of *knight* is read off at the *k*. So the map shows where the model looks, not what it finds there.
 #
 # Inside the encoder, the letters look at each other. Attention runs several times side by side, in heads (lesson 4). Here is
-# the head of the base that looks most at the *next* letter, which is what one must know to say a *c* (found by
+# the head of the base that looks most at the *next* letter, which is what one must know to pronounce a *c* (found by
 # measuring all of them on a hundred words):
 
 

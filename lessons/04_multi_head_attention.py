@@ -130,7 +130,7 @@ plt.show()
 
 # %% [markdown]
 # Lines beside the diagonal are heads for neighbours. Columns are heads that look at one place, from everywhere.
-# And while it *says* the word, four heads of one cross-attention (sounds downwards, letters across):
+# And while it *decodes* the word, four heads of one cross-attention (sounds downwards, letters across):
 
 # %%
 sounds = [*predict(base, [WORD])[WORD], "·"]
@@ -166,7 +166,7 @@ for name, apart in mean_apart.items():
 # ## Take one head away
 #
 # Different is not the same as useful. We silence one head at a time (its output is set to 0 before `out_proj`), and measure how
-# much worse the base speaks.
+# much the base's errors grow (an *ablation*).
 
 
 # %%
@@ -213,7 +213,7 @@ print(
 )
 
 # %% [markdown]
-# The head that mattered most, and what the base says without it:
+# The head that mattered most, and the base's output without it:
 
 # %%
 row, head = divmod(int(worse.argmax()), heads)
@@ -303,6 +303,6 @@ exercises_of(4)
 # - Vaswani et al., *Attention Is All You Need*, arXiv 1706.03762, section 3.2.2, and table 3 (A) on the number of heads
 # - Michel, Levy and Neubig, *Are Sixteen Heads Really Better than One?*, arXiv 1905.10650
 # - Voita et al., *Analyzing Multi-Head Self-Attention*, arXiv 1905.09418: heads for position, for syntax, for rare words
-# - Shazeer, *Fast Transformer Decoding: One Write-Head is All You Need*, arXiv 1911.02150; Ainslie et al., *GQA*, arXiv
-#   2305.13245: fewer keys and values than queries
+# - Shazeer, *Fast Transformer Decoding: One Write-Head is All You Need*, arXiv 1911.02150; Ainslie et al., *GQA*,
+#   arXiv 2305.13245: fewer keys and values than queries
 # - Next: lesson 5, Add & Norm. In the code: `transformer/attention.py`

@@ -14,7 +14,7 @@
 """
 # 5. Add & Norm
 
-Around every sub-layer the input is added to the output, so that a layer only says what it *changes*.
+Around every sub-layer the input is added to the output, so that a layer only computes what it *changes*.
 And every vector is brought to one size, so that a stack of many layers neither explodes nor fades.
 """
 
@@ -50,7 +50,7 @@ lit_diagram("add_norm")
 #
 # The famous figure and the paper's text are post-norm. Nearly all that was trained since, our base too, is pre-norm, and has
 # one more norm after the whole stack. "The paper says one thing and the code another" has been asked for eight years
-# (annotated-transformer#1, #13, #92, #110). Here it is one switch:
+# (the annotated Transformer, issues 1, 13, 92 and 110). Here it is one switch:
 
 # %%
 show_source(LayerNorm, AddNorm)
@@ -59,8 +59,8 @@ show_source(LayerNorm, AddNorm)
 # ## By hand
 #
 # $x = (0, 0, 4, 4)$: mean 2, differences $(-2, -2, 2, 2)$, variance $\tfrac14 (4 + 4 + 4 + 4) = 4$, its root 2. So
-# $\mathrm{LayerNorm}(x) = (-1, -1, 1, 1)$. Ten times $x$ gives the same: the size of a vector is forgotten, its direction kept.
-# With a sub-layer that says $f(x) = (2, 0, 0, -2)$: the sum is $(2, 0, 4, 2)$, its mean 2, its variance 2, and post-norm gives
+# $\mathrm{LayerNorm}(x) = (-1, -1, 1, 1)$. Ten times $x$ gives the same: the mean is taken off and the length is
+# set, so only the direction of $x - \mathrm{mean}(x)$ is kept. With a sub-layer whose output is $f(x) = (2, 0, 0, -2)$: the sum is $(2, 0, 4, 2)$, its mean 2, its variance 2, and post-norm gives
 # $(0, -\sqrt2, \sqrt2, 0)$.
 
 # %%
@@ -161,9 +161,10 @@ for version in VERSIONS:
 
 # %% [markdown]
 # Left: with *neither* the gradient dies on the way back, and with the sum alone it explodes. The norm keeps its size, with a
-# residual or without. Right: but without a residual all the positions of a word become one and the same vector after two
-# layers. Attention takes means, and a mean of means forgets who was who; the residual keeps each position's own vector in
-# the sum (arXiv 2103.03404). Post-norm shrinks that part anew in every layer, pre-norm never does.
+# residual or without. Right: without a residual all the positions of a word become one and the same vector after two
+# layers. Attention takes means, and a mean of means forgets who was who (arXiv 2103.03404). The residual keeps each position's
+# own vector in the sum. That slows the collapse, and alone does not stop it: post-norm shrinks that part anew in every layer
+# and ends with equal positions, and so does the sum alone. Only with pre-norm are the positions still apart at the end.
 #
 # Does it matter for learning? A task on real words that needs both: at each position, name the letter to the *right*.
 # The same steps and rate for all; depths of 1, 4 and 12 layers.
@@ -206,12 +207,14 @@ deep = depths[-1]
 blended = 1 + next(layer for layer in range(DEPTH) if alike["norm only"][layer] > 0.99)
 said_and_so(
     "Residual connections and normalization prevent vanishing gradients and keep training stable.",
-    f"The pair does. Over {DEPTH} fresh layers the gradient at the first is {share['pre-norm']:.1f} (pre-norm) or "
+    f"In part. Over {DEPTH} fresh layers the gradient at the first is {share['pre-norm']:.1f} (pre-norm) or "
     f"{share['post-norm']:.1f} (post-norm) times that at the last; with neither it is {share['neither']:.0e}. But the two have "
     f"different parts. The *norm* keeps the gradient's size: {share['norm only']:.1f} with the norm alone, {share['add only']:.0e} "
-    "with the residual alone, which explodes. The *residual* keeps the positions apart: with the norm alone those of a word are "
-    f"alike (cosine above 0.99) after {blended} layers, and {deep} such layers, with healthy gradients, end at a loss of "
-    f"{last['norm only', deep]:.2f}, where pre-norm ends at {last['pre-norm', deep]:.2f}.",
+    "with the residual alone, which explodes. The *residual* keeps the positions apart for longer: with the norm alone those of "
+    f"a word are alike (cosine above 0.99) after {blended} layers. Then healthy gradients do not help: {deep} such layers end at a "
+    f"loss of {last['norm only', deep]:.2f}. And the order matters: at this rate {deep} layers of post-norm end at "
+    f"{last['post-norm', deep]:.2f}, of pre-norm at {last['pre-norm', deep]:.2f}. One layer alone needs no residual: without it the "
+    f"loss is {last['norm only', depths[0]]:.2f}, with it {last['post-norm', depths[0]]:.2f} (post-norm).",
     "the two figures above; `tests/transformer/test_add_norm.py` for the formulas",
 )
 
@@ -284,7 +287,7 @@ print(
 # ## The usual mistakes
 #
 # - **`std` for the biased deviation.** torch's `std` divides by $d - 1$. At $d = 4$ everything is then 13.4 % too small, at
-#   $d = 512$ 0.1 %: too little to see, enough to fail a comparison (annotated-transformer PR#119, #122).
+#   $d = 512$ 0.1 %: too little to see, enough to fail a comparison (the annotated Transformer, pull requests 119 and 122).
 # - **$\varepsilon$ outside the root**, added to the deviation: not what checkpoints were trained with.
 # - **The residual taken after the norm**: $\mathrm{LN}(x) + f(\mathrm{LN}(x))$. Test it with silent sub-layers: the layer must
 #   give back $x$ itself (happy-llm#21).

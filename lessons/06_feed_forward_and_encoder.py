@@ -42,8 +42,8 @@ lit_diagram("encoder_feed_forward", "encoder")
 # $$\mathrm{FFN}(x) = W_2\,\varphi(W_1 x + b_1) + b_2, \qquad
 # W_1 \in \mathbb{R}^{d_{ff} \times d}, \quad W_2 \in \mathbb{R}^{d \times d_{ff}}, \quad \varphi = \mathrm{ReLU}$$
 #
-# Widen, bend, narrow. Each row of $W_1$ asks one question about $x$. ReLU keeps the answer if it is positive and says 0
-# otherwise. Each column of $W_2$ is what is added to the vector when the answer was yes.
+# Wider, through a non-linearity ($\varphi$), and narrow again. Each row of $W_1$ asks one question about $x$. ReLU keeps the
+# answer if it is positive and gives 0 otherwise. Each column of $W_2$ is what is added to the vector when the answer was yes.
 #
 # An encoder layer is self-attention and then this, each with its Add & Norm (lesson 5). The encoder is a stack of layers.
 # A layer has $4(d^2 + d) + (2\,d\,d_{ff} + d_{ff} + d) + 4d$ parameters.
@@ -84,7 +84,7 @@ with torch.no_grad():
     print("before ReLU", small.fc1(x).tolist(), "  the result", small(x).tolist())
 
 # %% [markdown]
-# Without the bend, two layers are one: $W_2(W_1 x + b_1) + b_2 = (W_2 W_1)\,x + (W_2 b_1 + b_2)$. The first line below
+# Without the non-linearity, two layers are one: $W_2(W_1 x + b_1) + b_2 = (W_2 W_1)\,x + (W_2 b_1 + b_2)$. The first line below
 # computes both sides. And the network is the same at every position: when the positions are shuffled, the results are
 # shuffled in the same way and nothing else happens. So a feed forward cannot look at a neighbour.
 
@@ -105,7 +105,7 @@ at = torch.linspace(-3, 3, 200)
 for name in ("relu", "gelu", "silu"):
     axis.plot(at, ACTIVATIONS[name](at), label=name)
 axis.set_xlabel("W₁x + b₁")
-axis.set_ylabel("after the bend")
+axis.set_ylabel("after the non-linearity")
 axis.set_title("the paper: relu; BERT and GPT-2: gelu", fontsize=10)
 axis.legend()
 plt.show()
@@ -113,7 +113,7 @@ plt.show()
 # %% [markdown]
 # ## What the hidden numbers react to
 #
-# The base reads words. We keep what `fc1` says after ReLU, for every letter of many words, in all three encoder layers:
+# The base reads words. We keep the output of `fc1` after ReLU, for every letter of many words, in all three encoder layers:
 # 3 × 512 numbers for each letter.
 
 # %%
@@ -152,7 +152,7 @@ for layer, matrix in enumerate(features):
 # %% [markdown]
 # Few are above 0 at a time: most questions get the answer "no". Which questions are they? We write down some spelling
 # patterns, and take for each the hidden number that goes with it best on the *seen* words (correlation). Then we look at
-# *other* words: if the choice were luck, the correlation would be gone there.
+# *other* words: if the choice were random, the correlation would be gone there.
 
 # %%
 PATTERNS = {
@@ -187,9 +187,9 @@ for name, pattern in PATTERNS.items():
     found[name] = (layer, number)
 
 # %% [markdown]
-# Some patterns have a number of their own, a last y above all. Nobody told the network to look for it. Others have none:
+# Some patterns have a number of their own, a last y above all. No label asked the network to look for it. Others have none:
 # the pattern is spread over many numbers. And the examples warn us: what goes best with "c before a, o, u" is large at the
-# soft c of *cyclone* too (figure below), so it just says "c". A name that we give to a hidden number is a guess.
+# soft c of *cyclone* too (figure below), so it just means "c". A name that we give to a hidden number is a guess.
 
 # %%
 shown_words = ["celery", "cyclone", "machine", "spring"]
@@ -297,14 +297,14 @@ plt.show()
 print("for example:", {word: load("american")[word][0] for word in probe[:4]})
 
 # %% [markdown]
-# The first feed forward matters most of the three here: it is the first to work on single letters. This is one small model
-# on one task; in another one the bars stand differently.
+# The first feed forward matters most of the three here. This is one small model on one task; in another one the bars stand
+# differently.
 #
 # ## The usual mistakes
 #
-# - **The residual is taken after the norm.** Then a layer whose sub-layers say 0 gives LayerNorm(x), not x.
+# - **The residual is taken after the norm.** Then a layer whose sub-layers give 0 gives LayerNorm(x), not x.
 #   A widely read tutorial has it (happy-llm, issue 21). Check: silence both sub-layers of a pre-norm layer.
-# - **No bend between the two layers.** It trains, and is one matrix. The code above shows why.
+# - **No non-linearity between the two layers.** It trains, and is one matrix. The code above shows why.
 # - **The last norm of a pre-norm stack is forgotten.** The residual sum grows from layer to layer and nobody stops it.
 # - **The two widths are swapped**, or one name serves both (happy-llm, issue 141: `dim` and `n_embd`). With
 #   $d_{ff} = d$ in the test nobody sees it: test with unequal sizes.
@@ -325,8 +325,8 @@ exercises_of(6)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Attention Is All You Need*, sections 3.1 and 3.3 (1706.03762).
-# - *Transformer Feed-Forward Layers Are Key-Value Memories* (2012.14913): rows of $W_1$ as keys, columns of $W_2$ as values.
-# - *Toy Models of Superposition* (2209.10652): why one number answers several questions.
-# - *GLU Variants Improve Transformer* (2002.05202): the feed forward of today's large models.
-# - *Gaussian Error Linear Units* (1606.08415).
+# - *Attention Is All You Need*, sections 3.1 and 3.3 (arXiv 1706.03762).
+# - *Transformer Feed-Forward Layers Are Key-Value Memories* (arXiv 2012.14913): rows of $W_1$ as keys, columns of $W_2$ as values.
+# - *Toy Models of Superposition* (arXiv 2209.10652): why one number answers several questions.
+# - *GLU Variants Improve Transformer* (arXiv 2002.05202): the feed forward of today's large models.
+# - *Gaussian Error Linear Units* (arXiv 1606.08415).

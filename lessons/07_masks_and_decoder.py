@@ -15,7 +15,7 @@
 # 7. Masks, the decoder, cross-attention
 
 A mask says who may look at whom: nobody at padding, and in the decoder nobody at what is still to come.
-The decoder then has three sub-layers: it looks back at what was said, across at the source, and thinks.
+The decoder then has three sub-layers: it looks back at its own output so far, across at the source, and works on what it found.
 """
 
 # %%
@@ -57,11 +57,11 @@ lit_diagram("masked_attention", "cross_attention", "decoder_add_norm", "decoder_
 # $$w_{ij} = \frac{m_{ij}\,e^{s_{ij}}}{\sum_k m_{ik}\,e^{s_{ik}}}, \qquad s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d_{head}}}
 # \qquad\qquad \text{causal: } m_{ij} = (j \le i)$$
 #
-# Say the polarity in words, always: **True = may look**. Half of the field has it the other way round.
+# Say the polarity in words, always: **True = may look**. Half of the libraries have it the other way round.
 #
 # A decoder layer: $x \leftarrow x + \mathrm{SelfAttention}(x, x, x;\ \text{causal})$, then
 # $x \leftarrow x + \mathrm{CrossAttention}(x, \mathit{memory}, \mathit{memory};\ \text{padding})$, then
-# $x \leftarrow x + \mathrm{FFN}(x)$, each with its norm. The memory is what the encoder said. It gives keys and values;
+# $x \leftarrow x + \mathrm{FFN}(x)$, each with its norm. The memory is the encoder's output. It gives keys and values;
 # the decoder gives the queries.
 
 # %%
@@ -109,7 +109,7 @@ plt.show()
 # | 1 | keys 0, 1 | 1/4, 3/4 | 1 + 6 = 7 |
 # | 2 | keys 0, 1, 2 | 1/8, 3/8, 4/8 | 0.5 + 3 + 50 = 53.5 |
 #
-# Without the mask all three would say 53.5: the 100 of the future leaks into every row.
+# Without the mask all three would be 53.5: the 100 of the future leaks into every row.
 
 # %%
 query, key = torch.ones(3, 1), torch.tensor([[1.0], [3.0], [4.0]]).log()
@@ -120,7 +120,7 @@ print("weights\n", weights)
 print("causal", [round(float(x), 4) for x in masked], "  no mask", [round(float(x), 4) for x in open_to_all])
 
 # %% [markdown]
-# What if a query may look at nothing at all? There are three answers in the field. Only one is a rule that you can
+# What if a query may look at nothing at all? There are three answers in use. Only one is a rule that you can
 # rely on.
 
 # %%
@@ -179,10 +179,10 @@ with torch.no_grad():
 print(f"with the padding mask: {(right - wanted).abs().max():.1e}   without it: {(wrong - wanted).abs().max():.1f}")
 
 # %% [markdown]
-# ## Cross-attention: which letter is read while a sound is said?
+# ## Cross-attention: which letter is read while a sound is decoded?
 #
-# Rows are sounds in the order in which they are said, columns are letters. Nobody told the model which letter makes which
-# sound. It was trained on whole words only.
+# Rows are sounds in the order in which they are decoded, columns are letters. No label says which letter makes which
+# sound. The model was trained on whole words only.
 
 # %%
 shown = ["knight", "physics", "school"]
@@ -201,9 +201,9 @@ for found in maps:
 
 # %% [markdown]
 # The dark path runs from the top left to the bottom right, and jumps where several letters make one sound. Look at
-# *knight*: the n is said while the model looks at the silent k. The encoder has already put its neighbours into k's vector
+# *knight*: the n is decoded while the model looks at the silent k. The encoder has already put its neighbours into k's vector
 # (lesson 6). So a map shows where the model *looks*, in one layer, as a mean over its heads. It does not prove *why* the
-# model says something (see the papers below).
+# model's output is what it is (see the papers below).
 
 # %%
 said_and_so(
@@ -269,7 +269,7 @@ for name, mask in (("causal mask", causal_mask), ("leaked mask", see_all)):
     results[name] = (100 * reading, 100 * saying)
     print(
         f"{name}: next symbol right while reading the answer {100 * reading:.0f} %; "
-        f"phoneme error when it speaks alone {100 * saying:.0f} %"
+        f"phoneme error when it decodes alone {100 * saying:.0f} %"
     )
 
 # %%
@@ -282,14 +282,15 @@ axes[0].legend()
 for shift, (name, values) in zip((-0.2, 0.2), results.items()):
     axes[1].bar_label(axes[1].bar([shift, 1 + shift], values, width=0.38, label=name), fmt="%.0f", fontsize=8)
 axes[1].set_ylim(0, 1.15 * max(max(pair) for pair in results.values()))
-axes[1].set_xticks([0, 1], ["reads the answer:\nright, %", "speaks alone:\nphoneme error, %"])
+axes[1].set_xticks([0, 1], ["reads the answer:\nright, %", "decodes alone:\nphoneme error, %"])
 axes[1].legend(fontsize=8, loc="upper left")
 figure.suptitle("a loss that is too good to be true")
 plt.show()
 
 # %% [markdown]
 # The leaked model's loss falls faster than any honest one's: it copies the next symbol from its own input. When it must
-# speak, there is nothing to copy (an error above 100 % means that it also says too much). So: **never trust a teacher-forced loss alone. Let the model speak, and count.**
+# decode alone, there is nothing to copy (an error above 100 % means that its words are also too long). So: **never trust a
+# teacher-forced loss alone. Let the model decode, and count.**
 #
 # ## The usual mistakes
 #
@@ -314,7 +315,7 @@ exercises_of(7)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Attention Is All You Need*, sections 3.1 and 3.2.3 (1706.03762).
-# - *Neural Machine Translation by Jointly Learning to Align and Translate* (1409.0473): where cross-attention comes from.
-# - *Attention is not Explanation* (1902.10186), and the answer, *Attention is not not Explanation* (1908.04626).
-# - *Scheduled Sampling* (1506.03099): the gap between reading the answer and speaking alone.
+# - *Attention Is All You Need*, sections 3.1 and 3.2.3 (arXiv 1706.03762).
+# - *Neural Machine Translation by Jointly Learning to Align and Translate* (arXiv 1409.0473): where cross-attention comes from.
+# - *Attention is not Explanation* (arXiv 1902.10186), and the answer, *Attention is not not Explanation* (arXiv 1908.04626).
+# - *Scheduled Sampling* (arXiv 1506.03099): the gap between reading the answer and decoding alone.

@@ -16,7 +16,7 @@
 
 The decoder's last vector becomes one number for each symbol, softmax makes probabilities of them, and the loss says how
 surprised the model was by the right symbol. This lesson computes all of it by hand, and asks whether the base's
-probabilities mean what they say.
+probabilities can be trusted.
 """
 
 # %%
@@ -59,7 +59,7 @@ show_source(Transformer.decode, Transformer.tie_weights, label_smoothed_cross_en
 #
 # - The right symbol is the second: $L = -\ln(2/8) = \ln 4 = 1.386$.
 # - Smoothing $\varepsilon = 0.1$: $L = 0.9 \ln 4 + 0.1 \cdot \frac{1}{3}(\ln 8 + \ln 4 + \ln 1.6) = 1.248 + 0.131 = 1.379$.
-# - The first symbol is said *never* to occur (`never=(0,)`): the sum is 7, $p = (0,\ 2/7,\ 5/7)$, and the smoothing has two
+# - The first symbol is declared *never* to occur (`never=(0,)`): the sum is 7, $p = (0,\ 2/7,\ 5/7)$, and the smoothing has two
 #   symbols to share among: $L = 0.9 \ln 3.5 + 0.1 \cdot \frac{1}{2}(\ln 3.5 + \ln 1.4) = 1.207$.
 
 # %%
@@ -148,7 +148,7 @@ figure, axis = plt.subplots(figsize=(6, 2.9), layout="constrained")
 image = axis.imshow(table[:, likely].T, cmap="Greens", vmin=0, vmax=1, aspect="auto")
 axis.set_xticks(range(len(said) + 1), [*said, "end"])
 axis.set_yticks(range(len(likely)), [names[token] for token in likely])
-axis.set_xlabel("what is said, symbol by symbol")
+axis.set_xlabel("the output, symbol by symbol")
 axis.set_title(f"{word}: what may come next")
 figure.colorbar(image, label="probability")
 plt.show()
@@ -160,7 +160,7 @@ print(
 
 # %% [markdown]
 # At the vowel the mass lies on two symbols: *either* may begin with "ee" or with "eye", and both are in the dictionary.
-# A distribution can say that. A single answer cannot.
+# A distribution can express that. A single answer cannot.
 #
 # ## Is 90 % right in 9 of 10 cases?
 #
@@ -243,7 +243,7 @@ said_and_so(
 )
 
 # %% [markdown]
-# ## The symbol that was never heard
+# ## The symbol that never occurs
 #
 # American English has no ɒ (the vowel of British *hot*). Pretraining left it out of the softmax with `never`. Why? A symbol
 # that is never right is pushed away at every step, and fine-tuning would first have to undo it. We train two small models
@@ -282,8 +282,8 @@ plt.show()
 # %% [markdown]
 # ## The usual mistakes
 #
-# - **0 · (-∞) in label smoothing.** A masked symbol has log-probability -∞; times a weight of 0 it is NaN. The best-known
-#   notebook's own example has this on today's torch (annotated-transformer, issues 18, 38, 39). Select, do not multiply:
+# - **0 · (-∞) in label smoothing.** A masked symbol has log-probability -∞; times a weight of 0 it is NaN. The own
+#   example of the annotated Transformer has this on today's torch (its issues 18, 38, 39). Select, do not multiply:
 #   the source above fills such places with 0 before it sums.
 # - **Softmax twice.** `log_softmax` of something that is already a `log_softmax` changes nothing, but `softmax` of a softmax
 #   is nearly uniform, and training crawls (ARENA, issue 164, had the harmless one).
@@ -304,8 +304,8 @@ exercises_of(8)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Using the Output Embedding to Improve Language Models* (1608.05859): why the matrices may be one.
-# - *Rethinking the Inception Architecture*, section 7 (1512.00567): label smoothing.
-# - *When Does Label Smoothing Help?* (1906.02629).
-# - *On Calibration of Modern Neural Networks* (1706.04599): the figure and the temperature.
-# - *Analyzing Uncertainty in Neural Machine Translation* (1803.00047): several right answers.
+# - *Using the Output Embedding to Improve Language Models* (arXiv 1608.05859): why the matrices may be one.
+# - *Rethinking the Inception Architecture*, section 7 (arXiv 1512.00567): label smoothing.
+# - *When Does Label Smoothing Help?* (arXiv 1906.02629).
+# - *On Calibration of Modern Neural Networks* (arXiv 1706.04599): the figure and the temperature.
+# - *Analyzing Uncertainty in Neural Machine Translation* (arXiv 1803.00047): several right answers.

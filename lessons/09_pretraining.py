@@ -129,7 +129,7 @@ def padding_share(batches: list[list[int]]) -> float:
 
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
-for axis, title, batches in zip(axes, ("words by chance", "words of like length"), (by_chance, by_length)):
+for axis, title, batches in zip(axes, ("words in random order", "words of like length"), (by_chance, by_length)):
     batch = collate([examples[index] for index in batches[1][:40]], tokens.pad_id, tokens.bos_id)
     axis.imshow(batch.labels != tokens.pad_id, cmap="Blues", vmin=0, vmax=1.4, aspect="auto", interpolation="nearest")
     axis.set_title(f"{title}: {100 * padding_share(batches):.1f} % padding", fontsize=10)
@@ -144,7 +144,7 @@ plt.show()
 # ## A short pretraining, live
 #
 # A smaller model than the base, on the same task, for seconds instead of the base's 38 minutes. We look at the loss, and
-# we let the model speak at several steps.
+# we let the model decode at several steps.
 
 # %%
 small = replace(base_config(), d_model=64, num_encoder_layers=2, num_decoder_layers=2, d_ff=256, dropout=0.0)
@@ -187,7 +187,7 @@ for axis in axes:
 plt.show()
 
 # %% [markdown]
-# First it says nothing, then the commonest sounds over and over, then the right consonants, and the vowels last: in English
+# First its output is empty, then the commonest sounds over and over, then the right consonants, and the vowels last: in English
 # they depend on letters further away. (The first loss is above ln 73: random weights do not guess evenly.)
 #
 # ## Killed, and gone on
@@ -326,7 +326,7 @@ axis.set_title("guess the next letter: no label was needed", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# It invents words that look English. Nobody told it what a word is. A large language model does this with all the text that
+# It invents words that look English. No label says what a word is. A large language model does this with all the text that
 # there is.
 #
 # **Be honest about our base.** It was *not* made this way. It saw pairs, a word and its pronunciation, so its pretraining was
@@ -355,12 +355,12 @@ said_and_so(
 #
 # - **Step 0.** The paper's formula divides by the step: count from 1. Ours refuses 0 with a message.
 # - **No warm-up.** Adam's first steps are as large as its later ones whatever the gradient's size; a post-norm model then
-#   often fails (2002.04745).
+#   often fails (arXiv 2002.04745).
 # - **Only the weights are kept.** Without the optimizer's moments and the place in the data, a resumed run is another run.
 # - **Decay on everything.** Decay pulls biases and norms' gains towards 0, where they do not belong: see `parameter_groups`.
-# - **Data behind a link.** Translation sets of famous notebooks no longer download (annotated-transformer, issues 73
+# - **Data behind a link.** The translation data of the annotated Transformer no longer download (its issues 73
 #   and 96). Here the data lie in the repository, with a checksum.
-# - **One loss, no listening.** See lesson 7.
+# - **One loss, and no look at the output.** See lesson 7.
 
 # %%
 try:
@@ -374,9 +374,9 @@ exercises_of(9)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Attention Is All You Need*, section 5 (1706.03762).
-# - *Decoupled Weight Decay Regularization* (1711.05101): AdamW.
-# - *On Layer Normalization in the Transformer Architecture* (2002.04745): why warm-up.
-# - *BERT* (1810.04805), *BART* (1910.13461), *T5* (1910.10683), *Language Models are Few-Shot Learners* (2005.14165): which
+# - *Attention Is All You Need*, section 5 (arXiv 1706.03762).
+# - *Decoupled Weight Decay Regularization* (arXiv 1711.05101): AdamW.
+# - *On Layer Normalization in the Transformer Architecture* (arXiv 2002.04745): why warm-up.
+# - *BERT* (arXiv 1810.04805), *BART* (arXiv 1910.13461), *T5* (arXiv 1910.10683), *Language Models are Few-Shot Learners* (arXiv 2005.14165): which
 #   part of the text is hidden.
 # - `python -m lessons pretrain` makes a base anew.

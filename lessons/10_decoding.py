@@ -130,7 +130,7 @@ show_source(beam_search)
 # %% [markdown]
 # ## Real words
 #
-# Words that the base never saw and is not sure of. Sampling is random: with the same seed it says the same again.
+# Words that the base never saw and is not sure of. Sampling is random: with the same seed it gives the same again.
 
 # %%
 base, tokens = load_base(), vocabulary()
@@ -162,8 +162,8 @@ for name, settings in ways.items():
     print(f"{name:<22}" + "".join(f"{said:<16}" for said in say(shown, **seeded(settings))))
 
 # %% [markdown]
-# Which way makes the fewest mistakes? The task has one right answer, or a few. So chance can only hurt, unless it is held
-# on a short lead. For a story it is the other way round: there the likeliest text is dull.
+# Which way makes the fewest mistakes? The task has one right answer, or a few. So drawing at random can only hurt, unless it is
+# kept to the likeliest symbols. For a story it is the other way round: there the likeliest text is dull.
 
 # %%
 exam = words("american", "development", 60 if quick() else 250)
@@ -179,8 +179,9 @@ axis.set_xlim(0, 108)
 plt.show()
 
 # %% [markdown]
-# Beam search promises a *likelier* sequence, not a *better* one. We check what it promises: the sum of log-probabilities of
-# its answer against that of the greedy answer, for every word where the two differ.
+# Beam search looks for a *likelier* sequence, not for a *better* one. It does not even promise that: the greedy beginning can
+# fall out of the beams on the way. We look: the sum of log-probabilities of its answer against that of the greedy answer, for
+# every word where the two differ.
 
 # %%
 
@@ -295,10 +296,11 @@ print(f"word by word, the fast step takes {took[True] / took[False]:.2f} of the 
 #   we leave that out. Nothing crashes and most words come out right, since the beams agree on most of what came before.
 #   That is why such a bug lives long: compare with the uncached run, word by word, and not by a score.
 # - **The position of a cached step.** The new symbol stands at place $t$, not at 0; and its mask is a row of $t + 1$ Trues.
-#   A library full of options had junk text from its cache more than once (x-transformers, issues 174, 187, 219, 311, 322).
-# - **Rows that are finished go on talking.** After its end symbol a row must be padded, whatever the others still say.
+#   x-transformers, a library full of options, had junk text from its cache more than once (its issues 174, 187, 219, 311, 322).
+# - **Rows that are finished go on.** After its end symbol a row must be padded, whatever the others still add.
 # - **Top-p that may keep nothing**: the symbol that crosses the line belongs to the set. With $p = 0.1$ the best stays.
-# - **Beam scores without a thought about length.** A sum of logs always prefers short sequences.
+# - **Beam scores without a thought about length.** A sum of logs is biased towards short sequences: each further symbol can only
+#   lower it.
 # - **Temperature 0** is a division by 0. Greedy is what is meant.
 
 # %%
@@ -316,8 +318,8 @@ exercises_of(10)
 # %% [markdown]
 # ## Where to read on
 #
-# - *The Curious Case of Neural Text Degeneration* (1904.09751): top-p, and why the likeliest text is dull.
-# - *Hierarchical Neural Story Generation* (1805.04833): top-k.
-# - *Google's Neural Machine Translation System*, section 7 (1609.08144): length penalty.
-# - *If Beam Search is the Answer, What was the Question?* (2010.02650).
-# - *Fast Transformer Decoding* (1911.02150): a smaller cache.
+# - *The Curious Case of Neural Text Degeneration* (arXiv 1904.09751): top-p, and why the likeliest text is dull.
+# - *Hierarchical Neural Story Generation* (arXiv 1805.04833): top-k.
+# - *Google's Neural Machine Translation System*, section 7 (arXiv 1609.08144): length penalty.
+# - *If Beam Search is the Answer, What was the Question?* (arXiv 2010.02650).
+# - *Fast Transformer Decoding* (arXiv 1911.02150): a smaller cache.

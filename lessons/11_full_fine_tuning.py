@@ -65,7 +65,7 @@ show_source(FullConfig, OwnedParameters, fine_tune)
 # - Switched off: $w = 2$ again.
 #
 # And Adam's first step does not depend on the gradient's size: $m/\sqrt{v} = g/\sqrt{g^2} = \pm 1$, so $w = 2 + \eta = 2.1$.
-# That is why its learning rate says how far *every* weight moves in a step.
+# That is why its learning rate sets how far *every* weight moves in a step.
 
 # %%
 
@@ -105,7 +105,7 @@ for kind in (torch.optim.SGD, torch.optim.Adam):
 # %% [markdown]
 # ## Learning and forgetting, step by step
 #
-# The base says American. It now learns British from 1,000 words; we stop now and then and let it speak held-out words in
+# The base speaks American. It now learns British from 1,000 words; we stop now and then and let it decode held-out words in
 # both accents. (Words that the two dictionaries pronounce alike count in both.)
 
 # %%
@@ -148,7 +148,7 @@ for step, errors in over_time.items():
     print(f"step {step:>3}: British {errors['british']:.1f} %, American {errors['american']:.1f} %")
 
 # %% [markdown]
-# What British gains, American loses, and most of it in the first steps. Is that damage? Not quite. A model that says
+# What British gains, American loses, and most of it in the first steps. Is that damage? Not quite. A model that pronounces
 # *hot* with a British vowel is wrong in American and right in British: one mouth cannot say both at once. The words below
 # show what kind of mistakes the American exam now finds.
 
@@ -259,7 +259,7 @@ full, lora = (100 * kept_mean(method, "british", "phoneme_error") for method in 
 said_and_so(
     said="Full fine-tuning needs much computing, but adapts to the task completely; the cheaper ways may not reach it.",
     so=f"Here LoRA reaches it: a British phoneme error of {lora:.1f} % against {full:.1f} %, with a tenth of the parameters. "
-    f"And in seconds full fine-tuning is not the dearest: {kept_mean('full', 'seconds'):.0f} against {kept_mean('lora', 'seconds'):.0f} "
+    f"And in seconds full fine-tuning is not the most expensive: {kept_mean('full', 'seconds'):.0f} against {kept_mean('lora', 'seconds'):.0f} "
     "for this small model on a CPU. What it costs is memory, and a whole model on disk for each task.",
     shown_by="The table above, from `lessons/results/report.json` (`python -m lessons compare --seeds 3 --test-words all`).",
 )
@@ -273,8 +273,8 @@ said_and_so(
 # - **Weight decay as a leash.** It pulls towards 0, not towards the base. If you want a leash, penalize the distance to the base.
 # - **Tied matrices are copied one by one.** Then input and output embedding drift apart. `OwnedParameters` copies a shared
 #   tensor once and puts it at every place.
-# - **The new symbol's row.** ɒ was never trained (lesson 8). Full fine-tuning trains its row anyway; the other techniques must
-#   be told to.
+# - **The new symbol's row.** ɒ was never trained (lesson 8). Full fine-tuning trains its row anyway; the other techniques
+#   train it only where the config asks for it.
 
 # %%
 embedding = model.base_model.source_embedding.weight
@@ -290,8 +290,8 @@ exercises_of(11)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Universal Language Model Fine-tuning* (1801.06146): rates by layer, thawing step by step.
-# - *Overcoming catastrophic forgetting in neural networks* (1612.00796): a leash to the old weights.
-# - *Fine-Tuning can Distort Pretrained Features* (2202.10054).
-# - *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning* (2012.13255).
-# - *LoRA Learns Less and Forgets Less* (2405.09673).
+# - *Universal Language Model Fine-tuning* (arXiv 1801.06146): rates by layer, thawing step by step.
+# - *Overcoming catastrophic forgetting in neural networks* (arXiv 1612.00796): a leash to the old weights.
+# - *Fine-Tuning can Distort Pretrained Features* (arXiv 2202.10054).
+# - *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning* (arXiv 2012.13255).
+# - *LoRA Learns Less and Forgets Less* (arXiv 2405.09673).

@@ -222,7 +222,7 @@ plt.show()
 
 # %% [markdown]
 # At its own rate the loss falls to a third within these steps; the exam has hardly noticed yet. An error counts whole symbols,
-# and between two accents a model says neither. The kept run below has 300 steps.
+# and between two accents the output is neither. The saved run below has 300 steps.
 #
 # Both merge without a trace: the copies take the places of the base's tensors, and the result is a plain Transformer of the
 # same size and speed.
@@ -236,7 +236,7 @@ print(type(merged).__name__, "says the same:", predict(merged, few) == said)
 # %% [markdown]
 # ## What is won, and what it costs
 #
-# From the kept run: 300 steps, three seeds, all held-out words.
+# From the saved run: 300 steps, three seeds, all held-out words.
 
 
 # %%
@@ -298,12 +298,12 @@ said_and_so(
 # %% [markdown]
 # ## The usual mistakes
 #
-# - **The rate of full fine-tuning.** See the live run. A published comparison gave LayerNorm tuning a rate of 0.0001 and found
+# - **The rate of full fine-tuning.** See the live run. One paper's comparison gave LayerNorm tuning a rate of 0.0001 and found
 #   that it learns nothing: that says more about the rate.
 # - **"bias" in the name, and nothing was found.** T5 and LLaMA have no biases. Ours raises an error then.
 # - **The keys' biases are expected to move, or expected to stay.** Their gradient is 0 up to rounding; a test that demands
 #   either is wrong.
-# - **The new symbol is forgotten.** No bias can teach the model to say ɒ: its row of the output was never trained.
+# - **The new symbol is forgotten.** No bias can teach the model to produce ɒ: its row of the output was never trained.
 # - **Only the norms inside the layers are trained.** A pre-norm model has one more after each stack.
 # - **The base is overwritten.** Train copies, or there is nothing to switch back to.
 
@@ -313,7 +313,7 @@ exercises_of(12)
 # %% [markdown]
 # ## Where to read on
 #
-# - *BitFit* (2106.10199).
-# - *Tuning LayerNorm in Attention* (2312.11420).
-# - *Training BatchNorm and Only BatchNorm* (2003.00152): random features, tuned gains.
-# - *AdapterBias* (2205.00305): a bias that depends on the token.
+# - *BitFit* (arXiv 2106.10199).
+# - *Tuning LayerNorm in Attention* (arXiv 2312.11420).
+# - *Training BatchNorm and Only BatchNorm* (arXiv 2003.00152): random features, tuned gains.
+# - *AdapterBias* (arXiv 2205.00305): a bias that depends on the token.

@@ -57,7 +57,7 @@ lit_diagram("attention", "feed_forward", "weights")
 # - $W$ and $b$ are frozen. Only $A$ and $B$ learn: $r\,(d_{in} + d_{out})$ numbers in place of $d_{in} \cdot d_{out}$.
 # - $A$ makes $x$ narrow: $r$ numbers. $B$ makes it wide again. So $\Delta W = \frac{\alpha}{r} B A$ has rank $r$ at most.
 # - $B = 0$ at the start, so $\Delta W = 0$: training starts at the base, exactly.
-# - $\alpha / r$ is a fixed factor. It does the work of a learning rate: with it, one rate suits several ranks.
+# - $\alpha / r$ is a fixed factor. It does the work of a learning rate: with it, and with Adam, one rate suits several ranks.
 
 # %%
 show_source(scaling_of, new_factors, product, LoraLinear)
@@ -65,7 +65,7 @@ show_source(scaling_of, new_factors, product, LoraLinear)
 # %%
 said_and_so(
     "New weight = original weight + AB, with A of size d × r and B of size r × d.",
-    "The field writes W + (α/r) BA. nn.Linear keeps W as (d_out, d_in), so the matrix that meets x first is the right "
+    "The LoRA paper and Hugging Face PEFT write W + (α/r) BA. nn.Linear keeps W as (d_out, d_in), so the matrix that meets x first is the right "
     "one: A (r × d_in), then B (d_out × r). The factor α/r is there, W need not be square, and the rank is at most r.",
     "`peft/low_rank.py` above; the example below, whose matrix is 2 × 3",
 )
@@ -337,7 +337,7 @@ print("british + cmu:", predict(model, ["water", "dance", "better", "lorry", "la
 #
 # ## What it trains, what it gains, what it costs
 #
-# The kept full run: every technique on the same 1,000 words, 300 steps, each at its own searched rate, 3 seeds, the whole
+# The saved full run: every technique on the same 1,000 words, 300 steps, each at its own searched rate, 3 seeds, the whole
 # test part (`python -m lessons compare`, kept in `lessons/results/report.json`).
 
 # %%
@@ -360,7 +360,7 @@ said_and_so(
 said_and_so(
     "LoRA may fall short of full fine-tuning.",
     "Here it does not: 1,000 words are few, and the two are equal within the seeds. On large data sets full fine-tuning "
-    "did stay ahead (2405.09673).",
+    "did stay ahead (arXiv 2405.09673).",
     "the column `British PER` above (`python -m lessons compare`)",
 )
 
@@ -374,22 +374,23 @@ said_and_so(
 # | | LoRA | adapter |
 # |---|---|---|
 # | where | *beside* a weight matrix | *after* (or beside) a sub-layer |
-# | what | linear: $BAx$ | a small network with a bend: $W_{up}\,\varphi(W_{down} h)$ |
-# | merges | yes: $W + \frac{\alpha}{r}BA$ | no: the bend is in the way |
+# | what | linear: $BAx$ | a small network with a non-linearity: $W_{up}\,\varphi(W_{down} h)$ |
+# | merges | yes: $W + \frac{\alpha}{r}BA$ | no: the non-linearity is in the way |
 # | time when used | none, once merged | some, always |
 #
 # ## The usual mistakes
 #
 # - **Square layers only.** minimind put LoRA only where `in_features == out_features`; after a repair of the order it still
 #   does, and skips most layers in silence (minimind issue 787). Print where the adapters sit: `model.explain()`.
-# - **α = r in the tests.** Then the scale is 1, and a forgotten scale is not seen (published peft, pull request 2489, where
+# - **α = r in the tests.** Then the scale is 1, and a forgotten scale is not seen (HF PEFT, pull request 2489, where
 #   both were 8). Test with α ≠ r.
-# - **Merged twice.** A merge added ΔW two times, and an unmerge that took it away two times hid it (published peft,
+# - **Merged twice.** A merge added ΔW two times, and an unmerge that took it away two times hid it (HF PEFT,
 #   pull request 3774). Compare the merged output with the unmerged one, as above.
 # - **Both factors zero**, or the wrong one for embeddings (microsoft/LoRA, pull requests 46 and 155). See the gradients above.
-# - **The rank is changed, α is not.** With $\alpha/r$ the update then shrinks: a "worse" rank 64 may be a smaller scale.
-#   Lesson 14, rsLoRA.
-# - **An adapter on another base.** The file says nothing of $W$. Here the config keeps the base's fingerprint, and a wrong
+# - **The rank is changed, α is not.** Then $\alpha/r$ changes as well. With plain gradient descent the effect of a step then
+#   shrinks like $1/r$, and a "worse" rank 64 may only be slow. With Adam, which all runs here use, the first step's effect
+#   stays: lesson 14, rsLoRA.
+# - **An adapter on another base.** The file does not contain $W$. Here the config keeps the base's fingerprint, and a wrong
 #   base is refused:
 
 # %%
@@ -407,8 +408,8 @@ exercises_of(13)
 # %% [markdown]
 # ## Where to read on
 #
-# - *LoRA: Low-Rank Adaptation of Large Language Models* (2106.09685).
-# - *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning* (2012.13255): why so few directions do.
-# - *LoRA Learns Less and Forgets Less* (2405.09673): against full fine-tuning, on much data.
-# - *Editing Models with Task Arithmetic* (2212.04089): adding and taking away what was learnt.
-# - *S-LoRA* (2311.03285): thousands of adapters on one base, in one batch.
+# - *LoRA: Low-Rank Adaptation of Large Language Models* (arXiv 2106.09685).
+# - *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning* (arXiv 2012.13255): why so few directions do.
+# - *LoRA Learns Less and Forgets Less* (arXiv 2405.09673): against full fine-tuning, on much data.
+# - *Editing Models with Task Arithmetic* (arXiv 2212.04089): adding and taking away what was learnt.
+# - *S-LoRA* (arXiv 2311.03285): thousands of adapters on one base, in one batch.

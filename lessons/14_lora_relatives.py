@@ -141,7 +141,7 @@ with torch.no_grad():
 # %% [markdown]
 # ## On the pronunciation model: errors against parameters
 #
-# The kept full run: 1,000 British words, 300 steps, 3 seeds, each technique at its own searched rate
+# The saved full run: 1,000 British words, 300 steps, 3 seeds, each technique at its own searched rate
 # (`python -m lessons compare`, kept in `lessons/results/report.json`).
 
 # %%
@@ -224,7 +224,7 @@ axes[0].legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# With plain gradient descent α/r makes the step's effect fall like $1/r$: a large rank learns nothing new. With $\alpha/\sqrt r$ it
+# With plain gradient descent α/r makes the step's effect fall like $1/r$: a large rank learns slowly. With $\alpha/\sqrt r$ it
 # stays: that is the paper's point. Adam divides each gradient by its own size. Then the first step's effect stays with
 # $\alpha/r$, and grows like $\sqrt r$ with rsLoRA. So the two scales want different learning rates: search again when you switch.
 #
@@ -326,7 +326,7 @@ for method in ("lora", "pissa", "lora_plus"):
     axes[1].plot(steps[:24], losses[:24], label=f"{method}, rate {rows[method][0]['learning_rate']}")
 axes[1].set_yscale("log")
 axes[1].set_xlabel("step")
-axes[1].set_title("training loss, kept run (python -m lessons compare)", fontsize=9)
+axes[1].set_title("training loss, saved run (python -m lessons compare)", fontsize=9)
 axes[1].legend(fontsize=8)
 plt.show()
 print(f"the 8 largest directions hold {100 * share:.0f} % of W², and {100 * by_chance:.0f} % in a random matrix")
@@ -385,13 +385,13 @@ plt.show()
 #
 # - **A new technique at the old learning rate.** VeRA and IA3 want a larger one, rsLoRA a smaller one. A comparison at one
 #   rate compares rates. (`lessons/task/learning_rates.json` keeps what was tried: `python -m lessons search`.)
-# - **PiSSA changes the base in the published library**: $W - B_0 A_0$ is written into it. Then `disable_adapter` no longer
-#   gives the base, and every other adapter is wrong (published peft, issue 2184). Here $W$ stays, as printed above.
-# - **DoRA's lengths from the wrong matrix.** One library took $m$ from a freshly made layer, before $W$ was put in
-#   (mlx-examples, issue 832). Check: a fresh DoRA gives the base's output.
+# - **PiSSA changes the base in Hugging Face PEFT**: $W - B_0 A_0$ is written into it. Then `disable_adapter` no longer
+#   gives the base, and every other adapter is wrong (HF PEFT, issue 2184). Here $W$ stays, as printed above.
+# - **DoRA's lengths from the wrong matrix.** mlx-examples took $m$ from a freshly made layer, before $W$ was put in
+#   (its issue 832). Check: a fresh DoRA gives the base's output.
 # - **Two DoRA adapters on one layer, merged one after the other**: the second took its lengths from the merged weight, and
-#   merged differed from unmerged by percents (published peft, issue 3608). A sum of DoRAs is no DoRA; here it is refused.
-# - **DoRA expected to cost nothing.** Users measured it up to twice as slow in training (published peft, pull request 1474).
+#   merged differed from unmerged by percents (HF PEFT, issue 3608). A sum of DoRAs is no DoRA; here it is refused.
+# - **DoRA expected to cost nothing.** Users measured it up to twice as slow in training (HF PEFT, pull request 1474).
 # - **IA3 merged into keys and values without the bias.** $l \odot (Wx + b)$ scales $b$ too; in the feed forward it does not.
 
 # %%
@@ -408,9 +408,9 @@ exercises_of(14)
 # %% [markdown]
 # ## Where to read on
 #
-# - rsLoRA: *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA* (2312.03732).
-# - *LoRA+: Efficient Low Rank Adaptation of Large Models* (2402.12354).
-# - *DoRA: Weight-Decomposed Low-Rank Adaptation* (2402.09353), figure 2 for magnitude and direction.
-# - *PiSSA: Principal Singular Values and Singular Vectors Adaptation* (2404.02948).
-# - *VeRA: Vector-based Random Matrix Adaptation* (2310.11454).
-# - IA3: *Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning* (2205.05638).
+# - rsLoRA: *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA* (arXiv 2312.03732).
+# - *LoRA+: Efficient Low Rank Adaptation of Large Models* (arXiv 2402.12354).
+# - *DoRA: Weight-Decomposed Low-Rank Adaptation* (arXiv 2402.09353), figure 2 for magnitude and direction.
+# - *PiSSA: Principal Singular Values and Singular Vectors Adaptation* (arXiv 2404.02948).
+# - *VeRA: Vector-based Random Matrix Adaptation* (arXiv 2310.11454).
+# - IA3: *Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning* (arXiv 2205.05638).

@@ -15,7 +15,7 @@
 # 15. Number formats and NF4
 
 A weight is a number, and a number needs bits: 32, 16, 8 or 4 of them. This lesson shows what the bits mean, and how NF4
-keeps a weight in four of them so well that the model hardly notices.
+keeps a weight in four of them so well that the model's errors hardly change.
 """
 
 # %%
@@ -32,7 +32,9 @@ from quant import (
     CODEBOOKS,
     NF4_CODEBOOK,
     UNIFORM_CODEBOOK,
+    decode,
     dequantize_4bit,
+    encode,
     normal_float_codebook,
     pack_nibbles,
     quantize_4bit,
@@ -40,7 +42,6 @@ from quant import (
     quantize_model,
 )
 from quant.blockwise import in_blocks, normalized
-from quant.codebooks import thresholds
 from quant.double_quant import compress_scales
 from quant.error import error_table
 
@@ -49,7 +50,8 @@ torch.manual_seed(0)
 lit_diagram("attention", "feed_forward", "weights")
 
 # %% [markdown]
-# All lit boxes keep large weight matrices. These are what is rounded. Norms, biases and embeddings are small, and stay.
+# All lit boxes keep large weight matrices. These are what is rounded. Norms and biases are small, and stay. So do
+# the embeddings: they are small here (in LLaMA-3-8B embedding and head are a billion numbers, and stay all the same).
 #
 # ## Bits
 #
@@ -115,7 +117,7 @@ for name in ("bf16", "fp16"):
 # and all divided by the largest. So weights near 0, which are many, get levels that lie close together.
 
 # %%
-show_source(normal_float_codebook, quantize_4bit, pack_nibbles)
+show_source(normal_float_codebook, encode, decode, pack_nibbles)
 
 # %%
 made = normal_float_codebook()
@@ -137,7 +139,7 @@ print(
 # | 0 | 0 | 0 | 7 | 0 |
 #
 # Two codes make a byte, the first in the high half: $15 \cdot 16 + 3 = 243$ and $9 \cdot 16 + 7 = 151$.
-# On a grid of 16 equal steps, 0 would not come back: its two middle levels are $\pm\frac{1}{15}$.
+# On a grid of 16 equally spaced levels, 0 would not come back: the two in the middle are $\pm\frac{1}{15}$.
 
 # %%
 block = torch.tensor([0.5, -0.2, 0.1, 0.0] + [0.0] * 12)
@@ -168,8 +170,8 @@ for axis, (name, colour) in zip(axes, (("nf4", "#ee6677"), ("uniform", "#4477aa"
 axes[1].set_xlabel("weight / largest of its block (the peaks at ±1 are the largest ones themselves)")
 plt.show()
 for name in ("nf4", "uniform", "int4", "fp4"):
-    between, code_of_rank = thresholds(CODEBOOKS[name])
-    usage = torch.bucketize(relative, between).bincount(minlength=16) / len(relative)
+    codes, _ = encode(blocks, CODEBOOKS[name])
+    usage = codes.flatten().bincount(minlength=16) / codes.numel()
     entropy = -(usage[usage > 0] * usage[usage > 0].log2()).sum()
     print(
         f"{name:<8} a code is used for {100 * usage.min():.1f} to {100 * usage.max():.1f} % of the weights; {entropy:.2f} of 4 bits carry something"
@@ -196,7 +198,7 @@ for title, table in tables.items():
 said_and_so(
     "The range from -1 to 1 is cut into 16 intervals, and a weight goes to the nearest of these 16 values.",
     "That is the uniform grid. NF4 has unequal steps: about 0.08 near 0, up to 0.30 at the ends. On normal weights and on "
-    "the base's own its error is smaller than that of 16 equal steps, and it has an exact 0, which they lack. And -1 to 1 is no "
+    "the base's own its error is smaller than that of 16 equally spaced levels (15 equal steps), and it has an exact 0, which they lack. And -1 to 1 is no "
     "fixed range: each block of 64 weights has its own scale.",
     "the two tables above; `tests/quant/test_codebooks.py`",
 )
@@ -204,7 +206,7 @@ said_and_so(
     "NF4 is information-theoretically optimal.",
     "Not in every sense. On normal weights affine INT4, with a minimum and a step for each block (5 bits instead of 4.5), has "
     "the smaller mean square; NF4 has the smaller mean error. And NF4's codes are not used equally often, as an optimal "
-    "code's would be: dividing by the block's largest weight changes the distribution (2306.06965).",
+    "code's would be: dividing by the block's largest weight changes the distribution (arXiv 2306.06965).",
     "`INT4, affine` in the table above; the usage of the codes, two cells above",
 )
 
@@ -232,7 +234,7 @@ plt.show()
 # %% [markdown]
 # On so few words a few tenths of a point are noise: this model hardly notices four bits, whatever their levels. Even one
 # scale for a whole matrix does little harm here. The base's weights are well-behaved: none is much larger than the rest.
-# Large models are not so lucky.
+# Those of large models are not.
 #
 # ## Why blocks? One outlier
 #
@@ -267,7 +269,7 @@ for axis in axes:
 plt.show()
 
 # %% [markdown]
-# Small blocks are exact and dear; large ones are cheap and coarse. 64 is the usual choice.
+# Small blocks are exact and expensive; large ones are cheap and coarse. 64 is the usual choice.
 #
 # ## Double quantization, by hand
 #
@@ -316,7 +318,7 @@ print(
 # - **The halves of the byte swapped.** The first code is in the *high* half. Nothing fails: the weights are only in pairs
 #   the wrong way round.
 # - **One scale for the whole tensor**, since it did no harm on a small model. Then an outlier comes: see the figure above.
-# - **"fp4" is taken for the E2M1 of other standards.** The field's library has other magnitudes (bitsandbytes issue 988), and
+# - **"fp4" is taken for the E2M1 of other standards.** bitsandbytes has other magnitudes (its issue 988), and
 #   `fp4`, not `nf4`, is the default of its 4-bit layer. Say which one you want.
 # - **"NF4 is best" without a measure.** Best in what: mean error, mean square, bits? See the table.
 
@@ -332,8 +334,8 @@ exercises_of(15)
 # %% [markdown]
 # ## Where to read on
 #
-# - *QLoRA: Efficient Finetuning of Quantized LLMs* (2305.14314): NF4 and double quantization.
-# - *NF4 Isn't Information Theoretically Optimal (and that's Good)* (2306.06965).
-# - *8-bit Optimizers via Block-wise Quantization* (2110.02861): blocks, and the map that double quantization uses.
-# - *LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale* (2208.07339): where outliers come from.
-# - *The case for 4-bit precision: k-bit Inference Scaling Laws* (2212.09720).
+# - *QLoRA: Efficient Finetuning of Quantized LLMs* (arXiv 2305.14314): NF4 and double quantization.
+# - *NF4 Isn't Information Theoretically Optimal (and that's Good)* (arXiv 2306.06965).
+# - *8-bit Optimizers via Block-wise Quantization* (arXiv 2110.02861): blocks, and the map that double quantization uses.
+# - *LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale* (arXiv 2208.07339): where outliers come from.
+# - *The case for 4-bit precision: k-bit Inference Scaling Laws* (arXiv 2212.09720).

@@ -202,7 +202,7 @@ print(f"Linear4bit saves                         {bytes_saved(lambda: packed(x))
 # %% [markdown]
 # ## Merging
 #
-# The kept adapter `lessons/adapters/british/qlora` (`python -m lessons compare`) was trained on the *rounded* base. There are
+# The shipped adapter `lessons/adapters/british/qlora` (`python -m lessons compare`) was trained on the *rounded* base. There are
 # three ways to merge it.
 
 # %%
@@ -262,7 +262,7 @@ print({name.replace("\n", " "): round(value, 2) for name, value in errors.items(
 # than that of the first rounding, which the model could bear too.
 #
 # - **Into $\hat W$, kept in 16 or 32 bits**: exact, and no longer small.
-# - **Into $\hat W$, then rounded again**: small, with the measured loss. Measure the task, as here; differences of half a point are noise.
+# - **Into $\hat W$, then rounded again**: small, with another rounding error. Measure the task, as here; differences of half a point are noise.
 # - **Into the original $W$**: the adapter never saw it. It had learnt to make up for the rounding, which is not there now. Here it does no harm.
 #
 # Without a merge nothing is lost: keep the codes and the adapter side by side.
@@ -321,7 +321,7 @@ said_and_so(
 #
 # ## What it trains, gains, costs
 #
-# The kept full run: 3 seeds, the whole British test part (`python -m lessons compare`, `lessons/results/report.json`).
+# The saved full run: 3 seeds, the whole British test part (`python -m lessons compare`, `lessons/results/report.json`).
 
 # %%
 kept_run("lora", "qlora", "lora_int4", "lora_fp4")
@@ -340,14 +340,14 @@ kept_run("lora", "qlora", "lora_int4", "lora_fp4")
 #
 # ## The usual mistakes
 #
-# - **Merged into the original weights.** It "works", and differs from what was trained (published peft, issues 1043, 1080
+# - **Merged into the original weights.** It "works", and differs from what was trained (Hugging Face PEFT, issues 1043, 1080
 #   and 2105: the same question three times). Compare against the *dequantized* base, as above.
 # - **The warning is ignored.** "Merge lora module to 4-bit linear may get different generations" is no bug, and cannot be
-#   avoided (published peft, issue 2321). Here the warning says how much.
+#   avoided (HF PEFT, issue 2321). Here the warning gives the size of the error.
 # - **LoRA first, then four bits.** The thin matrices are linear layers too, and would be rounded with the rest. First quantize,
 #   then place.
 # - **The dequantized weight is kept by autograd.** The numbers are right and the memory is gone. Count, as above.
-# - **The default of the field's library is FP4**, not NF4. Say `nf4`.
+# - **The default of bitsandbytes is FP4**, not NF4. Ask for `nf4`.
 # - **Paged taken for compressed.** See above.
 
 # %%
@@ -365,8 +365,8 @@ exercises_of(16)
 # %% [markdown]
 # ## Where to read on
 #
-# - *QLoRA: Efficient Finetuning of Quantized LLMs* (2305.14314), equation 5 for the layer.
-# - *LoftQ: LoRA-Fine-Tuning-Aware Quantization* (2310.08659): let $A$ and $B$ start at what the rounding took (`peft/loftq.py`).
-# - *QA-LoRA: Quantization-Aware Low-Rank Adaptation* (2309.14717): an adapter that merges into the codes without loss.
-# - *Training Deep Nets with Sublinear Memory Cost* (1604.06174): recomputed activations.
-# - *8-bit Optimizers via Block-wise Quantization* (2110.02861): optimizer states that *are* compressed.
+# - *QLoRA: Efficient Finetuning of Quantized LLMs* (arXiv 2305.14314), equation 5 for the layer.
+# - *LoftQ: LoRA-Fine-Tuning-Aware Quantization* (arXiv 2310.08659): let $A$ and $B$ start at what the rounding took (`peft/loftq.py`).
+# - *QA-LoRA: Quantization-Aware Low-Rank Adaptation* (arXiv 2309.14717): an adapter that merges into the codes without loss.
+# - *Training Deep Nets with Sublinear Memory Cost* (arXiv 1604.06174): recomputed activations.
+# - *8-bit Optimizers via Block-wise Quantization* (arXiv 2110.02861): optimizer states that *are* compressed.

@@ -51,7 +51,7 @@ lit_diagram("adapter")
 # $$\mathrm{bottleneck}(h) = W_{up}\,\varphi(W_{down}\, h + b_{down}) + b_{up}, \qquad
 # W_{down} \in \mathbb{R}^{m \times d}, \quad W_{up} \in \mathbb{R}^{d \times m}, \quad m \ll d$$
 #
-# Narrow, bend, widen. Three styles put it in three places:
+# Narrow, through a non-linearity ($\varphi$), and wide again. Three styles put it in three places:
 #
 # | style | where | formula | how many |
 # |---|---|---|---|
@@ -75,7 +75,7 @@ show_source(Bottleneck, HoulsbyAdapter, PfeifferAdapter, ParallelAdapter)
 # W_{up} = \begin{pmatrix} 0.5 & 1 \\ 0 & 1 \\ -0.25 & 0 \end{pmatrix} \Rightarrow \begin{pmatrix} 2 \\ 0 \\ -1 \end{pmatrix}$$
 #
 # so $h + \mathrm{bottleneck}(h) = (3, 2, 2)$. Now with $-h$: the narrow part is $(-4, 2)$, ReLU makes it $(0, 2)$, and the
-# bottleneck says $(2, 2, 0)$. A matrix would have said $(-2, 0, 1)$. So no matrix does what an adapter does, and it cannot be
+# bottleneck gives $(2, 2, 0)$. A matrix would have given $(-2, 0, 1)$. So no matrix does what an adapter does, and it cannot be
 # merged into one.
 
 # %%
@@ -113,7 +113,7 @@ with torch.no_grad():
         difference = float((fresh(source, target) - wanted).abs().max())
         same = sum(said == told[word] for word, said in predict(fresh, probe).items())
         print(
-            f"{style:<18} logits differ by {difference:.1e} (they go up to {wanted.abs().max():.0f}); {same} of {len(probe)} words said as before"
+            f"{style:<18} logits differ by {difference:.1e} (they go up to {wanted.abs().max():.0f}); {same} of {len(probe)} words decoded as before"
         )
 
 
@@ -155,7 +155,7 @@ print(
 #
 # ## Which adapter does what?
 #
-# The kept Pfeiffer adapters (`python -m lessons compare`): one behind each feed forward. How large is what an adapter adds,
+# The shipped Pfeiffer adapters (`python -m lessons compare`): one behind each feed forward. How large is what an adapter adds,
 # against what it was given? And what happens when one of them is silent?
 
 # %%
@@ -203,12 +203,12 @@ print("one silent: " + ", ".join(f"{name} {error:.1f} %" for name, error in zip(
 
 # %% [markdown]
 # What an adapter adds is not small: it is of the feed forward's own size. The last one in the decoder matters most here: it is
-# the last to speak before a symbol is chosen. Without the first one in the encoder nothing is lost. AdapterDrop (see the end) makes
+# the last one before a symbol is chosen. Without the first one in the encoder nothing is lost. AdapterDrop (see the end) makes
 # a method of this.
 #
 # ## LoRA or adapter? What merges, and what it costs to use
 #
-# We ask every kept technique to merge.
+# We ask every shipped adapter to merge.
 
 # %%
 for method in ("lora", "dora", "ia3", "ssf", *STYLES):
@@ -221,7 +221,7 @@ for method in ("lora", "dora", "ia3", "ssf", *STYLES):
         print(f"{method:<18} {error}")
 
 # %% [markdown]
-# What changes weights merges, whatever it is called. What has a bend does not.
+# What changes weights merges, whatever it is called. What has a non-linearity does not.
 #
 # Now the time. Each model in turn runs the same batch, again and again, so that a busy machine is busy for all of them alike.
 # We compare the medians with the base's.
@@ -262,7 +262,7 @@ plt.show()
 # | | LoRA | adapter |
 # |---|---|---|
 # | changes | a weight matrix | the output of a sub-layer |
-# | formula | $Wx + \frac{\alpha}{r}BAx$: linear | $h + W_{up}\varphi(W_{down}h)$: has a bend |
+# | formula | $Wx + \frac{\alpha}{r}BAx$: linear | $h + W_{up}\varphi(W_{down}h)$: has a non-linearity |
 # | depth of the network | the same | longer: its layers come one after another (but for the parallel style) |
 # | merges | yes | no |
 # | time in use | none once merged | always some |
@@ -272,7 +272,7 @@ plt.show()
 #
 # ## What it trains, gains, costs
 #
-# The kept full run: 1,000 words, 300 steps, 3 seeds (`python -m lessons compare`, `lessons/results/report.json`).
+# The saved full run: 1,000 words, 300 steps, 3 seeds (`python -m lessons compare`, `lessons/results/report.json`).
 
 # %%
 kept_run("full", "lora", *STYLES)
@@ -322,9 +322,9 @@ exercises_of(17)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Parameter-Efficient Transfer Learning for NLP* (1902.00751): Houlsby's adapters.
-# - *AdapterFusion: Non-Destructive Task Composition for Transfer Learning* (2005.00247): Pfeiffer's.
-# - *Towards a Unified View of Parameter-Efficient Transfer Learning* (2110.04366): the parallel adapter, and how LoRA, prefixes
+# - *Parameter-Efficient Transfer Learning for NLP* (arXiv 1902.00751): Houlsby's adapters.
+# - *AdapterFusion: Non-Destructive Task Composition for Transfer Learning* (arXiv 2005.00247): Pfeiffer's.
+# - *Towards a Unified View of Parameter-Efficient Transfer Learning* (arXiv 2110.04366): the parallel adapter, and how LoRA, prefixes
 #   and adapters are one family.
-# - *AdapterDrop: On the Efficiency of Adapters in Transformers* (2010.11918): which ones can be left out.
-# - *AdapterHub: A Framework for Adapting Transformers* (2007.07779).
+# - *AdapterDrop: On the Efficiency of Adapters in Transformers* (arXiv 2010.11918): which ones can be left out.
+# - *AdapterHub: A Framework for Adapting Transformers* (arXiv 2007.07779).

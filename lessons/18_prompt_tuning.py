@@ -63,7 +63,7 @@ show_source(in_front, PromptInput, PromptTuningConfig.start)
 # |---|---|
 # | input | **[Prompt1] [Prompt2]** "This film is inspiring." |
 # | question | which feeling about the film does the sentence show? |
-# | answer | the model has to say "positive" |
+# | answer | the model has to answer "positive" |
 # | where is the question asked? | nowhere in words. It is in [Prompt1] [Prompt2]: training has made these two vectors such that the frozen model answers this question |
 #
 # A written prompt would say "Is this review positive?". A soft prompt is that sentence's place without its words: two
@@ -108,7 +108,7 @@ print(
 # %% [markdown]
 # ## On the real model: it loses
 #
-# The kept full run (`python -m lessons compare`): the same 1,000 British words and 300 steps for each technique, each at its
+# The saved full run (`python -m lessons compare`): the same 1,000 British words and 300 steps for each technique, each at its
 # own searched rate, 3 seeds, the whole test part.
 
 # %%
@@ -228,7 +228,7 @@ said_and_so(
     "number of examples. With the letters in place the test is fair: between 20 and 24 %, about the untuned base (21.5 %) and "
     "a little below BitFit. LoRA has 176 times as many trained numbers and is ahead on 30 words too (18 to 20 %). Having "
     "little to train is not what few examples ask for. (30 steps, one seed. The paper finds prompt tuning equal to full "
-    "tuning only on models of about ten billion parameters: 2104.08691, figure 1.)",
+    "tuning only on models of about ten billion parameters: arXiv 2104.08691, figure 1.)",
     "the figure above; the two figures before it show the reason",
 )
 
@@ -295,12 +295,12 @@ for number, (row, similar) in enumerate(zip(rows, near)):
 #
 # - **The prompt before the scaling.** If $E[\text{source}]$ is multiplied by $\sqrt d$, rows taken from the raw matrix are
 #   $\sqrt d$ times too short. Here `start` multiplies them.
-# - **A mask that does not grow**, or grows on the wrong side (published peft, issue 674 and pull request 809).
-# - **Dead rows.** On an encoder-decoder the published library makes $2p$ rows and uses the first $p$; the others get no
+# - **A mask that does not grow**, or grows on the wrong side (Hugging Face PEFT, issue 674 and pull request 809).
+# - **Dead rows.** On an encoder-decoder HF PEFT makes $2p$ rows and uses the first $p$; the others get no
 #   gradient. With `num_transformer_submodules=1` it does what is done here.
 # - **Positions added twice**, by giving already embedded words to a model that embeds again (in the code of P-Tuning v2).
 # - **The learning rate of LoRA.** 0.003 does nearly nothing to a prompt. "It does not train" is a frequent complaint
-#   (published peft, issue 2642).
+#   (HF PEFT, issue 2642).
 # - **Length.** The prompt counts: `max_length` of this base is 96, so with five prompts a word may have 91 tokens.
 
 # %%
@@ -315,7 +315,7 @@ exercises_of(18)
 # %% [markdown]
 # ## Where to read on
 #
-# - *The Power of Scale for Parameter-Efficient Prompt Tuning* (2104.08691).
-# - *Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer* (1910.10683): T5 and its relative positions.
-# - *SPoT: Better Frozen Model Adaptation through Soft Prompt Transfer* (2110.07904): prompts that start from other tasks' prompts.
-# - *Prompt Waywardness* (2112.08348): learned prompts need not mean what their nearest words mean.
+# - *The Power of Scale for Parameter-Efficient Prompt Tuning* (arXiv 2104.08691).
+# - *Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer* (arXiv 1910.10683): T5 and its relative positions.
+# - *SPoT: Better Frozen Model Adaptation through Soft Prompt Transfer* (arXiv 2110.07904): prompts that start from other tasks' prompts.
+# - *Prompt Waywardness* (arXiv 2112.08348): learned prompts need not mean what their nearest words mean.

@@ -93,7 +93,7 @@ with torch.no_grad():
 # %% [markdown]
 # ## Does the prompt depend on the input?
 #
-# Many texts say so. Look at the source above: `forward(self)` of the encoder takes nothing. And look at what comes out:
+# Many texts claim it. Look at the source above: `forward(self)` of the encoder takes nothing. And look at what comes out:
 
 # %%
 model = adapted("p_tuning").eval()
@@ -110,7 +110,7 @@ said_and_so(
     "The LSTM makes the virtual tokens dynamically: other inputs get other tokens. It understands long context in the input.",
     "It never sees the input. It reads its own p rows, and its output is the same p vectors for every source. What it adds "
     "is a tie between the prompt's vectors while they are trained, and another path for the gradient. (There are prompts "
-    "that do depend on the input (2201.07126); P-Tuning is not one of them.)",
+    "that do depend on the input (arXiv 2201.07126); P-Tuning is not one of them.)",
     "the cell above: three words, the same vectors to the last bit",
 )
 
@@ -122,7 +122,7 @@ said_and_so(
 #
 # From lesson 18 we know that prompts move the letters by five positions, and what that costs. To see what *P-Tuning* does,
 # and not only that damage, the runs below have the letters in place: the table of positions is turned by five. Set
-# `IN_PLACE = False` to see them moved, as in the kept report.
+# `IN_PLACE = False` to see them moved, as in the saved report.
 
 # %%
 IN_PLACE = True
@@ -202,10 +202,10 @@ print(f"prompt tuning {error_free:.1f} %, P-Tuning {error_encoded:.1f} %, base a
 
 # %% [markdown]
 # With the letters in place the two learn alike. P-Tuning has the lower loss at the end and the higher error on new words: 360
-# times as many numbers are trained, and 200 words do not tell a small difference from luck. In the kept full run, where
+# times as many numbers are trained, and 200 words do not tell a small difference from a random one. In the saved full run, where
 # the prompt has to undo the moved letters, the network is of use.
 #
-# The kept full run (`python -m lessons compare`: 300 steps, 3 seeds, the whole test part, letters moved):
+# The saved full run (`python -m lessons compare`: 300 steps, 3 seeds, the whole test part, letters moved):
 
 # %%
 kept_run("prompt_tuning", "p_tuning")
@@ -275,9 +275,9 @@ print("(loss: mean of the last ten steps)")
 # - The warm prompt begins at the same place as the warm start and gets on much more slowly. So what helps is that the encoder is
 #   *trained*, not that it was.
 #
-# The phoneme errors tell another story, and it must be told: after 50 steps none is below the untuned base. The runs with the lowest
-# loss have begun to leave stress marks out (word error below 100 %: the base puts one into every word) and say other
-# symbols worse for it. Neither order is in favour of sharing.
+# The phoneme errors go the other way: after 50 steps none is below the untuned base. The runs with the lowest
+# loss have begun to leave stress marks out (word error below 100 %: the base puts one into every word) and have more
+# errors in the other symbols. Neither order is in favour of sharing.
 
 # %%
 said_and_so(
@@ -310,11 +310,11 @@ said_and_so(
 # - **The encoder is kept and run at each call.** It gives the same vectors each time.
 # - **Dropout in the LSTM while saving.** The kept vectors would be random. `result()` switches to evaluation first.
 # - **The optimizer goes on after the encoder is dropped.** The kept $P$ is a new parameter: the optimizer has to be made anew.
-# - **Dead rows on encoder-decoders.** As in lesson 18, the published library makes $2p$ rows there and uses the first $p$.
-# - **Paper and library differ.** The paper puts the vectors between the words of a template, e.g. 3 before, 3 between, 3
-#   after. The published library and this one put all in front. The paper's LSTM has hidden size $d/2$ in each direction.
+# - **Dead rows on encoder-decoders.** As in lesson 18, Hugging Face PEFT makes $2p$ rows there and uses the first $p$.
+# - **Paper and HF PEFT differ.** The paper puts the vectors between the words of a template, e.g. 3 before, 3 between, 3
+#   after. HF PEFT and this course put all in front. The paper's LSTM has hidden size $d/2$ in each direction.
 # - **Which "P-Tuning"?** In the paper's few-shot part the model itself is trained as well (the README of P-Tuning v2 explains
-#   the mix-up). Here, as in the library, the model is frozen.
+#   the mix-up). Here, as in HF PEFT, the model is frozen.
 
 # %%
 exercises_of(19)
@@ -322,6 +322,6 @@ exercises_of(19)
 # %% [markdown]
 # ## Where to read on
 #
-# - *GPT Understands, Too* (2103.10385): the paper.
-# - *P-Tuning v2* (2110.07602): what its authors changed a few months later; lesson 21.
-# - *Instance-aware Prompt Learning* (2201.07126): prompts that do depend on the input.
+# - *GPT Understands, Too* (arXiv 2103.10385): the paper.
+# - *P-Tuning v2* (arXiv 2110.07602): what its authors changed a few months later; lesson 21.
+# - *Instance-aware Prompt Learning* (arXiv 2201.07126): prompts that do depend on the input.

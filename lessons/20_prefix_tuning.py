@@ -73,7 +73,7 @@ show_source(PrefixTrunk, PrefixAttend)
 # | where is the instruction? | in the prefix. It gives the context; there is no prompt outside of it |
 #
 # It is written as if [Prefix1] were a word before "I". Exactly, it is this: in *each* attention of *each* layer, the list of
-# keys has three more rows in front, and the list of values too. "I" is still the word at position 0 (in this library; models
+# keys has three more rows in front, and the list of values too. "I" is still the word at position 0 (in this course; models
 # that are driven through a cache of keys and values count the prefix as positions, see the mistakes below).
 #
 # | | prompt (lesson 18) | prefix |
@@ -109,8 +109,8 @@ print(f"without a prefix: {Attend()(query, keys, values).item():.4f}")
 # $$\mathrm{Attn}(q, [P_K; K], [P_V; V]) = \lambda\,\mathrm{Attn}(q, P_K, P_V) + (1 - \lambda)\,\mathrm{Attn}(q, K, V),
 # \qquad \lambda = \frac{\sum_{\text{prefix}} e^{q \cdot k / \sqrt{d_{head}}}}{\sum_{\text{all}} e^{q \cdot k / \sqrt{d_{head}}}}$$
 #
-# So a prefix is a mixture: with strength $\lambda$, which depends on the query, add what the prefix says, and take away from
-# what the words say. We check it in every attention of the shipped British adapter (`lessons/adapters/british/prefix_tuning`,
+# So a prefix is a mixture: with strength $\lambda$, which depends on the query, add the prefix's output, and take away from
+# the words' output. We check it in every attention of the shipped British adapter (`lessons/adapters/british/prefix_tuning`,
 # ten keys and values in each).
 
 # %%
@@ -212,7 +212,7 @@ plt.show()
 
 # %% [markdown]
 # Here the decoder's prefixes do most of the work, and those of the encoder nothing when they are alone. That fits the task:
-# the letters are the same in both accents, what is said is not. ("None" is a little better than the base, because the
+# the letters are the same in both accents, the sounds are not. ("None" is a little better than the base, because the
 # row of the new symbol is still there.)
 
 # %%
@@ -227,7 +227,7 @@ said_and_so(
 # ## By hand or trained?
 #
 # A prefix can be set by hand: take the keys and values that the base itself computes on some *real* text, and keep them. It is
-# a memory of an example: the model "has just read" *bath* and "has just said" it the British way. We try several examples
+# a memory of an example: the model "has just read" *bath* and "has just pronounced" it the British way. We try several examples
 # and three controls.
 
 # %%
@@ -277,7 +277,7 @@ print("no prefix:           ", predict(base, shown))
 # %% [markdown]
 # By hand it is far worse than no prefix at all, and the longer example does the most harm. Why? This model was trained on one
 # word at a time. It has never seen an example beside its word. So it takes the letters of *bath* for letters of this word, and the
-# sounds of *bath* for sounds that it has said already: *laboratory* loses its beginning. Zeros cost little; they only take
+# sounds of *bath* for sounds that it has decoded already: *laboratory* loses its beginning. Zeros cost little; they only take
 # their share.
 #
 # Large language models are another case. Their texts are full of examples before a task, so they can read a prefix of real
@@ -318,8 +318,8 @@ plt.show()
 said_and_so(
     "A prefix can be fixed, that is set by hand, or it can be trained.",
     "Both exist. On this base only the trained one is of use: three set by hand gave 47 to 94 % phoneme error, no prefix 21 %, "
-    "the trained one 12 %. As a start of the training, real text was worse than N(0, 1) here too. It depends on the base: in the "
-    "published library's benchmark on a language model of three billion parameters, the start from real text was the best one "
+    "the trained one 12 %. As a start of the training, real text was worse than N(0, 1) here too. It depends on the base: in "
+    "Hugging Face PEFT's benchmark on a language model of three billion parameters, the start from real text was the best one "
     "(`method_comparison/MetaMathQA`).",
     "the table and the figure above",
 )
@@ -327,7 +327,7 @@ said_and_so(
 # %% [markdown]
 # ## What it trains, what it gains, what it costs
 #
-# The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
+# The saved full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
 kept_run("prompt_tuning", "prefix_tuning", "p_tuning_v2", "lora")
@@ -337,7 +337,7 @@ kept_run("prompt_tuning", "prefix_tuning", "p_tuning_v2", "lora")
 # |---|---|---|---|
 # | prefix tuning | $p\,d + (d\,h + h) + L(2dh + 2d)$ for each kind of attention; keeps $2pd$ per attention | a small file; no position moves; no room taken from the words; works in every layer | every attention has $p$ more keys, always; nothing merges; start and rate matter |
 #
-# "Suited to generation" is said because the paper did generation. Nothing in the formula needs it: P-Tuning v2 (lesson 21)
+# "Suited to generation" is often written because the paper did generation. Nothing in the formula needs it: P-Tuning v2 (lesson 21)
 # is the same thing on classification.
 #
 # ## Its neighbour: prompt tuning (lesson 18)
@@ -354,21 +354,21 @@ kept_run("prompt_tuning", "prefix_tuning", "p_tuning_v2", "lora")
 
 # %%
 said_and_so(
-    "The published library does prefix tuning on encoder-decoder models (T5, BART).",
+    "Hugging Face PEFT does prefix tuning on encoder-decoder models (T5, BART).",
     "Not as in the paper. Only the decoder's self-attention gets a prefix, neither the encoder nor the cross-attention. And "
     "the slots are handed out wrongly: of L prefixes, layer l takes number 2l mod L, so with four layers numbers 1 and 3 "
-    "are never used and get no gradient. This library follows the paper's own code: three prefixes.",
-    "published peft, issues 410 and 1188, pull request 2989; the line below; `peft/prefix_tuning.py`, Note",
+    "are never used and get no gradient. This course follows the paper's own code: three prefixes.",
+    "HF PEFT, issues 410 and 1188, pull request 2989; the line below; `peft/prefix_tuning.py`, Note",
 )
 for layers in (3, 4):
     print(f"{layers} layers take prefixes number {[2 * layer % layers for layer in range(layers)]}")
 
 # %% [markdown]
-# - **The mask grows on the wrong side** (published peft, issue 674): the prefix is in front, so the new columns are in front.
+# - **The mask grows on the wrong side** (HF PEFT, issue 674): the prefix is in front, so the new columns are in front.
 # - **The prefix is put into the cache again at each step** of decoding. Here it is never in the cache.
 # - **"Zeros change nothing."** A zero key still takes its share. See above.
 # - **Positions.** With a prefix that goes through a cache of keys and values the words count from $p$ on (GPT-2 in the
-#   paper's code, the published library). In the paper's BART code they count from 0, as here. An adapter trained in one way does not
+#   paper's code, HF PEFT). In the paper's BART code they count from 0, as here. An adapter trained in one way does not
 #   work in the other.
 # - **The network is kept and run at each call.** Drop it: `drop_encoders`, or save and load.
 
@@ -378,8 +378,8 @@ exercises_of(20)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Prefix-Tuning: Optimizing Continuous Prompts for Generation* (2101.00190).
-# - *Towards a Unified View of Parameter-Efficient Transfer Learning* (2110.04366): the mixture formula, and how prefixes, adapters
+# - *Prefix-Tuning: Optimizing Continuous Prompts for Generation* (arXiv 2101.00190).
+# - *Towards a Unified View of Parameter-Efficient Transfer Learning* (arXiv 2110.04366): the mixture formula, and how prefixes, adapters
 #   and LoRA are relatives.
-# - *P-Tuning v2* (2110.07602): lesson 21.
-# - *When Do Prompting and Prefix-Tuning Work?* (2310.19698): what a prefix cannot do.
+# - *P-Tuning v2* (arXiv 2110.07602): lesson 21.
+# - *When Do Prompting and Prefix-Tuning Work?* (arXiv 2310.19698): what a prefix cannot do.

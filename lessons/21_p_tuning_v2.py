@@ -294,7 +294,7 @@ said_and_so(
     "In deep models the influence of an input prompt on later layers is hard to foresee; prompts in each layer make it stable.",
     "Where they enter matters, but not by chaos, on three layers. A push of 1 % on the prompt arrives as 0.15 to 0.33 % in every "
     "layer, whatever its direction. Yet the same number of keys and values is worth more in the last layer than in the first. "
-    "The paper says the same of deeper layers: prompts there act more directly on the output (2110.07602). Three layers say "
+    "The paper says the same of deeper layers: prompts there act more directly on the output (arXiv 2110.07602). Three layers say "
     "nothing of a hundred.",
     "the three figures above",
 )
@@ -302,7 +302,7 @@ said_and_so(
 # %% [markdown]
 # ## What it trains, what it gains, what it costs
 #
-# The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
+# The saved full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
 kept_run("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2", "lora")
@@ -328,14 +328,14 @@ kept_run("prompt_tuning", "p_tuning", "prefix_tuning", "p_tuning_v2", "lora")
 #
 # ## The usual mistakes
 #
-# - **"Deep prompts" of another kind.** Some methods put learned *hidden states* into each layer (2203.12119). Those go through
+# - **"Deep prompts" of another kind.** Some methods put learned *hidden states* into each layer (arXiv 2203.12119). Those go through
 #   the norm, $W_K$ and $W_V$. These are keys and values. The two are not the same adapter.
 # - **The learning rate of P-Tuning.** The searched rate here is 0.1; with 0.01 the error was 19 % in place of 13 %
 #   (`lessons/task/learning_rates.json`). The authors use 0.005 to 0.06.
 # - **The head is forgotten.** The paper replaces the vocabulary's head by a trained one: `modules_to_save=("output",)`. Where
 #   matrices are tied, that is the embedding too.
-# - **Loaded as something else.** On disk it is prefix tuning without a projection: that is how the published library has it.
-# - **On encoder-decoders** the published library has the defect that lesson 20 shows.
+# - **Loaded as something else.** On disk it is prefix tuning without a projection: that is how Hugging Face PEFT has it.
+# - **On encoder-decoders** HF PEFT has the defect that lesson 20 shows.
 
 # %%
 exercises_of(21)
@@ -343,6 +343,6 @@ exercises_of(21)
 # %% [markdown]
 # ## Where to read on
 #
-# - *P-Tuning v2: Prompt Tuning Can Be Comparable to Fine-tuning Universally Across Scales and Tasks* (2110.07602).
-# - *Prefix-Tuning* (2101.00190): where the keys and values come from.
-# - *Visual Prompt Tuning* (2203.12119): shallow and deep prompts as hidden states.
+# - *P-Tuning v2: Prompt Tuning Can Be Comparable to Fine-tuning Universally Across Scales and Tasks* (arXiv 2110.07602).
+# - *Prefix-Tuning* (arXiv 2101.00190): where the keys and values come from.
+# - *Visual Prompt Tuning* (arXiv 2203.12119): shallow and deep prompts as hidden states.

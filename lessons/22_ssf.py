@@ -175,7 +175,7 @@ print(
 
 # %% [markdown]
 # The start's mean distance is 0.016, so everything has moved, and no place stands out much. The largest steps are in `fc1`,
-# before the ReLU: a factor or a shift there decides when a hidden number speaks at all. No factor turned negative.
+# before the ReLU: a factor or a shift there decides when a hidden number is above 0 at all. No factor turned negative.
 #
 # The shift of a key is a special case: it adds the same number to the score of every key of a query, so softmax takes it out
 # again. The β of `k_proj` has a gradient of zero. (The same is true of $b_K$ in BitFit, lesson 12.)
@@ -289,7 +289,7 @@ said_and_so(
 # %% [markdown]
 # ## What it trains, what it gains, what it costs
 #
-# The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
+# The saved full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
 kept_run("ln_tuning", "ia3", "bitfit", "ssf", "lora", "full")
@@ -341,6 +341,6 @@ exercises_of(22)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Scaling & Shifting Your Features: A New Baseline for Efficient Model Tuning* (2210.08823).
-# - *FiLM: Visual Reasoning with a General Conditioning Layer* (1709.07871): scale and shift, given by another input.
-# - *BitFit* (2106.10199), *IA³* (2205.05638): only the shift, only the scale.
+# - *Scaling & Shifting Your Features: A New Baseline for Efficient Model Tuning* (arXiv 2210.08823).
+# - *FiLM: Visual Reasoning with a General Conditioning Layer* (arXiv 1709.07871): scale and shift, given by another input.
+# - *BitFit* (arXiv 2106.10199), *IA³* (arXiv 2205.05638): only the shift, only the scale.

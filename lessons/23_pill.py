@@ -64,7 +64,7 @@ show_source(GLUAdapter, RoutedFeedForward, AdaptedSelfAttention, GatedValues)
 # %%
 said_and_so(
     "PILL is a particular PEFT method that inserts trainable modules or plug-ins, so that a model adapts better to tasks.",
-    "That would fit every adapter. The paper (2311.02126) solves one problem: a language model is to read images. Its own "
+    "That would fit every adapter. The paper (arXiv 2311.02126) solves one problem: a language model is to read images. Its own "
     "ideas are an expert for each kind of token, chosen by the kind, and a gate at zero in front of the new kind's values. "
     "The name: Plug Into LLM with adapter expert and attention gate.",
     "the source above; `peft/pill.py`",
@@ -123,7 +123,7 @@ print(
 )
 
 # %% [markdown]
-# In stage 2 every gate starts at $\tanh(0) = 0$: the base goes deaf to all vowels, though their keys still draw attention.
+# In stage 2 every gate starts at $\tanh(0) = 0$: no vowel's value reaches the base any more, though their keys still draw attention.
 # Training has to open the gates first. In stage 1 there are no gates, and $U = 0$: that is the base, to the last digit.
 #
 # ## Stages: one after the other
@@ -357,7 +357,7 @@ said_and_so(
 # %% [markdown]
 # ## What it trains, what it gains, what it costs
 #
-# The kept full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
+# The saved full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
 
 # %%
 kept_run("pill", "adapter_parallel", "adapter_houlsby", "lora")
@@ -393,7 +393,7 @@ exercises_of(23)
 # %% [markdown]
 # ## Where to read on
 #
-# - *PILL: Plug Into LLM with Adapter Expert and Attention Gate* (2311.02126).
-# - *LLaMA-Adapter* (2303.16199): a gate that starts at zero, on prefixes.
-# - *Outrageously Large Neural Networks* (1701.06538): experts that a router chooses.
-# - *GLU Variants Improve Transformer* (2002.05202): the form of the adapter.
+# - *PILL: Plug Into LLM with Adapter Expert and Attention Gate* (arXiv 2311.02126).
+# - *LLaMA-Adapter* (arXiv 2303.16199): a gate that starts at zero, on prefixes.
+# - *Outrageously Large Neural Networks* (arXiv 1701.06538): experts that a router chooses.
+# - *GLU Variants Improve Transformer* (arXiv 2002.05202): the form of the adapter.

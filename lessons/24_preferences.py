@@ -56,7 +56,7 @@ lit_diagram("softmax", "linear", "weights")
 # The best policy is $\pi^* \propto \mathrm{ref} \cdot e^{r/\beta}$.
 #
 # **3. PPO** walks there on its own samples. The KL is taken off the reward, token by token:
-# $R_t = -\beta \log\frac{\pi(y_t)}{\mathrm{ref}(y_t)} + [t = T]\, r$. A value head guesses what is still to come, and GAE says
+# $R_t = -\beta \log\frac{\pi(y_t)}{\mathrm{ref}(y_t)} + [t = T]\, r$. A value head guesses what is still to come, and GAE computes
 # how much better a token did than guessed: $\delta_t = R_t + \gamma V_{t+1} - V_t, \; A_t = \delta_t + \gamma\lambda A_{t+1}$.
 # Then $L = \mathbb{E}\max(-A\rho, -A\,\mathrm{clip}(\rho, 1 \pm \epsilon))$ with $\rho = \pi / \pi_{old}$.
 #
@@ -157,7 +157,7 @@ def at_end(arm: str, column: str) -> float:
 
 said_and_so(
     "Reinforcement learning from feedback makes the model do what people want.",
-    f"It makes the model do what the reward model says. Without a price the proxy goes from {at_end('reference', 'proxy'):.1f} to "
+    f"It makes the model do what the reward model scores high. Without a price the proxy goes from {at_end('reference', 'proxy'):.1f} to "
     f"{at_end('PPO β=0', 'proxy'):.1f} while the truth falls from {at_end('reference', 'gold'):.1f} to "
     f"{at_end('PPO β=0', 'gold'):.1f}. With β = 0.1 the proxy ends at {at_end('PPO β=0.1', 'proxy'):.1f} and the truth rises to "
     f"{at_end('PPO β=0.1', 'gold'):.1f}.",
@@ -192,9 +192,9 @@ plt.show()
 # %% [markdown]
 # ## Real words
 #
-# The American base samples two pronunciations of a British word, and the dictionary, made by people who listen for a living, says
-# which is nearer. That is the feedback. "Told the answer" is plain fine-tuning with LoRA on the same words, in as many updates
-# as DPO took.
+# The American base samples two pronunciations of a British word, and the dictionary decides which is
+# nearer. That is the feedback. "Told the answer" is supervised fine-tuning with LoRA on the same words, in as many
+# updates as DPO took.
 
 # %%
 draw_words(words)
@@ -254,9 +254,9 @@ exercises_of(24)
 # %% [markdown]
 # ## Where to read on
 #
-# - *Fine-Tuning Language Models from Human Preferences* (1909.08593): the recipe.
-# - *Training language models to follow instructions with human feedback* (2203.02155): InstructGPT.
-# - *Proximal Policy Optimization Algorithms* (1707.06347).
-# - *Direct Preference Optimization* (2305.18290).
-# - *DeepSeekMath* (2402.03300): GRPO; *Understanding R1-Zero-Like Training* (2503.20783): its two biases.
-# - *Scaling Laws for Reward Model Overoptimization* (2210.10760): the frontier, at scale.
+# - *Fine-Tuning Language Models from Human Preferences* (arXiv 1909.08593): the recipe.
+# - *Training language models to follow instructions with human feedback* (arXiv 2203.02155): InstructGPT.
+# - *Proximal Policy Optimization Algorithms* (arXiv 1707.06347).
+# - *Direct Preference Optimization* (arXiv 2305.18290).
+# - *DeepSeekMath* (arXiv 2402.03300): GRPO; *Understanding R1-Zero-Like Training* (arXiv 2503.20783): its two biases.
+# - *Scaling Laws for Reward Model Overoptimization* (arXiv 2210.10760): the frontier, at scale.

@@ -70,7 +70,7 @@ show_source(type(RECIPES["lora"]))
 # ## By hand
 #
 # Twenty customers, each with a fine-tuned model of its own. Full fine-tuning keeps twenty models. LoRA keeps one base and
-# twenty files. The kept run says how large each is: 5.61 MB, and 0.555 MB.
+# twenty files. The saved run has the size of each: 5.61 MB, and 0.555 MB.
 #
 # $$20 \cdot 5.61 = 112.2 \text{ MB} \qquad 5.61 + 20 \cdot 0.555 = 16.7 \text{ MB}$$
 
@@ -350,8 +350,8 @@ exercises_of(25)
 # %% [markdown]
 # ## Where to read on
 #
-# - *How transferable are features in deep neural networks?* (1411.1792).
-# - *Towards a Unified View of Parameter-Efficient Transfer Learning* (2110.04366): the techniques as one formula.
-# - *LoRA Learns Less and Forgets Less* (2405.09673): what the base keeps, on large models.
-# - *Robust fine-tuning of zero-shot models* (2109.01903): the volume knob, between two whole models.
-# - *Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning* (2205.05638).
+# - *How transferable are features in deep neural networks?* (arXiv 1411.1792).
+# - *Towards a Unified View of Parameter-Efficient Transfer Learning* (arXiv 2110.04366): the techniques as one formula.
+# - *LoRA Learns Less and Forgets Less* (arXiv 2405.09673): what the base keeps, on large models.
+# - *Robust fine-tuning of zero-shot models* (arXiv 2109.01903): the volume knob, between two whole models.
+# - *Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning* (arXiv 2205.05638).

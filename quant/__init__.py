@@ -1,10 +1,10 @@
 """Four bits: NF4 and its rivals, block-wise quantization, double quantization, and the 4-bit linear layer.
 
-Read in this order: codebooks, packing, double_quant, tensor, blockwise, affine, storage, precision, product, packed, linear, model, error.
+Read in this order: codebooks, blockwise, packing, slices, double_quant, tensor, quantize, affine, storage, precision, product, packed, linear, model, error.
 """
 
 from quant.affine import AffineTensor, dequantize_affine, quantize_affine
-from quant.blockwise import dequantize_4bit, quantize_4bit
+from quant.blockwise import decode, encode
 from quant.codebooks import (
     CODEBOOKS,
     FP4_CODEBOOK,
@@ -17,6 +17,7 @@ from quant.double_quant import compress_scales, dynamic_map
 from quant.linear import Linear4bit
 from quant.model import linear_layers, quantize_model
 from quant.packing import pack_nibbles, unpack_nibbles
+from quant.quantize import dequantize_4bit, quantize_4bit
 from quant.storage import from_tensors, to_tensors
 from quant.tensor import QuantizedTensor
 
@@ -30,9 +31,11 @@ __all__ = [
     "Linear4bit",
     "QuantizedTensor",
     "compress_scales",
+    "decode",
     "dequantize_4bit",
     "dequantize_affine",
     "dynamic_map",
+    "encode",
     "from_tensors",
     "linear_layers",
     "normal_float_codebook",

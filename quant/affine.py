@@ -13,14 +13,21 @@ import torch
 from jaxtyping import Float, Float32, Shaped, UInt8
 from torch import Tensor
 
-from quant.blockwise import check_weight, in_blocks, not_finite
+from quant.blockwise import in_blocks
 from quant.packing import pack_nibbles, unpack_nibbles
+from quant.quantize import check_weight, not_finite
 from quant.tensor import check_block_size
 
 
 @dataclass(frozen=True, eq=False)
 class AffineTensor:
-    """Packed codes, and for every block the value of code 0 and the step to the next one."""
+    """Packed codes, and for every block the value of code 0 and the step to the next one.
+
+    `codes`            two in a byte (packing.py)
+    `minimums`         the smallest weight of each block: the value of code 0
+    `steps`            from each code to the next; 0 in a block of equal weights
+    `shape`, `dtype`   of the tensor that was quantized, and that `dequantize_affine` gives back
+    """
 
     codes: UInt8[Tensor, "bytes"]
     minimums: Float32[Tensor, "blocks"]
@@ -31,15 +38,20 @@ class AffineTensor:
 
     @property
     def nbytes(self) -> int:
+        """Codes and both constants of every block."""
         return self.codes.nbytes + self.minimums.nbytes + self.steps.nbytes
 
     @property
     def bits_per_parameter(self) -> float:
+        """Exactly 5 on whole blocks of 64."""
         return 8 * self.nbytes / self.shape.numel()
 
 
 def quantize_affine(weight: Shaped[Tensor, "*shape"], block_size: int = 64) -> AffineTensor:
-    """Raises what `quantize_4bit` raises."""
+    """Any floating-point tensor in four bits per number: code = round((w - min) / step), a tie to the lower code.
+
+    Raises what `quantize_4bit` raises: TypeError or ValueError for a weight or a block size that cannot be quantized.
+    """
     check_weight(weight)
     check_block_size(block_size)
     line = weight.detach().reshape(-1).float()
@@ -58,6 +70,7 @@ def quantize_affine(weight: Shaped[Tensor, "*shape"], block_size: int = 64) -> A
 
 
 def dequantize_affine(quantized: AffineTensor) -> Float[Tensor, "..."]:
+    """ŵ = code · step + min, in the shape and the type of the weight."""
     count, block_size = quantized.shape.numel(), quantized.block_size
     codes = unpack_nibbles(quantized.codes, count)
     blocks = in_blocks(codes.float(), block_size) * quantized.steps[:, None] + quantized.minimums[:, None]

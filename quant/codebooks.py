@@ -5,7 +5,7 @@
 So the levels lie in [-1, 1], and a weight takes the level that is nearest to w / scale.
 
 NF4      more levels where a normal distribution has more weights; has an exact 0
-FP4      a sign, an exponent, a mantissa, as the field's library has it (not the OCP's E2M1); 0 stands there twice
+FP4      a sign, an exponent, a mantissa, as bitsandbytes has it (not the OCP's E2M1); 0 stands there twice
 INT4     equal steps, -8..7 over 7; the largest |w| is ±7/7, so that -8 is never used
 UNIFORM  16 equal steps from -1 to 1; an even number of them, mirrored about 0, so none of them is 0
 
@@ -13,7 +13,7 @@ Paper     QLoRA (arXiv 2305.14314)
 """
 
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from torch import Tensor
 
 LEVELS = 16
@@ -60,15 +60,6 @@ def check_codebook(codebook: Tensor) -> Float32[Tensor, "16"]:
     if not codebook.is_meta and not codebook.isfinite().all():
         raise ValueError(f"a codebook's {LEVELS} levels must be finite, not {codebook.tolist()}")
     return codebook.detach().float().clone()
-
-
-def thresholds(codebook: Float32[Tensor, "16"]) -> tuple[Float32[Tensor, "15"], UInt8[Tensor, "16"]]:
-    """Where the nearest level changes, and the code of each level from the lowest to the highest.
-
-    A number on a threshold belongs to the level below it: a tie goes to the lower value.
-    """
-    levels, code_of_rank = codebook.sort(stable=True)
-    return (levels[:-1] + levels[1:]) / 2, code_of_rank.to(torch.uint8)
 
 
 def codebook_name(codebook: Float32[Tensor, "16"]) -> str:

@@ -29,7 +29,7 @@ def dynamic_map() -> Float32[Tensor, "256"]:
     decades = []
     for i in range(7):
         edges = torch.linspace(0.1, 1, 2**i + 1)
-        # The factor multiplies in float32, as in the library that defined the map: the levels agree to the last bit.
+        # The factor multiplies in float32, as in bitsandbytes, which defined the map: the levels agree to the last bit.
         decades.append(10.0 ** (i - 6) * ((edges[:-1] + edges[1:]) / 2))
     magnitudes = torch.cat(decades)
     return torch.cat([-magnitudes, torch.tensor([0.0]), magnitudes, torch.tensor([1.0])]).sort().values
@@ -40,28 +40,34 @@ DYNAMIC_MAP = dynamic_map()
 
 @dataclass(frozen=True, eq=False)
 class CompressedScales:
-    """One byte per block, and 32 bits for 256 of them: `constants` is the mean, then each group's absmax."""
+    """One byte per block, and 32 bits for 256 of them.
+
+    `codes`       the place of each scale's level in the dynamic map
+    `constants`   the mean of all scales, then each group's absmax
+    """
 
     codes: UInt8[Tensor, "blocks"]
     constants: Float32[Tensor, "groups_and_one"]
 
     @property
     def mean(self) -> Float32[Tensor, ""]:
+        """What was taken off every scale."""
         return self.constants[0]
 
     @property
     def absmax(self) -> Float32[Tensor, "groups"]:
+        """The largest |scale - mean| of each group."""
         return self.constants[1:]
 
     def expand(self) -> Float32[Tensor, "blocks"]:
-        """The scales that decoding uses. None is negative, which would turn its block's signs around."""
+        """map[code] · absmax + mean: the scales that decoding uses. None is negative: it would turn its block's signs around."""
         levels = DYNAMIC_MAP.to(self.codes.device).index_select(0, self.codes.int())
         groups = in_groups(levels) * self.absmax[:, None] + self.mean
         return groups.flatten()[: self.codes.numel()].clamp(min=0)
 
 
 def compress_scales(scales: Float32[Tensor, "blocks"]) -> CompressedScales:
-    """Each scale becomes the nearest of the 256 levels; a tie goes to the lower one."""
+    """(scale - mean) / absmax becomes the nearest of the 256 levels of the dynamic map; a tie goes to the lower one."""
     mean = scales.mean()
     groups = in_groups(scales - mean)
     absmax = groups.abs().amax(dim=1)

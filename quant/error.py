@@ -14,12 +14,20 @@ from rich.table import Table
 from torch import Tensor
 
 from quant.affine import dequantize_affine, quantize_affine
-from quant.blockwise import dequantize_4bit, quantize_4bit
 from quant.codebooks import FP4_CODEBOOK, INT4_CODEBOOK, NF4_CODEBOOK, UNIFORM_CODEBOOK
+from quant.quantize import dequantize_4bit, quantize_4bit
 
 
 @dataclass(frozen=True)
 class QuantizationError:
+    """How far ŵ is from w: the first two and the last in the unit of the weights, `snr` in decibels.
+
+    `mean_absolute`       mean |w - ŵ|
+    `root_mean_square`    √mean (w - ŵ)²
+    `snr`                 10 log₁₀ (var w / mean (w - ŵ)²)
+    `largest`             max |w - ŵ|
+    """
+
     mean_absolute: float
     root_mean_square: float
     snr: float
@@ -39,6 +47,8 @@ def quantization_error(weight: Float[Tensor, "*shape"], restored: Float[Tensor, 
 
 
 def codebook_round_trip(codebook: Tensor, double_quant: bool = False) -> Callable[[Tensor, int], tuple[float, Tensor]]:
+    """A function of a weight and a block size: bits per parameter, and the weight after four bits."""
+
     def round_trip(weight: Tensor, block_size: int) -> tuple[float, Tensor]:
         quantized = quantize_4bit(weight, codebook, block_size, double_quant)
         return quantized.bits_per_parameter, dequantize_4bit(quantized)
@@ -47,6 +57,7 @@ def codebook_round_trip(codebook: Tensor, double_quant: bool = False) -> Callabl
 
 
 def affine_round_trip(weight: Tensor, block_size: int) -> tuple[float, Tensor]:
+    """The same for affine INT4."""
     quantized = quantize_affine(weight, block_size)
     return quantized.bits_per_parameter, dequantize_affine(quantized)
 
@@ -62,7 +73,7 @@ FORMATS = {
 
 
 def error_table(weight: Float[Tensor, "*shape"], block_size: int = 64) -> dict[str, tuple[float, QuantizationError]]:
-    """By format: its bits per parameter and its errors on this weight."""
+    """By format (`FORMATS`): its bits per parameter and its errors on this weight."""
     table = {}
     for name, round_trip in FORMATS.items():
         bits, restored = round_trip(weight, block_size)

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from quant.blockwise import dequantize_4bit, quantize_4bit
 from quant.codebooks import NF4_CODEBOOK, codebook_name
 from quant.packed import PackedWeight
 from quant.precision import under_autocast
 from quant.product import LinearFromCodes
+from quant.quantize import dequantize_4bit, quantize_4bit
 
 
 class Linear4bit(PackedWeight):
@@ -24,6 +24,12 @@ class Linear4bit(PackedWeight):
 
     The constructor makes an empty layer, to be loaded into, or on the meta device to count its bytes; `from_linear`
     quantizes a layer.
+
+    `codebook`, `block_size`, `double_quant`   as in `quantize_4bit`
+    `compute_dtype`                            the type in which the product is made
+    `dtype`                                    of the bias, and of the weight that `dequantized` gives
+
+    Raises ValueError for sizes below 1, TypeError for a `compute_dtype` of integers, and what `quantize_4bit` raises.
     """
 
     def __init__(
@@ -56,7 +62,10 @@ class Linear4bit(PackedWeight):
         compute_dtype: torch.dtype = torch.bfloat16,
         double_quant: bool = True,
     ) -> "Linear4bit":
-        """Leaves `linear` as it is; the bias is a copy. A layer on the meta device gives one on the meta device."""
+        """The layer in four bits. `linear` stays as it is, and the bias is a copy. On the meta device it is counted only.
+
+        Raises TypeError for what is no nn.Linear, and what `quantize_4bit` raises.
+        """
         if not isinstance(linear, nn.Linear):
             already = " (it is quantized already)" if isinstance(linear, Linear4bit) else ""
             raise TypeError(f"Linear4bit.from_linear takes an nn.Linear, not {type(linear).__name__}{already}")
@@ -72,6 +81,7 @@ class Linear4bit(PackedWeight):
         return layer
 
     def forward(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
+        """x Ŵᵀ + b, in the type of x; under autocast in `compute_dtype`. The gradient passes to x and b, never to W."""
         weight = self.quantized
         bias = None if self.bias is None else self.bias.to(self.compute_dtype)
         y = LinearFromCodes.apply(x.to(self.compute_dtype), bias, weight, *weight.tensors().values())

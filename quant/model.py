@@ -29,7 +29,7 @@ def quantize_model(
     """Changes the model in place, layer by layer, and returns it: never are two whole copies in memory.
 
     `skip` names modules by their path or a run of parts of it: "output", "fc1", "encoder.layers.0".
-    `linear_layers(model)` tells afterwards what was quantized.
+    `linear_layers(model)` tells afterwards what was quantized. The other arguments are those of `Linear4bit.from_linear`.
 
     Raises ValueError for a model that holds 4-bit layers already, for nothing left to quantize, and for a name in
     `skip` that matches nothing (but for the default one, which many models do not have).
@@ -53,7 +53,13 @@ def quantize_model(
 
 @dataclass(frozen=True)
 class LinearRow:
-    """One linear layer: `kind` is a codebook's name, "linear", or "tied" if another module shares its parameters."""
+    """One linear layer.
+
+    `path`     its place in the model, "encoder.layers.0.self_attention.q_proj"
+    `shape`    (out_features, in_features)
+    `kind`     a codebook's name, "linear", or "tied" if another module shares its parameters
+    `nbytes`   what its weight and bias take
+    """
 
     path: str
     shape: tuple[int, int]
@@ -84,6 +90,7 @@ def matches(path: str, names: tuple[str, ...]) -> bool:
 
 
 def check_skip(model: nn.Module, skip: tuple[str, ...]) -> None:
+    """Raises TypeError for a string, ValueError for a name that matches no module of the model."""
     if isinstance(skip, str):
         raise TypeError(f'skip is a tuple of names, not a string: skip=("{skip}",)')
     paths = [path for path, _ in model.named_modules(remove_duplicate=False)]

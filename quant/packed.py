@@ -16,7 +16,11 @@ from quant.tensor import QuantizedTensor, check_block_size, check_tensors, expec
 
 
 class PackedWeight(nn.Module):
-    """Room for a weight of this shape, to be loaded into, or on the meta device to count its bytes."""
+    """Room for a weight of this shape, to be loaded into, or on the meta device to count its bytes.
+
+    `codebook`, `block_size`, `double_quant`   as in `quantize_4bit`
+    `dtype`                                    of the weight that is given back; nothing is kept in it
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class PackedWeight(nn.Module):
         return from_parts(parts, self.block_size, self.shape, self.weight_dtype)
 
     def fill(self, quantized: QuantizedTensor) -> None:
+        """Takes the tensors of a weight that was quantized with these settings."""
         for name, tensor in quantized.tensors().items():
             setattr(self, name, tensor)
 

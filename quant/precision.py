@@ -1,4 +1,7 @@
-"""Autocast: whether it decides, and where it must not."""
+"""Autocast: whether it decides in which type a product is made, and where it must not.
+
+`compute_dtype` decides in a Linear4bit. So autocast is shut out of its product, and asked only about what comes out.
+"""
 
 import torch
 from torch import Tensor

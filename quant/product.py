@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from quant.blockwise import dequantize_4bit
 from quant.precision import without_autocast
+from quant.quantize import dequantize_4bit
 from quant.tensor import QuantizedTensor, from_parts
 
 

@@ -53,6 +53,7 @@ def from_tensors(tensors: Mapping[str, Tensor], name: str = "the quantized tenso
 
 
 def read_layout(data: UInt8[Tensor, "bytes"], name: str) -> dict[str, Any]:
+    """The layout that `to_tensors` wrote. Raises ValueError for what is none."""
     kinds = {"shape": list, "dtype": str, "block_size": int, "double_quant": bool, "checksum": int}
     try:
         layout = json.loads(bytes(data.tolist()))

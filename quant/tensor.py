@@ -20,8 +20,12 @@ Expected = dict[str, tuple[torch.dtype, tuple[int, ...]]]
 
 @dataclass(frozen=True, eq=False)
 class QuantizedTensor:
-    """`scales` are what decoding multiplies with; `stored_scales` what is kept of them.
+    """What `quantize_4bit` gives and `dequantize_4bit` takes. Raises ValueError for parts that do not fit together.
 
+    `codes`            two in a byte, the first weight in the high half (packing.py)
+    `stored_scales`    what is kept of the scales: themselves, or 8 bits of each (double_quant.py)
+    `codebook`         the 16 levels that the codes count
+    `block_size`       how many neighbours share a scale
     `shape`, `dtype`   of the tensor that was quantized, and that `dequantize_4bit` gives back
     """
 
@@ -38,19 +42,23 @@ class QuantizedTensor:
 
     @property
     def scales(self) -> Float32[Tensor, "blocks"]:
+        """What decoding multiplies with."""
         stored = self.stored_scales
         return stored.expand() if isinstance(stored, CompressedScales) else stored
 
     @property
     def double_quant(self) -> bool:
+        """Whether the scales are kept in 8 bits."""
         return isinstance(self.stored_scales, CompressedScales)
 
     @property
     def numel(self) -> int:
+        """The number of weights."""
         return math.prod(self.shape)
 
     @property
     def device(self) -> torch.device:
+        """Where the codes are, and with them all else."""
         return self.codes.device
 
     @property
@@ -78,6 +86,7 @@ class QuantizedTensor:
         return {"codes": self.codes, "codebook": self.codebook} | scales
 
     def to(self, device: torch.device | str) -> "QuantizedTensor":
+        """The same on another device."""
         moved = {name: tensor.to(device) for name, tensor in self.tensors().items()}
         return from_parts(moved, self.block_size, self.shape, self.dtype)
 

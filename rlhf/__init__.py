@@ -1,11 +1,12 @@
 """Learning from preferences: a reward model, and three ways to follow it without leaving what one knows.
 
-Read in this order: masked, kl, responses, heads, preferences, reward_model, run, reward_training, rollout, advantages,
-ppo_loss, ppo_config, ppo_update, ppo, dpo, grpo_loss, grpo, saving.
+Read in this order: masked, kl, responses, heads, preferences, reward_model, config, run, reward_training, rollout, answers,
+advantages, ppo_loss, ppo_config, ppo_epochs, ppo, dpo_loss, dpo, grpo_loss, grpo, saving.
 """
 
 from rlhf.advantages import gae, token_rewards, whiten
-from rlhf.dpo import DPOConfig, dpo, dpo_loss, ipo_loss, response_log_prob
+from rlhf.dpo import DPOConfig, dpo, response_log_prob
+from rlhf.dpo_loss import dpo_loss, ipo_loss
 from rlhf.grpo import GRPOConfig, grpo
 from rlhf.grpo_loss import grpo_advantages, grpo_loss
 from rlhf.heads import ScalarHead, value_head

@@ -1,14 +1,10 @@
-"""DPO: preferences straight into the policy, without a reward model and without sampling.
+"""DPO: the loop. Pairs train the policy's adapter; the reference is the same model without it.
 
-    h = [log π(y_c) - log ref(y_c)] - [log π(y_r) - log ref(y_r)]         log π(y) = Σ_t log π(y_t): a sum, not a mean
-    DPO    L = -log σ(β h)                               π* ∝ ref · exp(r / β), solved for r and put into Bradley-Terry
-    cDPO   L = -(1 - ε) log σ(β h) - ε log σ(-β h)       a share ε of the labels is wrong
-    IPO    L = (h - 1 / (2β))²                           a margin to reach and not to pass, so that sure pairs do not run away
+    for every step:   pairs → log π of both sides → the loss, against log ref of both sides (dpo_loss.py)
 
-β (log π(y) - log ref(y)) is the reward that the policy has learnt. Both log-probabilities may fall while the margin grows:
-only the difference is asked for.
+The reference never changes, so it reads all pairs once, before the first step.
 
-Papers    "Direct Preference Optimization" (2305.18290); IPO: "A General Theoretical Paradigm ..." (2310.12036)
+Paper     "Direct Preference Optimization" (arXiv 2305.18290)
 """
 
 from dataclasses import asdict, dataclass
@@ -16,64 +12,42 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from peft import PeftModel
+from rlhf.config import PairsConfig, positive
+from rlhf.dpo_loss import dpo_loss, ipo_loss
 from rlhf.masked import only_real
 from rlhf.preferences import Preferences
 from rlhf.responses import response_mask, states_and_logits, token_log_probs
 from rlhf.rollout import reference, require_adapter
-from rlhf.run import OnStep, Record, Run, check_run, epoch_rows, epoch_steps
+from rlhf.run import OnStep, Record, Run, epoch_rows, epoch_steps
 
 
-def dpo_loss(
-    policy_chosen: Float[Tensor, " batch"],
-    policy_rejected: Float[Tensor, " batch"],
-    reference_chosen: Float[Tensor, " batch"],
-    reference_rejected: Float[Tensor, " batch"],
-    beta: float = 0.1,
-    label_smoothing: float = 0.0,
-) -> Float[Tensor, ""]:
-    """ln 2 when the policy is the reference."""
-    margin = beta * ((policy_chosen - reference_chosen) - (policy_rejected - reference_rejected))
-    return -((1.0 - label_smoothing) * F.logsigmoid(margin) + label_smoothing * F.logsigmoid(-margin)).mean()
+@dataclass(frozen=True, kw_only=True)
+class DPOConfig(PairsConfig):
+    """The settings of DPO, beside those of every loop over pairs (config.py).
 
+    `loss`              "dpo" or "ipo"
+    `beta`              the price of leaving the reference: the larger, the nearer the policy stays
+    `label_smoothing`   the share ε of labels that are taken to be wrong, below a half; for "dpo" alone
+    """
 
-def ipo_loss(
-    policy_chosen: Float[Tensor, " batch"],
-    policy_rejected: Float[Tensor, " batch"],
-    reference_chosen: Float[Tensor, " batch"],
-    reference_rejected: Float[Tensor, " batch"],
-    beta: float = 0.1,
-) -> Float[Tensor, ""]:
-    margin = (policy_chosen - reference_chosen) - (policy_rejected - reference_rejected)
-    return (margin - 1.0 / (2.0 * beta)).square().mean()
-
-
-@dataclass(frozen=True)
-class DPOConfig:
-    """`label_smoothing` belongs to "dpo" alone."""
-
-    epochs: int = 1
-    batch_size: int = 64
     loss: Literal["dpo", "ipo"] = "dpo"
     beta: float = 0.1
     label_smoothing: float = 0.0
-    learning_rate: float = 1e-3
-    clip_norm: float = 1.0
-    seed: int = 0
-    checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
-        check_run(self.epochs, self.learning_rate, self.batch_size, self.clip_norm, self.checkpoint_every)
+        super().__post_init__()
+        positive(beta=self.beta)
         if self.loss not in ("dpo", "ipo") or (self.loss == "ipo" and self.label_smoothing):
             raise ValueError(f"loss is 'dpo' or 'ipo', not {self.loss!r}; label smoothing belongs to 'dpo'")
-        if not self.beta > 0.0 or not 0.0 <= self.label_smoothing < 0.5:
-            raise ValueError(f"beta {self.beta} must be positive, label_smoothing {self.label_smoothing} in [0, 0.5)")
+        if not 0.0 <= self.label_smoothing < 0.5:
+            raise ValueError(f"label_smoothing must lie in [0, 0.5), not {self.label_smoothing}")
 
     def objective(self, policy: tuple[Tensor, Tensor], reference: tuple[Tensor, Tensor]) -> Float[Tensor, ""]:
+        """The loss of (chosen, rejected) log-probabilities of the policy, and of the reference."""
         if self.loss == "ipo":
             return ipo_loss(*policy, *reference, self.beta)
         return dpo_loss(*policy, *reference, self.beta, self.label_smoothing)
@@ -88,7 +62,14 @@ def dpo(
 ) -> list[Record]:
     """Trains the policy's adapter on pairs; returns the measurements of every step.
 
-    The reference is read once, before the first step: it never changes.
+    loss, accuracy       the share of pairs whose chosen side is further above the reference than the rejected one
+    margin               β h, the mean
+    chosen_log_ratio     log π(y_c) - log ref(y_c), the mean, in nats; rejected_log_ratio alike
+
+    `checkpoint`         a file that is written now and then, and resumed from if it is there
+    `on_step`            is told the number and the measurements of each step
+
+    Raises ValueError for a policy without an active adapter.
     """
     config = config or DPOConfig()
     require_adapter(policy)
@@ -102,7 +83,7 @@ def dpo(
         rows = epoch_rows(len(preferences), config.batch_size, step, config.seed, device)
         now, before = both_log_probs(policy, preferences.rows(rows)), (known[0][rows], known[1][rows])
         loss = config.objective(now, before)
-        run.update(loss, config.clip_norm)
+        run.descend(loss, config.clip_norm)
         chosen, rejected = ((new - old).detach() for new, old in zip(now, before, strict=True))
         run.record(
             {
@@ -117,6 +98,7 @@ def dpo(
 
 
 def reference_of(policy: PeftModel, preferences: Preferences, batch_size: int) -> tuple[Tensor, Tensor]:
+    """log ref of the chosen and of the rejected responses of all pairs."""
     rows = torch.arange(len(preferences), device=preferences.source.device).split(batch_size)
     with reference(policy):
         both = [both_log_probs(policy, preferences.rows(some)) for some in rows]

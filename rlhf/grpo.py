@@ -1,11 +1,11 @@
-"""GRPO: sample a group of answers to each prompt, and move towards the better ones of each group. No value head.
+"""GRPO: sample a group of responses to each prompt, and move towards the better ones of each group. No value head.
 
-    for every step:   prompts × group_size answers → r → A (grpo_loss.py) → a few epochs of the loss
+    for every step:   prompts × group_size responses → r (answers.py) → A (grpo_loss.py) → a few epochs of the loss
 
 The KL stands in the loss, not in the reward, so its β is not PPO's: compare runs at equal KL. What k3 pulls towards is not quite
 π* = ref · exp(r / β) / Z, the optimum of PPO and DPO (kl.py).
 
-Paper     "DeepSeekMath" (2402.03300), section 4.1 and algorithm 1
+Paper     "DeepSeekMath" (arXiv 2402.03300), section 4.1 and algorithm 1
 """
 
 from collections.abc import Mapping
@@ -17,55 +17,46 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from peft import PeftModel
+from rlhf.answers import answered
+from rlhf.config import SamplingConfig, at_least
 from rlhf.grpo_loss import Averaging, grpo_advantages, grpo_loss
 from rlhf.kl import Estimator
-from rlhf.ppo_update import change, summary
-from rlhf.responses import states_and_logits, token_log_probs, trimmed
-from rlhf.rollout import Judge, Rollout, judged, require_adapter, roll_out
-from rlhf.run import OnStep, Record, Run, check_run, draw
+from rlhf.ppo_epochs import change, summary
+from rlhf.responses import states_and_logits, token_log_probs
+from rlhf.rollout import Judge, Rollout, require_adapter
+from rlhf.run import OnStep, Record, Run, draw
 
 COLUMNS = (
-    "reward",
-    "kl",
-    "length",
-    "ended",
-    "silent_groups",
-    "loss",
-    "ratio",
-    "largest_ratio",
-    "clipped",
-    "approx_kl",
-    "updates",
+    *("reward", "kl", "length", "ended", "silent_groups"),
+    *("loss", "ratio", "largest_ratio", "clipped", "approx_kl", "updates"),
 )
 
 
-@dataclass(frozen=True)
-class GRPOConfig:
-    """A step has `prompts` prompts with `group_size` answers to each; the defaults are the paper's variant."""
+@dataclass(frozen=True, kw_only=True)
+class GRPOConfig(SamplingConfig):
+    """The settings of GRPO, beside those of every sampling loop (config.py). The defaults are the paper's variant.
 
-    steps: int
+    `prompts`               prompts of a step
+    `group_size`            responses to each of them
+    `beta`                  the weight of the KL to the reference in the loss
+    `kind`                  how the KL is estimated, "k2" or "k3" (kl.py)
+    `averaging`             "response" or "constant" (grpo_loss.py)
+    `divide_by_deviation`   whether an advantage is counted in deviations of its group
+    """
+
     prompts: int = 16
     group_size: int = 8
-    epochs: int = 1
-    max_new_tokens: int = 24
-    temperature: float = 1.0
     beta: float = 0.04
     kind: Estimator = "k3"
-    clip: float = 0.2
     averaging: Averaging = "response"
     divide_by_deviation: bool = True
-    missing_eos_penalty: float = 0.0
-    learning_rate: float = 1e-3
-    clip_norm: float = 1.0
-    seed: int = 0
-    checkpoint_every: int = 20
 
     def __post_init__(self) -> None:
-        check_run(self.steps, self.learning_rate, self.prompts, self.clip_norm, self.checkpoint_every)
-        if self.epochs < 1 or self.group_size < 2:
-            raise ValueError(f"epochs {self.epochs} must be at least 1, group_size {self.group_size} at least 2")
-        if not self.temperature > 0.0 or not self.beta >= 0.0:
-            raise ValueError(f"temperature {self.temperature} must be positive, beta {self.beta} not negative")
+        super().__post_init__()
+        at_least(1, prompts=self.prompts)
+        at_least(2, group_size=self.group_size)
+        if not self.beta >= 0.0:
+            raise ValueError(f"beta must not be negative, not {self.beta}")
 
 
 def grpo(
@@ -77,31 +68,29 @@ def grpo(
     checkpoint: str | Path | None = None,
     on_step: OnStep | None = None,
 ) -> list[Record]:
-    """Trains the policy's adapter; returns the measurements of every step. The arguments are those of `ppo`."""
+    """Trains the policy's adapter; returns the measurements of every step. Arguments, errors and measurements are `ppo`'s.
+
+    loss            the mean over the updates
+    silent_groups   the share of groups whose rewards are all equal: they teach nothing
+    """
     require_adapter(policy)
     measures = measures or {}
     run = Run({"policy": policy}, asdict(config), (*COLUMNS, *measures), checkpoint, on_step)
     for _, generator in run.steps():
         # Each prompt group_size times in a row, which is how grpo_advantages reads its groups.
         rows = draw(len(prompts), config.prompts, generator).repeat_interleave(config.group_size)
-        source = trimmed(prompts[rows], policy.config.pad_id)
-        rollout = roll_out(policy, source, config.max_new_tokens, config.temperature, generator)
-        scores = judged(reward, rollout)
-        ended = (rollout.responses == policy.config.eos_id).any(dim=1)
-        paid = scores - config.missing_eos_penalty * (~ended).to(scores.dtype)
-        advantages = grpo_advantages(paid, config.group_size, config.divide_by_deviation)
+        answers = answered(policy, prompts[rows], reward, config, generator)
+        advantages = grpo_advantages(answers.paid, config.group_size, config.divide_by_deviation)
         silent = rearrange(advantages == 0.0, "(groups member) -> groups member", member=config.group_size).all(dim=1)
-        record = update(run, policy, rollout, advantages, config)
-        record |= {name: float(judged(judge, rollout, name).mean()) for name, judge in measures.items()}
-        record |= {"reward": float(scores.mean()), "kl": float(rollout.kl), "length": float(rollout.length)}
-        shares = {"ended": float(ended.double().mean()), "silent_groups": float(silent.double().mean())}
-        run.record(record | shares)
+        record = epochs_on(run, policy, answers.rollout, advantages, config)
+        run.record(record | answers.measured(measures) | {"silent_groups": float(silent.double().mean())})
     return run.history
 
 
-def update(
+def epochs_on(
     run: Run, policy: PeftModel, rollout: Rollout, advantages: Float[Tensor, " batch"], config: GRPOConfig
 ) -> Record:
+    """All epochs on one rollout, each one update; the means of their measurements."""
     records: list[Record] = []
     for _ in range(config.epochs):
         _, logits = states_and_logits(policy, rollout.source, rollout.responses)
@@ -118,7 +107,7 @@ def update(
             config.max_new_tokens,
             config.kind,
         )
-        run.update(loss, config.clip_norm)
+        run.descend(loss, config.clip_norm)
         records.append(
             {"loss": float(loss.detach())} | change(log_probs.detach(), rollout.log_probs, rollout.mask, config.clip)
         )

@@ -1,4 +1,4 @@
-"""GRPO's advantages and loss: each answer is judged against the others to the same prompt.
+"""GRPO's advantages and loss: each response is judged against the others to the same prompt.
 
     A_i = (r_i - mean(r)) / (sd(r) + 1e-4)                 over the group of i; the unbiased sd; one A for all tokens of a response
     L   = average of  max(-A · ratio, -A · clip(ratio, 1 ± ε)) + β · k3(π, ref)
@@ -6,11 +6,15 @@
     averaging     "response"   1 / |y| Σ_t, then the mean over responses: the paper's. Long bad answers are punished less a token
                   "constant"   Σ_t over all / (responses · max_length): every token counts alike (Dr. GRPO)
 
-At the first update of a step the loss is about 0 and its gradient is not. A group whose rewards are all equal says nothing: its
-advantages are 0.
+The mean of the group is the baseline (advantages.py), so that no value head is needed. A group whose rewards are all equal says
+nothing: its advantages are 0.
 
-Papers    "DeepSeekMath" (2402.03300), section 4.1; the biases of 1 / |y| and 1 / sd: "Understanding R1-Zero-Like Training"
-          (2503.20783)
+At the first update of a step every ratio is 1, and with averaging "response" the A of a group sum to 0: what is left of the loss
+is β · k3, which is 0 while the policy is the reference. Its gradient is not 0. With "constant" each A counts once a token, so the
+loss is 0 only where all lengths are equal. A loss of about 0 is no sign that nothing is learnt.
+
+Papers    "DeepSeekMath" (arXiv 2402.03300), section 4.1; the clip: ppo_loss.py; the biases of 1 / |y| and 1 / sd:
+          "Understanding R1-Zero-Like Training: A Critical Perspective" (arXiv 2503.20783)
 """
 
 from typing import Literal, get_args
@@ -30,7 +34,11 @@ Averaging = Literal["response", "constant"]
 def grpo_advantages(
     rewards: Float[Tensor, " responses"], group_size: int, divide_by_deviation: bool = True
 ) -> Float[Tensor, " responses"]:
-    """Rewards of groups that stand one after another, each against its own group."""
+    """A: rewards of groups that stand one after another, each against the mean of its own group.
+
+    Divided by the group's unbiased deviation + 1e-4, unless `divide_by_deviation` is False; a group of equal rewards gets
+    exact zeros. Raises ValueError for rewards that are not finite, or that are no whole groups of at least 2.
+    """
     if group_size < 2 or len(rewards) % group_size:
         raise ValueError(f"{len(rewards)} rewards are no groups of {group_size}; a group has at least 2")
     check_scores(rewards, len(rewards))
@@ -55,7 +63,15 @@ def grpo_loss(
     max_length: int = 1,
     kind: Estimator = "k3",
 ) -> Float[Tensor, ""]:
-    """`max_length` is the constant of the averaging "constant". A response without a token counts as 0."""
+    """The clipped surrogate of PPO and β times the KL to the reference, averaged as `averaging` says.
+
+    `advantages`   one for each response; all of its tokens have it
+    `max_length`   the constant of the averaging "constant"
+    `kind`         how the KL is estimated, "k2" or "k3" (kl.py)
+
+    Padding may hold anything; a response without a token counts as 0. Raises ValueError for the kind "k1", an unknown
+    averaging, and a clip that is not positive.
+    """
     if averaging not in get_args(Averaging) or (averaging == "constant" and not max_length):
         raise ValueError(
             f"averaging is 'response', or 'constant' with a max_length, not {averaging!r} and {max_length}"

@@ -16,7 +16,7 @@ def only_real(values: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch tim
 
 
 def masked_mean(values: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch time"]) -> Float[Tensor, ""]:
-    """The mean over all real tokens of the batch."""
+    """The mean over all real tokens of the batch. Raises ValueError where there is none."""
     if not mask.any():
         raise ValueError(f"the mask of shape {tuple(mask.shape)} has no real token: there is nothing to take a mean of")
     return only_real(values, mask).sum() / mask.sum()
@@ -33,6 +33,7 @@ def last_token(mask: Bool[Tensor, "batch time"]) -> Int[Tensor, " batch"]:
 
 
 def check_mask(values: Tensor, mask: Tensor) -> None:
+    """Raises TypeError for a mask that is not boolean, ValueError for one of another shape."""
     if mask.dtype != torch.bool:
         raise TypeError(f"a mask is boolean with True = a real token, not {mask.dtype}; compare first (mask > 0)")
     if mask.shape != values.shape:

@@ -5,7 +5,7 @@ Lines are only ever added, so a person who stops in the middle loses nothing but
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,13 @@ Preference = tuple[Sequence[int], Sequence[int], Sequence[int]]
 
 @dataclass(frozen=True)
 class Preferences:
-    """Padded ids, row by row. Raises ValueError for a pair of equal sides: it says nothing, and its gradient is noise."""
+    """Padded ids, row by row, each response with its EOS.
+
+    `source`               the prompts
+    `chosen`, `rejected`   the response that the judge liked, and the other one
+
+    Raises ValueError for a pair of equal sides: it says nothing, and its gradient is noise.
+    """
 
     source: Int[Tensor, "batch source"]
     chosen: Int[Tensor, "batch time"]
@@ -37,6 +43,7 @@ class Preferences:
         return len(self.source)
 
     def rows(self, index: Int[Tensor, " some"]) -> "Preferences":
+        """Some of the pairs."""
         return Preferences(*(getattr(self, field.name)[index] for field in fields(self)))
 
     def stacked(self, pad_id: int) -> tuple[Int[Tensor, "both source"], Int[Tensor, "both shorter"]]:
@@ -46,11 +53,15 @@ class Preferences:
         return trimmed(self.source, pad_id).repeat(2, 1), both[:, : last + 1]
 
     def to(self, device: torch.device) -> "Preferences":
+        """The same on another device."""
         return Preferences(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def collate_preferences(pairs: Sequence[Preference], pad_id: int, pad_source_in_front: bool = False) -> Preferences:
-    """Pairs of ids as tensors, both sides of one width. A decoder-only model wants its sources padded in front."""
+    """Pairs of ids as tensors, both sides of one width. A decoder-only model wants its sources padded in front.
+
+    Raises ValueError for no pairs, and for an empty source or response.
+    """
     if not pairs:
         raise ValueError("there are no pairs")
     for row, pair in enumerate(pairs):
@@ -98,8 +109,3 @@ def read_line(line: str, number: int, path: str | Path) -> Preference:
 
 def is_ids(side: Any) -> bool:
     return isinstance(side, list) and bool(side) and all(type(token) is int and token >= 0 for token in side)
-
-
-def without_ties(pairs: Iterable[Preference]) -> list[Preference]:
-    """The pairs whose sides differ."""
-    return [pair for pair in pairs if list(pair[1]) != list(pair[2])]

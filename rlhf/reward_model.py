@@ -8,7 +8,7 @@ Only differences are learnt, so the scale is free. It is fixed afterwards: sampl
 1. Then a price β of the KL means the same for every reward model.
 
 Papers    the model of paired comparisons: Bradley and Terry (1952);
-          "Fine-Tuning Language Models from Human Preferences" (1909.08593), sections 2.1 and 2.2
+          "Fine-Tuning Language Models from Human Preferences" (arXiv 1909.08593), sections 2.1 and 2.2
 """
 
 from typing import Any
@@ -27,12 +27,12 @@ SCORING_BATCH = 256
 
 
 def preference_loss(chosen: Float[Tensor, " batch"], rejected: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """How surprised the model is by the choices, in nats: ln 2 when it has no opinion."""
+    """-mean log σ(r_c - r_r): how surprised the model is by the choices, in nats; ln 2 when it has no opinion."""
     return -F.logsigmoid(chosen - rejected).mean()
 
 
 class RewardModel(nn.Module):
-    """A model of the policy's family and a head. What of the base is trainable is trained: all of it, or an adapter.
+    """A model of the policy's family and a head: r(x, y). What of the base is trainable is trained: all of it, or an adapter.
 
     The base is the reward model's own: give it a copy, so that the policy and its judge do not learn together.
     """

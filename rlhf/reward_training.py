@@ -10,24 +10,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rlhf.config import PairsConfig
 from rlhf.preferences import Preferences
 from rlhf.reward_model import SCORING_BATCH, RewardModel, preference_loss
-from rlhf.run import OnStep, Record, Run, check_run, epoch_rows, epoch_steps
+from rlhf.run import OnStep, Record, Run, epoch_rows, epoch_steps
 
 
-@dataclass(frozen=True)
-class RewardConfig:
-    """The learning rate falls to 0. `steps` follows from the epochs."""
-
-    epochs: int = 1
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    clip_norm: float = 1.0
-    seed: int = 0
-    checkpoint_every: int = 100
-
-    def __post_init__(self) -> None:
-        check_run(self.epochs, self.learning_rate, self.batch_size, self.clip_norm, self.checkpoint_every)
+@dataclass(frozen=True, kw_only=True)
+class RewardConfig(PairsConfig):
+    """The settings of training a reward model: those of every loop over pairs (config.py), and none of its own."""
 
 
 def train_reward_model(
@@ -42,6 +33,7 @@ def train_reward_model(
 
     `samples`      (prompts, responses of the reference), whose rewards get mean 0 and deviation 1
     `checkpoint`   a file that is written now and then, and resumed from if it is there
+    `on_step`      is told the number and the measurements of each step
     """
     config = config or RewardConfig()
     if samples is not None:
@@ -56,7 +48,7 @@ def train_reward_model(
         batch = preferences.rows(epoch_rows(len(preferences), config.batch_size, step, config.seed, device))
         chosen, rejected = both_rewards(model, batch)
         loss = preference_loss(chosen, rejected)
-        run.update(loss, config.clip_norm)
+        run.descend(loss, config.clip_norm)
         margin = (chosen - rejected).detach()
         run.record(
             {

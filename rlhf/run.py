@@ -8,7 +8,7 @@ Adam's ε. The first RLHF code ran on TensorFlow, which adds ε after the bias c
     TensorFlow   θ ← θ - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)           the same with ε / √(1 - β₂ᵗ) in PyTorch's place
 
 In the first steps TensorFlow's ε is the larger by far and the steps smaller, so that the first updates do not break a good
-policy. It matters to PPO, whose published ε is 1e-5. The learning rate falls linearly to 0.
+policy. It matters to PPO, whose ε was 1e-5 there. The learning rate falls linearly to 0.
 """
 
 import math
@@ -29,7 +29,17 @@ BETAS, SMALL_EPSILON = (0.9, 0.999), 1e-8
 
 
 class Run:
-    """`columns` names the measurements of every step. `modules` are trained where they require gradients."""
+    """What is trained, how far it has come, and the file that it is kept in.
+
+    `modules`      are trained where they require gradients
+    `settings`     of the run; it needs `steps`, `learning_rate`, `seed` and `checkpoint_every`
+    `columns`      names the measurements of every step
+    `checkpoint`   a file that is written now and then, and resumed from if it is there
+    `on_step`      is told the number and the measurements of each step
+    `epsilon`      Adam's ε, as TensorFlow adds it
+
+    `history` holds the measurements so far. Raises ValueError where nothing is trainable, and for another run's file.
+    """
 
     def __init__(
         self,
@@ -66,8 +76,11 @@ class Run:
                 group["lr"] = rate
             yield step, seeded(self.settings["seed"], step, self.parameters[0].device)
 
-    def update(self, loss: Tensor, clip_norm: float) -> None:
-        """One step of Adam. Raises ValueError, before any weight is touched, when the loss or a gradient is not finite."""
+    def descend(self, loss: Tensor, clip_norm: float) -> None:
+        """One update by Adam, down the gradient of the loss, which is shortened to `clip_norm`.
+
+        Raises ValueError, before any weight is touched, when the loss or a gradient is not finite.
+        """
         self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm))
@@ -91,21 +104,13 @@ class Run:
             keep(self.modules, self.optimizer, self.settings, numbers, self.checkpoint)
 
 
-def check_run(steps: int, learning_rate: float, batch_size: int, clip_norm: float, checkpoint_every: int) -> None:
-    """The fields that every loop's config has."""
-    if min(steps, batch_size, checkpoint_every) < 1:
-        raise ValueError(
-            f"steps, batch_size and checkpoint_every are at least 1, not {steps}, {batch_size}, {checkpoint_every}"
-        )
-    if not learning_rate > 0.0 or not clip_norm > 0.0:
-        raise ValueError(f"learning_rate {learning_rate} and clip_norm {clip_norm} must be positive")
-
-
 def seeded(seed: int, number: int, device: torch.device) -> torch.Generator:
+    """The generator of a step: the same numbers for the same seed and step, whatever was drawn before."""
     return torch.Generator(device).manual_seed(seed * 1_000_003 + number)
 
 
 def shuffled(count: int, generator: torch.Generator) -> Tensor:
+    """The numbers 0 to count - 1 in a random order."""
     return torch.randperm(count, generator=generator, device=generator.device)
 
 
@@ -117,6 +122,7 @@ def draw(count: int, size: int, generator: torch.Generator) -> Tensor:
 
 
 def epoch_steps(count: int, batch_size: int, epochs: int) -> int:
+    """How many steps that many epochs are; the last one of each may be short."""
     return epochs * math.ceil(count / batch_size)
 
 

@@ -19,6 +19,7 @@ VALUE, REWARD = "value_head.safetensors", "reward_head.safetensors"
 
 
 def save_policy(policy: PeftModel, folder: str | Path, head: ScalarHead | None = None) -> None:
+    """Writes the adapter, and the value head beside it if there is one."""
     policy.save_pretrained(folder)
     if head is not None:
         write_tensors(Path(folder) / VALUE, head.state_dict())
@@ -36,6 +37,7 @@ def load_policy(base: nn.Module, folder: str | Path, is_trainable: bool = False)
 
 
 def save_reward_model(model: RewardModel, folder: str | Path) -> None:
+    """Writes the head, and of the base its adapter, or all of it where it has none."""
     if isinstance(model.base, PeftModel):
         model.base.save_pretrained(folder)
     else:
@@ -44,7 +46,10 @@ def save_reward_model(model: RewardModel, folder: str | Path) -> None:
 
 
 def load_reward_model(folder: str | Path, base: Transformer | None = None) -> RewardModel:
-    """The reward model in evaluation mode. `base` is needed where the folder holds an adapter only."""
+    """The reward model in evaluation mode. `base` is needed where the folder holds an adapter only.
+
+    Raises ValueError where it is missing, and for files that do not fit.
+    """
     folder = Path(folder)
     if not (folder / "adapter_config.json").is_file():
         model = RewardModel(load_model(folder))

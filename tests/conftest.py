@@ -27,12 +27,12 @@ torch.use_deterministic_algorithms(True)
 
 
 def pytest_configure() -> None:
-    """Stops at once where `import peft` would find the published library instead of ours."""
+    """Stops at once where `import peft` would find Hugging Face PEFT instead of ours."""
     found = importlib.util.find_spec("peft")
     if found and found.origin and not Path(found.origin).resolve().is_relative_to(ROOT):
         pytest.exit(
             f"`import peft` finds {found.origin}, which is not this project's peft. "
-            f"Run the tests from {ROOT} in an environment without the published one: make test",
+            f"Run the tests from {ROOT} in an environment without Hugging Face PEFT: make test",
             returncode=3,
         )
 

@@ -48,11 +48,11 @@ def python(*arguments: str, cwd: Path, path: Path) -> subprocess.CompletedProces
     )
 
 
-def test_nothing_that_is_installed_depends_on_the_published_peft_or_transformers():
-    published = {"peft", "transformers"}
+def test_nothing_that_is_installed_depends_on_hugging_face_s_peft_or_transformers():
+    of_hugging_face = {"peft", "transformers"}
 
-    assert not published & requirements().keys()
-    assert not published & pins("constraints.txt").keys()
+    assert not of_hugging_face & requirements().keys()
+    assert not of_hugging_face & pins("constraints.txt").keys()
 
 
 def test_every_requirement_has_a_tested_version_that_it_allows():

@@ -1,4 +1,4 @@
-"""Our speed beside the published libraries': training, LoRA, generation, mixed batches, import.
+"""Our speed beside Hugging Face transformers' and PEFT's: training, LoRA, generation, mixed batches, import.
 
     python -m tests.benchmarks.bench_published [--rounds N]
 
@@ -23,7 +23,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from tests.benchmarks.published import Pair, PublishedLibraries, gpt2, marian, run_under_parity_python, same_model
+from tests.benchmarks.hugging_face import HuggingFace, Pair, gpt2, marian, run_under_parity_python, same_model
 from tests.benchmarks.timing import by_turns, machine, milliseconds, ratio
 
 SAME_KERNELS = re.compile(
@@ -38,7 +38,9 @@ class Figures:
 
     def __init__(self, rounds: int):
         self.rounds = rounds
-        self.table = Table(title="Beside the published libraries", caption="medians of the ratio within a round")
+        self.table = Table(
+            title="Beside Hugging Face transformers and PEFT", caption="medians of the ratio within a round"
+        )
         for header in ("work", "ours, ms", "theirs, ms", "of it kernels", "ratio", "wanted"):
             self.table.add_column(header, justify="left" if header == "work" else "right")
 
@@ -82,19 +84,19 @@ def training_step(model: nn.Module, logits: Callable[[], Tensor], labels: Tensor
     return step
 
 
-def bench_training(figures: Figures, published: PublishedLibraries) -> None:
+def bench_training(figures: Figures, hf: HuggingFace) -> None:
     import peft
 
     for d_model in WIDTHS:
         for name, at_most in (("full", 0.9), ("LoRA", 0.9)):
-            pair = same_model(marian(published.transformers, d_model), attention="fused")
+            pair = same_model(marian(hf.transformers, d_model), attention="fused")
             source, target = torch.randint(1, 999, (2, 64, 24))
             mask = torch.ones_like(source)
             theirs, ours = pair.theirs, pair.ours
             if name == "LoRA":
                 settings = {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
-                with published:
-                    theirs = published.peft.get_peft_model(theirs, published.peft.LoraConfig(**settings))
+                with hf:
+                    theirs = hf.peft.get_peft_model(theirs, hf.peft.LoraConfig(**settings))
                 ours = peft.get_peft_model(ours, peft.LoraConfig(**settings))
             call = partial(theirs, input_ids=source, attention_mask=mask, decoder_input_ids=target)
             figures.time(
@@ -135,15 +137,15 @@ def decoders(pair: Pair, source: Tensor, beams: int = 1) -> tuple[Callable[[], T
     return ours, theirs
 
 
-def bench_mixed(figures: Figures, published: PublishedLibraries, adapters: int = 8) -> None:
+def bench_mixed(figures: Figures, hf: HuggingFace, adapters: int = 8) -> None:
     import peft
 
-    pair = same_model(marian(published.transformers, 256), attention="fused")
+    pair = same_model(marian(hf.transformers, 256), attention="fused")
     settings = {"r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"], "init_lora_weights": False}
     names = [f"adapter_{index}" for index in range(adapters)]
     ours = with_adapters(peft, pair.ours, names, settings)
-    with published:
-        theirs = with_adapters(published.peft, pair.theirs, names, settings)
+    with hf:
+        theirs = with_adapters(hf.peft, pair.theirs, names, settings)
     source, target = torch.randint(1, 999, (2, 64, 24))
     rows = [names[row % adapters] for row in range(64)]
     call = {"input_ids": source, "attention_mask": torch.ones_like(source), "decoder_input_ids": target}
@@ -219,14 +221,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
-    published = PublishedLibraries()
+    hf = HuggingFace()
     console = Console(width=120)
-    console.print(f"{machine()}; transformers {published.transformers.__version__}, peft {published.peft.__version__}")
+    console.print(f"{machine()}; transformers {hf.transformers.__version__}, peft {hf.peft.__version__}")
     torch.manual_seed(0)
     figures = Figures(options.rounds)
-    bench_training(figures, published)
-    bench_generation(figures, published.transformers)
-    bench_mixed(figures, published)
+    bench_training(figures, hf)
+    bench_generation(figures, hf.transformers)
+    bench_mixed(figures, hf)
     console.print(figures.table)
     console.print(weights_read(options.rounds))
     console.print(import_seconds())

@@ -18,9 +18,10 @@ from lessons.task.base import load_base
 from lessons.task.dictionary import vocabulary, words
 from peft import PeftModel, get_peft_model, recipe
 from rlhf import PPOConfig, RewardModel, Rollout, roll_out, value_head
+from rlhf.answers import answered
 from rlhf.ppo import COLUMNS, advantages_of
+from rlhf.ppo_epochs import epochs_on, values_of
 from rlhf.ppo_loss import ppo_policy_loss, ppo_value_loss
-from rlhf.ppo_update import update, values_of
 from rlhf.responses import states_and_logits, token_log_probs
 from rlhf.rollout import judged, reference_log_probs
 from rlhf.run import Run, draw, seeded
@@ -109,10 +110,9 @@ class Step:
     def whole(self) -> None:
         generator = seeded(0, 1, self.source.device)
         source = self.source[draw(len(self.source), self.config.batch_size, generator)]
-        rollout = roll_out(self.policy, source, self.config.max_new_tokens, 1.0, generator, self.head)
-        scores = judged(self.reward_model, rollout)
-        advantages, returns = advantages_of(rollout, scores, self.config.beta, self.config)
-        update(self.run, self.policy, self.head, rollout, advantages, returns, generator, self.config)
+        answers = answered(self.policy, source, self.reward_model, self.config, generator, self.head)
+        advantages, returns = advantages_of(answers.rollout, answers.paid, self.config.beta, self.config)
+        epochs_on(self.run, self.policy, self.head, answers.rollout, advantages, returns, generator, self.config)
 
     def forward_and_backward(self, rollout: Rollout, advantages: Tensor, returns: Tensor) -> None:
         """The passes that learn, and nothing else: no optimizer, no measurements."""

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from lessons.data.build import read_accent, read_cmu, unify_all, without_repeats
 from lessons.data.notation import ARPABET, RULES, UNSTRESSED_ARPABET, from_arpabet, unify
+from lessons.data.report import TEMPLATE
 from lessons.task import dictionary
 from lessons.task.vocabulary import LETTERS, SYMBOLS, Vocabulary, tokenize, vocabulary
 
@@ -81,6 +83,11 @@ def test_the_counts_are_those_of_the_table(accent: str):
     parts = [len(dictionary.words(accent, part)) for part in dictionary.PARTS]
     assert (len(words), sum(map(len, words.values())), *parts) == SIZES[accent]
     assert f"| `{accent}` | " + " | ".join(f"{n:,}" for n in SIZES[accent]) in (DATA / "README.md").read_text()
+
+
+def test_the_page_has_the_words_of_its_maker():
+    page = (DATA / "README.md").read_text(encoding="utf-8")
+    assert [words for words in re.split(r"\{[^{}]*\}", TEMPLATE) if words not in page] == []
 
 
 @pytest.mark.parametrize("accent", dictionary.ACCENTS)

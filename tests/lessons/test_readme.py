@@ -29,9 +29,9 @@ def test_the_kept_run_holds_every_technique_on_three_seeds() -> None:
 def test_the_error_on_the_cmu_dictionary_is_that_of_the_kept_run() -> None:
     kept = json.loads((REPORT.parent / "cmudict.json").read_text(encoding="utf-8"))
     ours = f"gets {100 * kept['test']['word_error']:.1f} % of {kept['test']['words']:,} held-out words wrong"
-    same_split, published = (f"{100 * row['word_error']:.1f} %" for row in kept["beside"][:2])
+    same_split, transformer = (f"{100 * row['word_error']:.1f} %" for row in kept["beside"][:2])
 
-    assert all(words in README for words in (ours, f"the same split {same_split}", f"width {published}"))
+    assert all(words in README for words in (ours, f"the same split {same_split}", f"width {transformer}"))
 
 
 def test_switched_off_every_technique_gives_the_base_back() -> None:

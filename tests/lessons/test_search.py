@@ -20,10 +20,10 @@ def test_the_best_rate_is_the_one_with_the_least_error() -> None:
 
 
 def test_a_search_that_is_complete_tries_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "RECIPES", {"lora": RECIPES["lora"]})
+    monkeypatch.setattr(search, "SCRATCH", "lora")
     tried = {str(rate): 0.5 - rate for rate in search.rates_for("lora")}
     file = tmp_path / "rates.json"
     file.write_text(json.dumps({"methods": {"lora": {"best": 1.0, "tried": tried}}}))
-    monkeypatch.setattr(search, "RECIPES", {"lora": RECIPES["lora"]})
-    monkeypatch.setattr(search, "SCRATCH", "lora")
     assert search.main(["--file", str(file), "--jobs", "1"]) == 0
     assert json.loads(file.read_text())["methods"]["lora"]["tried"] == tried

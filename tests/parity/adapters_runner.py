@@ -1,4 +1,4 @@
-"""Runs in the second environment: the published peft on our own model class, and on the published models.
+"""Runs in the second environment: Hugging Face PEFT on our own model class, and on the models of transformers.
 
 The job is a list of cases. Each names a base folder and a kind of model, a folder for its adapter and the inputs, and
 either loads the adapter that lies there or, given a config, makes one with random numbers and saves it. The outputs go
@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import peft
 
-# Last on the path: our `transformer` is found there, and our `peft` is not, because the published one comes first.
+# Last on the path: our `transformer` is found there, and our `peft` is not, because HF's comes first.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from transformer import load_model

@@ -1,7 +1,7 @@
-"""Comparing with the published libraries: they run in a process and an environment of their own.
+"""Comparing with Hugging Face's libraries and bitsandbytes: they run in a process and an environment of their own.
 
-`published`   runs one of the *_runner.py here under the second Python and returns the folder that it filled
-`row`         notes one comparison; all of them are printed as a table when the tests are done
+`second_python`   runs one of the *_runner.py here under the second Python and returns the folder that it filled
+`row`             notes one comparison; all of them are printed as a table when the tests are done
 """
 
 import json
@@ -23,8 +23,8 @@ def parity_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory) -> Callable[..., Path]:
-    """`published("models", job, folder)` runs models_runner.py on a job; without `folder` it works in an empty one."""
+def second_python(tmp_path_factory) -> Callable[..., Path]:
+    """`second_python("models", job, folder)` runs models_runner.py; without `folder` it works in an empty one."""
     python = parity_python()
     if not python.is_file():
         pytest.skip(f"there is no {python}: make parity, or set FT_PARITY_PYTHON")
@@ -33,7 +33,7 @@ def published(tmp_path_factory) -> Callable[..., Path]:
         folder = folder or tmp_path_factory.mktemp(runner)
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "1"}
-        # -I: neither the folder it is started in nor PYTHONPATH can put our own peft in the published one's place
+        # -I: neither the folder it is started in nor PYTHONPATH can put our own peft in the place of HF's
         command = [str(python), "-I", str(HERE / f"{runner}_runner.py"), str(folder)]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
         if done.returncode:
@@ -72,6 +72,6 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
         return
     table = [("technique", "direction", "largest difference"), *config.stash[ROWS]]
     widths = [max(len(line[column]) for line in table) for column in range(3)]
-    terminalreporter.section("parity with the published libraries")
+    terminalreporter.section("parity with transformers, Hugging Face PEFT and bitsandbytes")
     for line in table:
         terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())

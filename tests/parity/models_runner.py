@@ -1,7 +1,7 @@
-"""Runs in the second environment: makes random models with the published library, and keeps what they say.
+"""Runs in the second environment: makes random models with Hugging Face transformers, and keeps what they answer.
 
 The job is a list of cases: name, architecture, config, seed, and what to compute. Into the folder of each case go the
-checkpoint as the library writes it, and outputs.safetensors with the inputs and the outputs.
+checkpoint as transformers writes it, and outputs.safetensors with the inputs and the outputs.
 """
 
 import json

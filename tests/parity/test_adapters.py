@@ -1,4 +1,4 @@
-"""Adapters that travel, on our own model class: saved here and loaded by the published peft, and the other way round."""
+"""Adapters that travel, on our own model class: saved here and loaded by Hugging Face PEFT, and the other way round."""
 
 import pytest
 import torch
@@ -82,8 +82,8 @@ def said(model, base):
 
 
 @pytest.fixture(scope="module")
-def travels(base, published, tmp_path_factory):
-    """By technique: the folder with our adapter, what it says here, and the folder with a published one."""
+def travels(base, second_python, tmp_path_factory):
+    """By technique: the folder with our adapter, what it answers here, and the folder with HF's."""
     job, found = [], {}
     for seed, (name, settings) in enumerate(TECHNIQUES.items()):
         ours, theirs = tmp_path_factory.mktemp("ours"), tmp_path_factory.mktemp("theirs")
@@ -92,30 +92,30 @@ def travels(base, published, tmp_path_factory):
         case = {"kind": "ours", "base": str(base), "inputs": str(base / "inputs.safetensors")}
         job.append(case | {"adapter": str(ours)})
         job.append(case | {"adapter": str(theirs), "config": settings, "seed": seed})
-    published("adapters", job)
+    second_python("adapters", job)
     return found
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)
-def test_our_adapter_works_in_the_published_library(name, travels, row):
+def test_our_adapter_works_in_hf_peft(name, travels, row):
     folder, here, _ = travels[name]
 
     there = load_file(folder / "outputs.safetensors")
 
     difference = (here - there["adapted"]).abs().max().item()
-    row(name, "ours → published", difference)
+    row(name, "ours → HF", difference)
     assert (there["adapted"] - there["base"]).abs().max() > 0.05
     assert difference < 1e-5
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)
-def test_a_published_adapter_works_here(name, travels, base, row):
+def test_an_adapter_of_hf_peft_works_here(name, travels, base, row):
     *_, folder = travels[name]
     there = load_file(folder / "outputs.safetensors")
 
     model = peft.PeftModel.from_pretrained(load_model(base), folder)
 
     difference = (said(model, base) - there["adapted"]).abs().max().item()
-    row(name, "published → ours", difference)
+    row(name, "HF → ours", difference)
     assert (there["adapted"] - there["base"]).abs().max() > 0.05
     assert difference < 1e-5

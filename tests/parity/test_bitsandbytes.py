@@ -35,10 +35,10 @@ JOBS = [
 
 
 @pytest.fixture(scope="module")
-def answers(published, tmp_path_factory):
+def answers(second_python, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bitsandbytes")
     save_file(WEIGHTS, folder / "weights.safetensors")
-    return load_file(published("bitsandbytes", JOBS, folder) / "answers.safetensors")
+    return load_file(second_python("bitsandbytes", JOBS, folder) / "answers.safetensors")
 
 
 def ours(job):

@@ -1,4 +1,4 @@
-"""Where we differ on purpose: what the published library computes, reproduced with our own parts, and why we do not."""
+"""Where we differ on purpose: what Hugging Face PEFT computes, reproduced with our own parts, and why we do not."""
 
 import json
 
@@ -35,14 +35,14 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def adapters(published, tmp_path_factory):
-    """By case: the checkpoint, the folder of a published adapter on it, and the inputs."""
+def adapters(second_python, tmp_path_factory):
+    """By case: the checkpoint, the folder of HF's adapter on it, and the inputs."""
     architectures = {"BART": "BartForConditionalGeneration", "Marian": "MarianMTModel"}
     models = [
         {"name": family, "architecture": architecture, "config": MARIAN if family == "Marian" else SIZES, "seed": 0}
         for family, architecture in architectures.items()
     ]
-    checkpoints = published("models", models)
+    checkpoints = second_python("models", models)
     source, target = torch.randint(4, 28, (2, 7)), torch.randint(4, 28, (2, 5))
     inputs = {"source": source, "mask": torch.ones_like(source), "target": target}
     save_file(inputs, checkpoints / "inputs.safetensors")
@@ -52,7 +52,7 @@ def adapters(published, tmp_path_factory):
         found[name] = checkpoints / family, folder, inputs
         case = {"kind": architectures[family], "base": str(checkpoints / family), "adapter": str(folder)}
         job.append(case | {"inputs": str(checkpoints / "inputs.safetensors"), "config": config, "seed": seed})
-    published("adapters", job)
+    second_python("adapters", job)
     return found
 
 
@@ -64,7 +64,7 @@ def largest(model, folder, inputs):
     return (here - there["adapted"]).abs().max().item()
 
 
-def test_published_prefixes_on_an_encoder_decoder_reach_half_the_layers_of_one_attention(adapters, row):
+def test_prefixes_of_hf_peft_on_an_encoder_decoder_reach_half_the_layers_of_one_attention(adapters, row):
     """There, layer l of the decoder's self-attention gets the pair that belongs to layer 2 l mod L; no other attention
     gets any. The paper has three prefixes, one for each kind of attention, and so do we."""
     checkpoint, folder, inputs = adapters["prefix"]
@@ -76,13 +76,13 @@ def test_published_prefixes_on_an_encoder_decoder_reach_half_the_layers_of_one_a
 
     difference = largest(model, folder, inputs)
 
-    row("BART: published prefixes, wrong layers and all", "reproduced", difference)
+    row("BART: HF's prefixes, wrong layers and all", "reproduced", difference)
     assert difference < 1e-5
     with pytest.raises(ValueError, match="cannot be read as three prefixes"):
         peft.PeftModel.from_pretrained(load_pretrained(checkpoint), folder)
 
 
-def test_a_published_prompt_on_an_encoder_decoder_has_rows_that_nobody_reads(adapters, tmp_path, row):
+def test_a_prompt_of_hf_peft_on_an_encoder_decoder_has_rows_that_nobody_reads(adapters, tmp_path, row):
     """By default it trains 2 p rows and puts the first p before the source. We have p, and refuse the others loudly."""
     checkpoint, folder, inputs = adapters["prompt"]
     prompt = load_file(folder / "adapter_model.safetensors")["prompt_embeddings"]
@@ -96,11 +96,11 @@ def test_a_published_prompt_on_an_encoder_decoder_has_rows_that_nobody_reads(ada
 
     difference = largest(peft.PeftModel.from_pretrained(load_pretrained(checkpoint), tmp_path), folder, inputs)
 
-    row("BART: a published prompt's first half", "published model → ours", difference)
+    row("BART: the first half of HF's prompt", "HF's model → ours", difference)
     assert difference < 1e-5
 
 
-def test_a_published_prompt_takes_the_scale_off_marian_s_words(adapters, row):
+def test_a_prompt_of_hf_peft_takes_the_scale_off_marian_s_words(adapters, row):
     """Marian multiplies its word vectors by √d, but not vectors that it is given, and with a prompt all are given.
     There the words lose their scale; here they keep it."""
     checkpoint, folder, inputs = adapters["scaled"]
@@ -111,6 +111,6 @@ def test_a_published_prompt_takes_the_scale_off_marian_s_words(adapters, row):
 
     difference = largest(peft.PeftModel.from_pretrained(model, folder), folder, inputs)
 
-    row("Marian: a published prompt before unscaled words", "reproduced", difference)
+    row("Marian: HF's prompt before unscaled words", "reproduced", difference)
     assert difference < 1e-5
     assert with_scale > 0.001

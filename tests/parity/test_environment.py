@@ -1,4 +1,4 @@
-"""The second environment: it holds the published libraries, in the versions that the comparisons are made with."""
+"""The second environment: it holds HF's libraries and bitsandbytes, in the versions of the comparisons."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("name", ["transformers", "peft", "bitsandbytes", "torch"])
-def test_a_published_library_is_imported_in_its_pinned_version(name, tmp_path):
+def test_a_library_is_imported_in_its_pinned_version(name, tmp_path):
     lines = (ROOT / "tests" / "parity" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if "==" in line)
     program = f"import {name}; print({name}.__version__.split('+')[0], {name}.__file__)"

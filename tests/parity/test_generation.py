@@ -1,4 +1,7 @@
-"""Token for token: our `generate` and the published one, on many random models (in float64, so that no rounding decides)."""
+"""Token for token: our `generate` and that of Hugging Face transformers, on many random models.
+
+In float64, so that no rounding decides.
+"""
 
 import pytest
 import torch
@@ -41,15 +44,15 @@ FAMILIES = {
 
 
 @pytest.fixture(scope="module")
-def answers(published):
-    """By family: for every random model, the folder and what the published `generate` answered."""
+def answers(second_python):
+    """By family: for every random model, the folder and what HF's `generate` answered."""
     job = [
         {"name": f"{family} {seed}", "architecture": architecture, "config": config, "seed": seed}
         | {"generate": SETTINGS, "eos_bias": (-1.0, 0.0, 1.5, 3.0)[seed % 4]}
         for family, (architecture, config) in FAMILIES.items()
         for seed in SEEDS
     ]
-    folder = published("models", job)
+    folder = second_python("models", job)
     return {
         family: [
             (folder / f"{family} {seed}", load_file(folder / f"{family} {seed}" / "outputs.safetensors"))
@@ -69,7 +72,7 @@ def test_generation_is_equal_token_for_token(family, setting, answers, row):
             tokens = generate(model, kept["source"], fast=fast, **SETTINGS[setting])
 
             assert tokens.tolist() == kept[setting].tolist(), f"{folder.name}, {setting}, fast={fast}"
-    row(f"{family}: generate, {setting}", "published checkpoint → ours", "equal")
+    row(f"{family}: generate, {setting}", "HF's checkpoint → ours", "equal")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,4 +1,4 @@
-"""Random models of every family, made by the published library and read by us: the logits are equal."""
+"""Random models of every family, made by Hugging Face transformers and read by us: the logits are equal."""
 
 import pytest
 import torch
@@ -49,17 +49,17 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def checkpoints(published):
+def checkpoints(second_python):
     job = [
         {"name": name, "architecture": architecture, "config": config, "seed": seed}
         for seed, (name, (architecture, config)) in enumerate(CASES.items())
     ]
-    return published("models", job)
+    return second_python("models", job)
 
 
 @pytest.mark.parametrize("inputs", ["whole", "padded"])
 @pytest.mark.parametrize("name", CASES)
-def test_logits_equal_the_published_model_s(name, inputs, checkpoints, row):
+def test_logits_equal_those_of_transformers(name, inputs, checkpoints, row):
     model = load_pretrained(checkpoints / name)
     kept = load_file(checkpoints / name / "outputs.safetensors")
     extra = [kept[f"{inputs}.{key}"] for key in ("target", "segments") if f"{inputs}.{key}" in kept]
@@ -72,6 +72,6 @@ def test_logits_equal_the_published_model_s(name, inputs, checkpoints, row):
         real = kept[f"{inputs}.source"] != model.config.pad_id
         output, wanted = output[real], wanted[real]
     difference = (output - wanted).abs().max().item()
-    row(f"{name}, {inputs}", "published checkpoint → ours", difference)
+    row(f"{name}, {inputs}", "HF's checkpoint → ours", difference)
     assert wanted.std() > 0.1
     assert difference < 1e-5

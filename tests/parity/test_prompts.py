@@ -1,4 +1,4 @@
-"""Prompts and prefixes that travel: they name no layer, so a folder moves between a published model and ours as it is."""
+"""Prompts and prefixes that travel: they name no layer, so a folder moves between Hugging Face's model and ours."""
 
 import pytest
 import torch
@@ -56,13 +56,13 @@ def said(model, inputs):
 
 
 @pytest.fixture(scope="module")
-def travels(published, tmp_path_factory):
-    """By family and technique: the checkpoint, our adapter and what it says here, and a published adapter."""
+def travels(second_python, tmp_path_factory):
+    """By family and technique: the checkpoint, our adapter and what it answers here, and HF's adapter."""
     models = [
         {"name": family, "architecture": architecture, "config": config, "seed": seed}
         for seed, (family, (architecture, config)) in enumerate(CHECKPOINTS.items())
     ]
-    checkpoints = published("models", models)
+    checkpoints = second_python("models", models)
     job, found = [], {}
     for family, name in CASES:
         checkpoint = checkpoints / family
@@ -81,17 +81,17 @@ def travels(published, tmp_path_factory):
         config |= {"num_transformer_submodules": 1}
         job.append(case | {"adapter": str(ours)})
         job.append(case | {"adapter": str(theirs), "config": config, "seed": len(job)})
-    published("adapters", job)
+    second_python("adapters", job)
     return found
 
 
 def words(outputs, inputs):
-    """What the published model says of the words alone; it also speaks of the prompt in front of them."""
+    """What HF's model answers for the words alone; its output has the prompt in front of them too."""
     return outputs if "target" in inputs else outputs[:, -inputs["source"].shape[1] :]
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
-def test_our_prompt_works_in_the_published_library(family, name, travels, row):
+def test_our_prompt_works_in_hf_peft(family, name, travels, row):
     _, inputs, here, ours, _ = travels[family, name]
 
     there = load_file(ours / "outputs.safetensors")
@@ -99,13 +99,13 @@ def test_our_prompt_works_in_the_published_library(family, name, travels, row):
     assert read_json(ours / "adapter_config.json")["task_type"] == TASKS[family]
     adapted = words(there["adapted"], inputs)
     difference = (here - adapted).abs().max().item()
-    row(f"{family}: {name}", "ours → published model", difference)
+    row(f"{family}: {name}", "ours → HF's model", difference)
     assert (adapted - there["base"]).abs().max() > 0.05
     assert difference < 1e-5
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
-def test_a_published_prompt_works_here(family, name, travels, row):
+def test_a_prompt_of_hf_peft_works_here(family, name, travels, row):
     checkpoint, inputs, _, _, theirs = travels[family, name]
     there = load_file(theirs / "outputs.safetensors")
 
@@ -113,6 +113,6 @@ def test_a_published_prompt_works_here(family, name, travels, row):
 
     adapted = words(there["adapted"], inputs)
     difference = (said(model, inputs) - adapted).abs().max().item()
-    row(f"{family}: {name}", "published model → ours", difference)
+    row(f"{family}: {name}", "HF's model → ours", difference)
     assert (adapted - there["base"]).abs().max() > 0.05
     assert difference < 1e-5

@@ -1,4 +1,4 @@
-"""The README's lines that take an adapter to the published library and back: they are run as they stand there."""
+"""The README's lines that take an adapter to Hugging Face PEFT and back: they are run as they stand there."""
 
 import re
 from pathlib import Path
@@ -20,9 +20,11 @@ def code_blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
 
 
-def test_an_adapter_goes_there_and_comes_back_by_the_readme_s_lines(published, monkeypatch, row):
+def test_an_adapter_goes_there_and_comes_back_by_the_readme_s_lines(second_python, monkeypatch, row):
     case = {"name": "gpt2", "architecture": "GPT2LMHeadModel", "seed": 0}
-    folder = published("models", [case | {"config": GPT2 | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}}])
+    folder = second_python(
+        "models", [case | {"config": GPT2 | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}}]
+    )
     monkeypatch.chdir(folder)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj", "fc1"], init_lora_weights=False)
     model = peft.get_peft_model(load_pretrained("gpt2"), config).eval()
@@ -30,12 +32,12 @@ def test_an_adapter_goes_there_and_comes_back_by_the_readme_s_lines(published, m
     leave, there, come_back = code_blocks()
 
     exec(leave, {})
-    published("snippet", {"name": str(README), "code": there}, folder)
+    second_python("snippet", {"name": str(README), "code": there}, folder)
     found: dict[str, torch.nn.Module] = {}
     exec(come_back, found)
 
     ids = torch.randint(4, 29, (2, 9))
     difference = (model(ids) - found["model"](ids)).abs().max().item()
-    row("GPT-2: LoRA, by the lines of the README", "ours → published model → ours", difference)
+    row("GPT-2: LoRA, by the lines of the README", "ours → HF's model → ours", difference)
     assert (model(ids) - model.unload()(ids)).abs().max() > 0.05
     assert difference < 1e-5

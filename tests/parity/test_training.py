@@ -1,4 +1,4 @@
-"""Training from the same start: ten AdamW steps of the published model and of ours have the same losses and gradients."""
+"""Training from the same start: ten AdamW steps of Hugging Face's model and of ours have the same losses and gradients."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 import peft
 from transformer import label_smoothed_cross_entropy, padding_mask
-from transformer.pretrained import adapter_to_published, load_pretrained
+from transformer.pretrained import adapter_to_hf, load_pretrained
 
 pytestmark = pytest.mark.parity
 
@@ -45,16 +45,16 @@ def random_batches(config):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(published):
+def checkpoint(second_python):
     case = {"name": "Marian", "architecture": "MarianMTModel", "config": MARIAN, "seed": 5}
-    return published("models", [case]) / "Marian"
+    return second_python("models", [case]) / "Marian"
 
 
-def both_train(model, checkpoint, published, **adapter):
+def both_train(model, checkpoint, second_python, **adapter):
     """The losses and gradient norms of ten steps, here and there, as the largest difference of each."""
     batches = random_batches(model.config)
     save_file(batches, checkpoint / "batches.safetensors")
-    published("training", {"optimizer": OPTIMIZER} | adapter, checkpoint)
+    second_python("training", {"optimizer": OPTIMIZER} | adapter, checkpoint)
     kept = load_file(checkpoint / "losses.safetensors")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, **OPTIMIZER)
@@ -72,10 +72,10 @@ def both_train(model, checkpoint, published, **adapter):
     return of_losses, (torch.stack(norms) / kept["norms"] - 1.0).abs().max().item()
 
 
-def test_ten_steps_of_full_training_have_equal_losses_and_gradients(checkpoint, published, row):
+def test_ten_steps_of_full_training_have_equal_losses_and_gradients(checkpoint, second_python, row):
     model = load_pretrained(checkpoint).train()
 
-    of_losses, of_gradients = both_train(model, checkpoint, published)
+    of_losses, of_gradients = both_train(model, checkpoint, second_python)
 
     row("Marian: ten AdamW steps, losses", "same start, both train", of_losses)
     row("Marian: ten AdamW steps, gradient norms (relative)", "same start, both train", of_gradients)
@@ -87,14 +87,14 @@ def test_ten_steps_of_full_training_have_equal_losses_and_gradients(checkpoint, 
     ("name", "settings"), [("LoRA", {}), ("rsLoRA", {"use_rslora": True}), ("DoRA", {"use_dora": True})]
 )
 def test_ten_steps_with_an_adapter_have_equal_losses_and_gradients(
-    name, settings, checkpoint, published, tmp_path, row
+    name, settings, checkpoint, second_python, tmp_path, row
 ):
     config = peft.LoraConfig(r=4, lora_alpha=6, target_modules=["q_proj", "v_proj", "fc2"], **settings)
     model = peft.get_peft_model(load_pretrained(checkpoint), config).train()
     model.save_pretrained(tmp_path / "ours")
-    adapter_to_published(tmp_path / "ours", tmp_path / "theirs", checkpoint)
+    adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", checkpoint)
 
-    of_losses, of_gradients = both_train(model, checkpoint, published, adapter=str(tmp_path / "theirs"))
+    of_losses, of_gradients = both_train(model, checkpoint, second_python, adapter=str(tmp_path / "theirs"))
 
     row(f"Marian: ten AdamW steps with {name}, losses", "same start, both train", of_losses)
     row(f"Marian: ten AdamW steps with {name}, gradient norms (relative)", "same start, both train", of_gradients)

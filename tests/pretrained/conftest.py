@@ -1,4 +1,4 @@
-"""Small folders as the published library writes them, made here from their names and shapes."""
+"""Small folders as Hugging Face transformers writes them, made here from their names and shapes."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Adapters under a published model's names, and back: nothing that is computed changes on the way."""
+"""Adapters under a HF's model's names, and back: nothing that is computed changes on the way."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 from peft import IA3Config, LNTuningConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
 from transformer.learning.checkpoint import read_json
-from transformer.pretrained import adapter_to_ours, adapter_to_published, load_pretrained
+from transformer.pretrained import adapter_from_hf, adapter_to_hf, load_pretrained
 
 IDS = torch.tensor([[4, 5, 6, 7], [8, 9, 4, 5]])
 EVERY_NAME = {"r": 2, "lora_alpha": 3, "rank_pattern": {"q_proj": 3}, "alpha_pattern": {"v_proj": 7}}
@@ -41,8 +41,8 @@ def test_there_and_back_changes_nothing(architecture, name, make_folder, tmp_pat
     folder, _ = make_folder(architecture)
     before = adapted(folder, CONFIGS[name], tmp_path / "ours")
 
-    adapter_to_published(tmp_path / "ours", tmp_path / "theirs", folder)
-    adapter_to_ours(tmp_path / "theirs", tmp_path / "back", folder)
+    adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", folder)
+    adapter_from_hf(tmp_path / "theirs", tmp_path / "back", folder)
 
     after = said(PeftModel.from_pretrained(load_pretrained(folder), tmp_path / "back"))
     assert (before - said(load_pretrained(folder))).abs().max() > 0.01
@@ -53,7 +53,7 @@ def test_three_layers_become_the_blocks_of_one(make_folder, tmp_path):
     folder, _ = make_folder("GPT2LMHeadModel")
     adapted(folder, LoraConfig(r=2, lora_alpha=3, target_modules=["q_proj", "v_proj"]), tmp_path / "ours")
 
-    adapter_to_published(tmp_path / "ours", tmp_path / "theirs", folder)
+    adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", folder)
 
     layer = "base_model.model.transformer.h.0.attn.c_attn"
     tensors, config = (
@@ -79,7 +79,7 @@ def test_a_tensor_that_names_no_known_part_is_refused(make_folder, tmp_path):
     save_file(load_file(path) | {"prompt_embeddings": torch.zeros(2, 8)}, path)
 
     with pytest.raises(ValueError, match="cannot be given other names: prompt_embeddings"):
-        adapter_to_published(tmp_path / "ours", tmp_path / "theirs", folder)
+        adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", folder)
 
 
 def test_a_layer_of_another_family_is_refused_with_those_that_there_are(make_folder, tmp_path):
@@ -89,7 +89,7 @@ def test_a_layer_of_another_family_is_refused_with_those_that_there_are(make_fol
     with pytest.raises(
         ValueError, match=r"no layer of this checkpoint; there are .*encoder\.layer\.0\.attention\.self\.query"
     ):
-        adapter_to_ours(tmp_path / "ours", tmp_path / "back", folder)
+        adapter_from_hf(tmp_path / "ours", tmp_path / "back", folder)
 
 
 def test_vera_on_a_fused_matrix_is_refused(make_folder, tmp_path):
@@ -98,7 +98,7 @@ def test_vera_on_a_fused_matrix_is_refused(make_folder, tmp_path):
     adapted(folder, config, tmp_path / "ours")
 
     with pytest.raises(ValueError, match=r"are one layer there: adapt all of them, by LoRA, DoRA or IA3"):
-        adapter_to_published(tmp_path / "ours", tmp_path / "theirs", folder)
+        adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", folder)
 
 
 def test_dora_on_a_part_of_a_fused_matrix_is_refused(make_folder, tmp_path):
@@ -106,4 +106,4 @@ def test_dora_on_a_part_of_a_fused_matrix_is_refused(make_folder, tmp_path):
     adapted(folder, LoraConfig(r=2, use_dora=True, target_modules=["q_proj", "v_proj"]), tmp_path / "ours")
 
     with pytest.raises(ValueError, match="adapt all of them"):
-        adapter_to_published(tmp_path / "ours", tmp_path / "theirs", folder)
+        adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", folder)

@@ -1,4 +1,4 @@
-"""The files of a published folder: whole, in shards, or refused. Nothing is ever unpickled."""
+"""The files of a Hugging Face folder: whole, in shards, or refused. Nothing is ever unpickled."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""A published folder becomes our model: the right class, every tensor in its place, and nothing that does not fit."""
+"""A Hugging Face folder becomes our model: the right class, every tensor in its place, and nothing that does not fit."""
 
 import json
 

@@ -10,7 +10,7 @@ from quant import (
     normal_float_codebook,
     quantize_4bit,
 )
-from quant.codebooks import check_codebook, codebook_name, thresholds
+from quant.codebooks import check_codebook, codebook_name
 
 NUMBERS = list(CODEBOOKS.items())
 
@@ -40,15 +40,6 @@ def test_the_uniform_grid_has_equal_steps_and_no_zero():
     torch.testing.assert_close(UNIFORM_CODEBOOK, torch.linspace(-1, 1, 16))
     assert torch.equal(UNIFORM_CODEBOOK, -UNIFORM_CODEBOOK.flip(0))
     torch.testing.assert_close(UNIFORM_CODEBOOK.abs().min(), torch.tensor(1 / 15))
-
-
-@pytest.mark.parametrize(("name", "codebook"), NUMBERS)
-def test_thresholds_lie_halfway_between_neighbours(name, codebook):
-    between, code_of_rank = thresholds(codebook)
-
-    ascending = codebook[code_of_rank.long()]
-    assert torch.equal(ascending, codebook.sort().values)
-    torch.testing.assert_close(between - ascending[:-1], ascending[1:] - between, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(("name", "codebook"), NUMBERS)

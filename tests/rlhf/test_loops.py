@@ -147,12 +147,11 @@ def test_ppo_starts_at_the_reference_with_ratio_1():
 
 def test_grpo_starts_at_the_reference_with_a_loss_near_0():
     policy, _ = start()
-    first = grpo(
-        policy, prompts(), count_of_fours, GRPOConfig(1, prompts=2, group_size=4, averaging="constant", **SMALL)
-    )[0]
+    first = grpo(policy, prompts(), count_of_fours, GRPOConfig(1, prompts=2, group_size=4, **SMALL))[0]
 
     assert first["kl"] == 0.0
     assert first["ratio"] == pytest.approx(1.0, abs=1e-6)
+    assert first["loss"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_dpo_starts_at_ln_2():
@@ -252,7 +251,7 @@ def test_adam_takes_the_steps_of_tensorflow():
 
     next(run.steps())
     for gradient in gradients:
-        run.update((model.weight * torch.tensor(gradient)).sum(), clip_norm=1e9)
+        run.descend((model.weight * torch.tensor(gradient)).sum(), clip_norm=1e9)
 
     wanted = adam_of_tensorflow(gradients, 0.01, 0.9, 0.999, 1e-5)
     np.testing.assert_allclose(model.weight.detach().numpy()[0], wanted, rtol=1e-6)
@@ -264,7 +263,7 @@ def test_a_loss_that_is_no_number_touches_no_weight():
     run = Run({"model": model}, {"steps": 1, "learning_rate": 0.1, "seed": 0, "checkpoint_every": 1}, ())
 
     with pytest.raises(ValueError, match="no weight was changed"):
-        run.update(model.weight.sum() * float("nan"), clip_norm=1.0)
+        run.descend(model.weight.sum() * float("nan"), clip_norm=1.0)
 
     assert equal(before, weights(model))
 
@@ -280,15 +279,21 @@ def test_a_policy_with_nothing_to_train_is_refused():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PPOConfig(0), "steps"),
-        (lambda: PPOConfig(1, learning_rate=-1.0), "learning_rate"),
-        (lambda: PPOConfig(1, batch_size=4, minibatches=5), "minibatches 5"),
-        (lambda: PPOConfig(1, temperature=0.0), "temperature"),
-        (lambda: GRPOConfig(1, group_size=1), "group_size 1"),
-        (lambda: GRPOConfig(1, beta=-0.1), "beta -0.1"),
-        (lambda: DPOConfig(beta=0.0), "beta 0.0"),
+        (lambda: PPOConfig(0), "steps must be at least 1, not 0"),
+        (lambda: PPOConfig(1, epochs=0), "epochs must be at least 1, not 0"),
+        (lambda: PPOConfig(1, learning_rate=-1.0), "learning_rate must be positive, not -1.0"),
+        (lambda: PPOConfig(1, clip_norm=float("nan")), "clip_norm must be positive, not nan"),
+        (lambda: PPOConfig(1, batch_size=4, minibatches=5), "minibatches 5 .* batch_size 4"),
+        (lambda: PPOConfig(1, temperature=0.0), "temperature must be positive, not 0.0"),
+        (lambda: GRPOConfig(1, group_size=1), "group_size must be at least 2, not 1"),
+        (lambda: GRPOConfig(1, prompts=0), "prompts must be at least 1, not 0"),
+        (lambda: GRPOConfig(1, beta=-0.1), "beta must not be negative, not -0.1"),
+        (lambda: DPOConfig(beta=0.0), "beta must be positive, not 0.0"),
         (lambda: DPOConfig(loss="ipo", label_smoothing=0.1), "label smoothing"),
-        (lambda: RewardConfig(epochs=0), "at least 1"),
+        (lambda: DPOConfig(label_smoothing=0.5), "label_smoothing must lie in"),
+        (lambda: DPOConfig(batch_size=0), "batch_size must be at least 1, not 0"),
+        (lambda: RewardConfig(epochs=0), "epochs must be at least 1, not 0"),
+        (lambda: RewardConfig(checkpoint_every=0), "checkpoint_every must be at least 1, not 0"),
     ],
 )
 def test_impossible_settings_are_refused_with_the_number(make, message):

@@ -194,7 +194,7 @@ def test_the_papers_average_lets_a_long_response_weigh_as_much_as_a_short_one():
     torch.testing.assert_close(gradients["constant"].sum(dim=1), torch.tensor([-0.5, -0.125]))
 
 
-def test_grpo_begins_at_a_loss_of_0_with_a_gradient_that_is_not():
+def test_grpo_begins_at_a_loss_of_0_with_a_gradient_that_is_not_where_every_response_counts_once():
     log_probs = torch.full((4, 3), -1.0, requires_grad=True)
     advantages = grpo_advantages(torch.tensor([1.0, 0.0, 0.5, 2.0]), 4)
 
@@ -203,6 +203,20 @@ def test_grpo_begins_at_a_loss_of_0_with_a_gradient_that_is_not():
 
     assert loss.item() == pytest.approx(0.0, abs=1e-7)
     assert log_probs.grad.abs().sum() > 0.1
+
+
+def test_with_the_constant_average_the_first_loss_is_0_only_where_all_lengths_are_equal():
+    lengths = torch.tensor([1, 3, 2, 3])
+    mask = torch.arange(3) < lengths[:, None]
+    log_probs, advantages = torch.full((4, 3), -1.0), grpo_advantages(torch.tensor([2.0, 0.0, 0.5, 0.0]), 4)
+
+    def loss(mask: Tensor) -> float:
+        same = (log_probs, log_probs, log_probs, advantages, mask)
+        return grpo_loss(*same, averaging="constant", max_length=3).item()
+
+    assert loss(mask) == pytest.approx((-(advantages * lengths).mean() / 3).item(), abs=1e-6)
+    assert abs(loss(mask)) > 0.1
+    assert loss(torch.ones_like(mask)) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_groups_stand_one_after_another():

@@ -3,7 +3,7 @@
 What differs from the paper's encoder: learned positions, a vector for each segment, a norm after the embeddings, GELU.
 The head for masked words comes along if the checkpoint has it; the pooler and the next-sentence head do not.
 
-Paper     "BERT: Pre-training of Deep Bidirectional Transformers" (1810.04805)
+Paper     "BERT: Pre-training of Deep Bidirectional Transformers" (arXiv 1810.04805)
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from typing import Any
 
 from transformer.config import TransformerConfig
 from transformer.encoder_only import EncoderOnly, MaskedWordHead
-from transformer.pretrained.parts import Family, Part, Parts, renamed
+from transformer.pretrained.family import Family
+from transformer.pretrained.origins import Origin, Origins, renamed
 from transformer.pretrained.settings import activation, refuse_unless, require
 
 LAYER = {
@@ -27,6 +28,10 @@ LAYER = {
 
 
 def build(values: Mapping[str, Any], changes: Mapping[str, Any]) -> EncoderOnly:
+    """The model of a config.json. A plain BertModel has no head.
+
+    Raises ValueError for a setting that is missing or that our blocks do not carry.
+    """
     refuse_unless(
         values,
         tie_word_embeddings=True,
@@ -64,7 +69,8 @@ def build(values: Mapping[str, Any], changes: Mapping[str, Any]) -> EncoderOnly:
     return EncoderOnly(config, None if values["architectures"][0] == "BertModel" else MaskedWordHead(config))
 
 
-def parts(model: EncoderOnly) -> Parts:
+def origins(model: EncoderOnly) -> Origins:
+    """Our encoder's tensors in the checkpoint, and those of the head for masked words where the model has one."""
     pairs = [
         (f"encoder.layers.{index}.{ours}", f"encoder.layer.{index}.{theirs}")
         for index in range(model.config.num_encoder_layers)
@@ -76,16 +82,16 @@ def parts(model: EncoderOnly) -> Parts:
         head = "cls.predictions"
         words.append(f"{head}.decoder.weight")
         found |= renamed([("output.dense", f"{head}.transform.dense"), ("output.norm", f"{head}.transform.LayerNorm")])
-        found["output.words.bias"] = Part((f"{head}.bias", f"{head}.decoder.bias"))
+        found["output.words.bias"] = Origin((f"{head}.bias", f"{head}.decoder.bias"))
     return found | {
-        "source_embedding.weight": Part(tuple(words)),
-        "source_positions.weight": Part(("embeddings.position_embeddings.weight",)),
-        "segment_embedding.weight": Part(("embeddings.token_type_embeddings.weight",)),
+        "source_embedding.weight": Origin(tuple(words)),
+        "source_positions.weight": Origin(("embeddings.position_embeddings.weight",)),
+        "segment_embedding.weight": Origin(("embeddings.token_type_embeddings.weight",)),
     }
 
 
 def canonical(name: str) -> str:
-    """The oldest files call a norm's weight gamma and its bias beta."""
+    """Without the beginning, which BertModel's own files leave out. The oldest files call a norm's weight gamma and its bias beta."""
     name = name.removeprefix("bert.")
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
@@ -93,7 +99,7 @@ def canonical(name: str) -> str:
 FAMILY = Family(
     architectures={"BertModel": "", "BertForMaskedLM": "bert.", "BertForPreTraining": "bert."},
     build=build,
-    parts=parts,
+    origins=origins,
     canonical=canonical,
     left_out=r"pooler\.dense\.(weight|bias)|cls\.seq_relationship\.(weight|bias)|embeddings\.position_ids",
 )

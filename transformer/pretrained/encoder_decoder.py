@@ -8,7 +8,7 @@ from torch import Tensor
 
 from transformer.config import TransformerConfig
 from transformer.model import Transformer
-from transformer.pretrained.parts import Part, Parts, renamed
+from transformer.pretrained.origins import Origin, Origins, as_it_is, renamed
 from transformer.pretrained.settings import activation, one_id, refuse_unless, require, same
 
 LAYER = {
@@ -32,7 +32,12 @@ SHARED = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.
 
 
 def build(values: Mapping[str, Any], changes: Mapping[str, Any], norm_embeddings: bool) -> Transformer:
-    """The model of a config.json. Decoding starts with what is called `decoder_start_token_id` there."""
+    """The model of a config.json. Our `bos_id` is its `decoder_start_token_id`.
+
+    `norm_embeddings`   whether a norm stands after the embeddings (BART)
+
+    Raises ValueError for a setting that is missing or that our blocks do not carry.
+    """
     refuse_unless(values, tie_word_embeddings=True, share_encoder_decoder_embeddings=True, normalize_before=False)
     vocab_size, d_model, encoder_layers, decoder_layers, max_length = require(
         values, "vocab_size", "d_model", "encoder_layers", "decoder_layers", "max_position_embeddings"
@@ -57,14 +62,20 @@ def build(values: Mapping[str, Any], changes: Mapping[str, Any], norm_embeddings
         "output_bias": True,
     }
     model = Transformer(TransformerConfig(**{**fields, **changes}))
-    model.output.bias.requires_grad_(False)  # the published models keep it as a constant
+    model.output.bias.requires_grad_(False)  # transformers keeps it as a constant
     return model
 
 
-def parts(
-    model: Transformer, position: Callable[[Tensor], Tensor], position_instead: Callable[[], Tensor] | None
-) -> Parts:
-    """The whole model's parts, but for norms after the embeddings; the two arguments make the tables of positions."""
+def origins(
+    model: Transformer,
+    positions: Callable[[Tensor], Tensor] = as_it_is,
+    positions_if_missing: Callable[[], Tensor] | None = None,
+) -> Origins:
+    """Where the whole model comes from, but for norms after the embeddings.
+
+    `positions`              their table of positions → ours
+    `positions_if_missing`   makes our table where the checkpoint has none
+    """
     config = model.config
     layers = [("encoder", index, LAYER) for index in range(config.num_encoder_layers)]
     layers += [("decoder", index, LAYER | CROSS) for index in range(config.num_decoder_layers)]
@@ -74,12 +85,13 @@ def parts(
         for ours, theirs in names.items()
     ]
     return renamed(pairs) | {
-        "source_embedding.weight": Part(SHARED),
-        "source_positions.weight": Part(("encoder.embed_positions.weight",), position, position_instead),
-        "target_positions.weight": Part(("decoder.embed_positions.weight",), position, position_instead),
-        "output.bias": Part(("final_logits_bias",), torch.Tensor.flatten, lambda: torch.zeros(config.vocab_size)),
+        "source_embedding.weight": Origin(SHARED),
+        "source_positions.weight": Origin(("encoder.embed_positions.weight",), positions, positions_if_missing),
+        "target_positions.weight": Origin(("decoder.embed_positions.weight",), positions, positions_if_missing),
+        "output.bias": Origin(("final_logits_bias",), torch.Tensor.flatten, lambda: torch.zeros(config.vocab_size)),
     }
 
 
 def canonical(name: str) -> str:
+    """Without the beginning, which the files of a body without a head leave out."""
     return name.removeprefix("model.")

@@ -1,4 +1,4 @@
-"""Reading a published folder: `config.json` and safetensors, in one file or in shards. Nothing is ever unpickled."""
+"""Reading a Hugging Face folder: `config.json` and safetensors, in one file or in shards. Nothing is ever unpickled."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ INDEX = "model.safetensors.index.json"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
+    """The settings in config.json. Raises FileNotFoundError or ValueError where it is missing or holds none."""
     values = read_json(folder / "config.json")
     if not isinstance(values, dict):
         raise ValueError(f"{folder / 'config.json'} must hold an object of settings, not {type(values).__name__}")
@@ -19,7 +20,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Every tensor of the folder by its published name."""
+    """Every tensor of the folder by its name there.
+
+    Raises FileNotFoundError where there are none, and ValueError for a pickle, a file that is not whole, or an index that
+    does not fit its files.
+    """
     if (folder / WEIGHTS).is_file():
         tensors, _ = read_tensors(folder / WEIGHTS)
         return tensors
@@ -28,13 +33,16 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     if pickles := sorted(path.name for path in folder.glob("pytorch_model*")):
         raise ValueError(
             f"{folder} holds {', '.join(pickles)}, a pickle: reading it can run any program that is hidden in it. "
-            f"Take the folder's {WEIGHTS}, or let the published library write one: save_pretrained({str(folder)!r})"
+            f"Take the folder's {WEIGHTS}, or let transformers write one: save_pretrained({str(folder)!r})"
         )
     raise FileNotFoundError(f"there is no {WEIGHTS} and no {INDEX} in {folder}")
 
 
 def read_shards(folder: Path) -> dict[str, Tensor]:
-    """The files that the index names. Each must be a plain file name, be there, and hold what the index says."""
+    """The files that the index names. Each must be a plain file name, be there, and hold what the index says.
+
+    Raises FileNotFoundError or ValueError, naming the file.
+    """
     index = read_json(folder / INDEX)
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):

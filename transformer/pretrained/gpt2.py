@@ -1,7 +1,9 @@
 """GPT-2: a decoder that was trained to continue text.
 
 What differs from the paper's decoder: no cross-attention, pre-norm order, learned positions, GELU by the tanh formula.
-In its files a matrix stands transposed, and query, key and value side by side in one.
+In its files a matrix stands transposed, and query, key and value side by side in one:
+
+    attn.c_attn.weight = [W_qᵀ  W_kᵀ  W_vᵀ]          d_model × 3 d_model
 
 Paper     "Language Models are Unsupervised Multitask Learners" (Radford et al. 2019)
 """
@@ -14,7 +16,8 @@ from torch import Tensor
 
 from transformer.config import TransformerConfig
 from transformer.decoder_only import DecoderOnly
-from transformer.pretrained.parts import Family, Part, Parts, both, renamed
+from transformer.pretrained.family import Family
+from transformer.pretrained.origins import Origin, Origins, renamed, weight_and_bias
 from transformer.pretrained.settings import activation, one_id, refuse_unless, require
 
 LINEAR = {
@@ -26,6 +29,10 @@ NORMS = {"self_attention_norm.norm": "ln_1", "feed_forward_norm.norm": "ln_2"}
 
 
 def build(values: Mapping[str, Any], changes: Mapping[str, Any]) -> DecoderOnly:
+    """The model of a config.json. A vocabulary without padding is padded with its end-of-text token.
+
+    Raises ValueError for a setting that is missing or that our blocks do not carry.
+    """
     refuse_unless(
         values,
         tie_word_embeddings=True,
@@ -59,43 +66,47 @@ def build(values: Mapping[str, Any], changes: Mapping[str, Any]) -> DecoderOnly:
     return DecoderOnly(TransformerConfig(**{**fields, **changes}))
 
 
-def parts(model: DecoderOnly) -> Parts:
+def origins(model: DecoderOnly) -> Origins:
+    """Our decoder's tensors in the checkpoint."""
     found = renamed([("decoder.norm", "ln_f")])
     for index in range(model.config.num_decoder_layers):
         ours, theirs = f"decoder.layers.{index}", f"h.{index}"
-        found |= renamed((f"{ours}.{name}", f"{theirs}.{published}") for name, published in NORMS.items())
-        for name, published in LINEAR.items():
-            found |= both(f"{ours}.{name}", f"{theirs}.{published}", transposed)
-        for place, name in enumerate(("q_proj", "k_proj", "v_proj")):
-            part = third(place, model.config.d_model)
-            found |= both(f"{ours}.self_attention.{name}", f"{theirs}.attn.c_attn", part)
+        found |= renamed((f"{ours}.{name}", f"{theirs}.{norm}") for name, norm in NORMS.items())
+        for name, linear in LINEAR.items():
+            found |= weight_and_bias(f"{ours}.{name}", f"{theirs}.{linear}", transposed)
+        for index_of_third, name in enumerate(("q_proj", "k_proj", "v_proj")):
+            take = third(index_of_third, model.config.d_model)
+            found |= weight_and_bias(f"{ours}.self_attention.{name}", f"{theirs}.attn.c_attn", take)
     return found | {
-        "source_embedding.weight": Part(("wte.weight", "lm_head.weight")),
-        "source_positions.weight": Part(("wpe.weight",)),
+        "source_embedding.weight": Origin(("wte.weight", "lm_head.weight")),
+        "source_positions.weight": Origin(("wpe.weight",)),
     }
 
 
 def transposed(tensor: Tensor) -> Tensor:
-    """A matrix stands there as (in, out); a bias is left as it is."""
+    """A matrix (d_in, d_out) → (d_out, d_in); a bias is left as it is."""
     return tensor.movedim(-1, 0)
 
 
-def third(place: int, width: int) -> Callable[[Tensor], Tensor]:
-    return partial(columns, start=place * width, stop=(place + 1) * width)
+def third(index: int, width: int) -> Callable[[Tensor], Tensor]:
+    """Takes the query's (0), the key's (1) or the value's (2) matrix or bias out of `c_attn`."""
+    return partial(columns, start=index * width, stop=(index + 1) * width)
 
 
 def columns(tensor: Tensor, start: int, stop: int) -> Tensor:
+    """Some outputs of a layer whose matrix is kept as (d_in, d_out): our matrix and bias of them."""
     return transposed(tensor[..., start:stop])
 
 
 def canonical(name: str) -> str:
+    """Without the beginning, which the files of a body without a head leave out."""
     return name.removeprefix("transformer.")
 
 
 FAMILY = Family(
     architectures={"GPT2LMHeadModel": "transformer."},
     build=build,
-    parts=parts,
+    origins=origins,
     canonical=canonical,
     left_out=r"h\.\d+\.attn\.(bias|masked_bias)",
     transposed=True,

@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from transformer.pretrained import bart, bert, gpt2, marian
+from transformer.pretrained.family import Family, fill
 from transformer.pretrained.folder import read_config, read_weights
-from transformer.pretrained.parts import Family, fill
 from transformer.token_model import TokenModel
 
 FAMILIES = {name: module.FAMILY for module in (marian, bart, bert, gpt2) for name in module.FAMILY.architectures}
 
 
 def load_pretrained(folder: str | Path, **changes: Any) -> TokenModel:
-    """The model of a published folder, in evaluation mode: a Transformer, an EncoderOnly or a DecoderOnly.
+    """The model of a Hugging Face folder, in evaluation mode: a Transformer, an EncoderOnly or a DecoderOnly.
 
+    `folder`    holds config.json and model.safetensors, in one file or in shards, as transformers' `save_pretrained` writes
     `changes`   fields of the TransformerConfig to set otherwise, for example dropout=0.0 or attention="fused"
 
     Raises FileNotFoundError or ValueError, naming the file, the setting or the tensors, for a folder that does not fit.
@@ -28,7 +29,7 @@ def load_pretrained(folder: str | Path, **changes: Any) -> TokenModel:
 
 
 def family_of(values: Mapping[str, Any], folder: Path) -> tuple[Family, str]:
-    """The family and the architecture that a config.json names."""
+    """The family and the architecture that a config.json names. Raises ValueError for one that is not known, or several."""
     names = values.get("architectures")
     if not isinstance(names, list) or len(names) != 1 or names[0] not in FAMILIES:
         raise ValueError(f"{folder / 'config.json'} names the architecture {names}; known are {', '.join(FAMILIES)}")

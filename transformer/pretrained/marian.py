@@ -16,7 +16,8 @@ from torch import Tensor
 from transformer.embedding import sinusoidal_positional_encoding
 from transformer.model import Transformer
 from transformer.pretrained import encoder_decoder
-from transformer.pretrained.parts import Family, Parts
+from transformer.pretrained.family import Family
+from transformer.pretrained.origins import Origins, as_it_is
 
 
 def sinusoids_in_halves(length: int, d_model: int) -> Float[Tensor, "length d_model"]:
@@ -26,23 +27,25 @@ def sinusoids_in_halves(length: int, d_model: int) -> Float[Tensor, "length d_mo
 
 
 def build(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Transformer:
+    """The model of a config.json; raises ValueError as `encoder_decoder.build` does."""
     model = encoder_decoder.build(values, changes, norm_embeddings=False)
     for positions in (model.source_positions, model.target_positions):
         positions.requires_grad_(False)  # a formula, kept in a table: not trained
-    # Decoding starts with the padding, and the published embedding learns nothing from a padding that it looks up.
+    # Decoding starts with the padding, and transformers' embedding learns nothing from a padding that it looks up.
     model.source_embedding.padding_idx = model.target_embedding.padding_idx = model.config.pad_id
     return model
 
 
-def parts(model: Transformer) -> Parts:
+def origins(model: Transformer) -> Origins:
+    """The origins that Marian shares with BART. Files that leave the sinusoids out get them from the formula."""
     config = model.config
     table = partial(sinusoids_in_halves, config.max_length, config.d_model)
-    return encoder_decoder.parts(model, torch.Tensor.contiguous, table)
+    return encoder_decoder.origins(model, as_it_is, table)
 
 
 FAMILY = Family(
     architectures={"MarianMTModel": "model."},
     build=build,
-    parts=parts,
+    origins=origins,
     canonical=encoder_decoder.canonical,
 )

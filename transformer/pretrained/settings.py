@@ -21,7 +21,7 @@ def require(values: Mapping[str, Any], *names: str) -> list[Any]:
 
 
 def same(values: Mapping[str, Any], *names: str) -> Any:
-    """The one value of settings that are one number here."""
+    """The one value of settings that are one number here. Raises ValueError where they differ or are missing."""
     found = require(values, *names)
     if any(value != found[0] for value in found):
         raise ValueError(f"{', '.join(names)} must be equal: one number serves both sides here, not {found}")
@@ -29,13 +29,14 @@ def same(values: Mapping[str, Any], *names: str) -> Any:
 
 
 def refuse_unless(values: Mapping[str, Any], **expected: Any) -> None:
-    """Raises ValueError for a setting under which the published model computes something that our blocks do not."""
+    """Raises ValueError for a setting under which HF's model computes something that our blocks do not."""
     for name, value in expected.items():
         if values.get(name, value) != value:
             raise ValueError(f"config.json has {name} {values[name]!r}: only {value!r} is supported")
 
 
 def activation(name: str) -> str:
+    """Our name of an activation. Raises ValueError for one that we do not have."""
     if name not in ACTIVATIONS:
         raise ValueError(f"config.json has the activation {name!r}; known are {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]

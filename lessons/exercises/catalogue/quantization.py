@@ -60,28 +60,6 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        name="nearest_level",
-        title="Which level is nearest?",
-        topic="quantization",
-        lesson=15,
-        module="quant.codebooks",
-        targets=("thresholds",),
-        difficulty=2,
-        minutes=15,
-        hints=(
-            "Sort the levels. Halfway between two neighbours the nearest one changes.",
-            "A codebook need not be in order: the result also says which code the lowest, the second lowest ... level has.",
-            "levels, code_of_rank = codebook.sort(stable=True); the middles are (levels[:-1] + levels[1:]) / 2; codes are uint8.",
-        ),
-        wrong=(
-            Wrong("(levels[:-1] + levels[1:]) / 2", "levels[:-1]", "the levels themselves"),
-            Wrong("(levels[:-1] + levels[1:]) / 2", "levels[:-1] + levels[1:]", "is not halved"),
-            Wrong("(levels[:-1] + levels[1:]) / 2", "levels[1:] - levels[:-1]", "the distance of neighbours"),
-            Wrong("codebook.sort(stable=True)", "codebook, torch.arange(16)", "the thresholds"),
-            Wrong(".to(torch.uint8)", "", "dtype: codes are torch.uint8"),
-        ),
-    ),
-    Exercise(
         name="block_scales",
         title="Neighbours share a scale",
         topic="quantization",
@@ -111,6 +89,39 @@ EXERCISES = [
             Wrong("scales.clamp(min=SMALLEST_SCALE)", "scales", "a block of zeros stays zero"),
             Wrong("blocks * (1 / scales", "blocks * (scales", "it is multiplied by the scale"),
             Wrong("[:, None]", ".max()", "the smallest scale is used for all blocks"),
+        ),
+    ),
+    Exercise(
+        name="nearest_level",
+        title="Which level is nearest? And back",
+        topic="quantization",
+        lesson=15,
+        module="quant.blockwise",
+        targets=("encode", "decode"),
+        difficulty=3,
+        minutes=25,
+        after=("block_scales",),
+        hints=(
+            "encode: each block's scale is its largest |w|; normalized(blocks, scales) lies in [-1, 1], as the levels do. "
+            "Which level has the smallest distance? decode: look up, and multiply by the scale.",
+            "x[..., None] - levels are the distances to all 16 at once; argmin(dim=-1) takes the first of equal ones. A codebook "
+            "need not be in order: sort it, so that the first is the lower, and remember which code each sorted level has.",
+            "levels, code_of_level = codebook.sort(stable=True); codes = code_of_level[distances.argmin(dim=-1)] in uint8. "
+            "Back: codebook[codes.int()] * scales[:, None].",
+        ),
+        wrong=(
+            Wrong("blocks.abs().amax(dim=1)", "blocks.amax(dim=1)", "the largest weight, not the largest |w|"),
+            Wrong("blocks.abs().amax(dim=1)", "blocks.abs().amax().expand(len(blocks))", "one scale for all blocks"),
+            Wrong("normalized(blocks, scales)[..., None]", "blocks[..., None]", "not divided by their scale"),
+            Wrong(" - levels).abs()", " - levels)", "the distance has a sign"),
+            Wrong(
+                "code_of_level[distances.argmin(dim=-1)]", "distances.argmin(dim=-1)", "ranks of the sorted codebook"
+            ),
+            Wrong("codebook.sort(stable=True)", "codebook, codebook.new_ones(16).cumsum(0) - 1", "the lower value"),
+            Wrong("distances.argmin(dim=-1)", "15 - distances.flip(-1).argmin(dim=-1)", "the lower value"),
+            Wrong(".byte(), scales", ", scales", "dtype: the codes"),
+            Wrong(" * scales[:, None]", "", "the scale is not used"),
+            Wrong("codebook[codes.int()]", "codes", "the code itself is multiplied"),
         ),
     ),
     Exercise(

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw, gradients
 from rlhf import advantages, kl, ppo_loss, responses, reward_model
-from rlhf.dpo import dpo_loss as loss_of_dpo
+from rlhf.dpo_loss import dpo_loss as loss_of_dpo
 from rlhf.grpo_loss import grpo_advantages as advantages_in_groups
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw, gradients
-from quant import affine, blockwise, codebooks, double_quant, packing
+from quant import affine, blockwise, codebooks, double_quant, packing, quantize
 from quant.product import LinearFromCodes
 
 
@@ -22,11 +22,15 @@ def normal_float(seed: int) -> dict[str, Tensor]:
 
 
 def nearest_level(seed: int) -> dict[str, Tensor]:
-    draw = Draw(seed)
-    levels = draw.normal(16).float()
-    between, codes = codebooks.thresholds(levels)
-    repeated, code_of_rank = codebooks.thresholds(codebooks.FP4_CODEBOOK)
-    return {"the middles": between, "the codes": codes, "FP4's middles": repeated, "FP4's codes": code_of_rank}
+    draw, found = Draw(seed), {}
+    blocks = draw.normal(draw.size(2, 5), draw.size(20, 60)).float() * draw.uniform(0.1, 9.0)
+    blocks[0] = 0.0
+    for name, codebook in {"its own codebook": draw.normal(16).float(), "FP4": codebooks.FP4_CODEBOOK}.items():
+        codes, scales = blockwise.encode(blocks, codebook)
+        # FP4 holds 0 twice: the level is compared, not which of the two codes.
+        found |= {f"the scales, {name}": scales, f"the levels, {name}": codebook[codes.int()]}
+        found[f"the weights again, {name}"] = blockwise.decode(codes, scales, codebook)
+    return found
 
 
 def block_scales(seed: int) -> dict[str, Tensor]:
@@ -37,7 +41,7 @@ def block_scales(seed: int) -> dict[str, Tensor]:
     scales[0] = 0.0
     blocks[0] = 0.0
     weight = draw.normal(draw.size(3, 9), draw.size(9, 20)).float()
-    packed = blockwise.quantize_4bit(weight, block_size=16)
+    packed = quantize.quantize_4bit(weight, block_size=16)
     return {"the blocks": blocks, "w / scale": blockwise.normalized(blocks, scales), "the codes": packed.codes}
 
 
@@ -61,7 +65,7 @@ def double_quantization(seed: int) -> dict[str, Tensor]:
 def qlora(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     d_in, d_out = draw.size(4, 9), draw.size(4, 9)
-    weight = blockwise.quantize_4bit(draw.normal(d_out, d_in), block_size=16, double_quant=bool(draw.size(0, 1)))
+    weight = quantize.quantize_4bit(draw.normal(d_out, d_in), block_size=16, double_quant=bool(draw.size(0, 1)))
     x, bias = draw.normal(2, 3, d_in, grad=True), draw.normal(d_out, grad=True)
     output = LinearFromCodes.apply(x, bias, weight, *weight.tensors().values())
     plain = LinearFromCodes.apply(x, None, weight, *weight.tensors().values())

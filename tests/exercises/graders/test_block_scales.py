@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from quant.blockwise import dequantize_4bit, in_blocks, normalized, quantize_4bit
+from quant.blockwise import in_blocks, normalized
 from quant.codebooks import NF4_CODEBOOK
+from quant.quantize import dequantize_4bit, quantize_4bit
 from tests.reference.quantization import dequantize, quantize
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
-from rlhf.dpo import dpo_loss
+from rlhf.dpo_loss import dpo_loss
 from tests.exercises.graders import given
 from tests.reference.rlhf import dpo_loss as reference
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
-from quant.blockwise import dequantize_4bit, quantize_4bit
 from quant.product import LinearFromCodes
+from quant.quantize import dequantize_4bit, quantize_4bit
 from tests.exercises.graders import given
 
 D_IN, D_OUT = 7, 5

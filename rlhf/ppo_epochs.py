@@ -1,5 +1,7 @@
 """The inner half of PPO: a few epochs on one rollout, and what they did.
 
+    for every epoch, for every minibatch:   ratio, V → L_policy + c L_value (ppo_loss.py) → one update
+
 The rollout's log-probabilities, the advantages and the returns stay as they are; only π and V move.
 """
 
@@ -17,7 +19,7 @@ from rlhf.rollout import Rollout
 from rlhf.run import Record, Run, shuffled
 
 
-def update(
+def epochs_on(
     run: Run,
     policy: PeftModel,
     value_head: nn.Module,
@@ -27,7 +29,10 @@ def update(
     generator: torch.Generator,
     config: PPOConfig,
 ) -> Record:
-    """All epochs on one rollout; the means of their measurements."""
+    """All epochs on one rollout, in shuffled minibatches, each one update; the means of their measurements.
+
+    Ends early, before the update, where `approx_kl` passes `stop_at`.
+    """
     records: list[Record] = []
     old_values = values_of(rollout)
     for _ in range(config.epochs):
@@ -42,7 +47,7 @@ def update(
             if config.stop_at is not None and moved["approx_kl"] > config.stop_at:
                 return summary(records) | {"explained": explained_variance(old_values, returns, rollout.mask)}
             entropy = float(masked_mean(token_entropy(logits.detach(), config.temperature), old.mask))
-            run.update(policy_loss + config.value_weight * value_loss, config.clip_norm)
+            run.descend(policy_loss + config.value_weight * value_loss, config.clip_norm)
             losses = {
                 "policy_loss": float(policy_loss.detach()),
                 "value_loss": float(value_loss.detach()),
@@ -53,7 +58,7 @@ def update(
 
 
 def change(log_probs: Tensor, old_log_probs: Tensor, mask: Bool[Tensor, "batch time"], clip: float) -> Record:
-    """How far the policy has come from that of the rollout. Before the first update: ratio 1, divergence 0."""
+    """How far the policy has come from that of the rollout, over real tokens. Before the first update: ratio 1, divergence 0."""
     ratio = (log_probs - old_log_probs)[mask].exp()
     return {
         "ratio": float(ratio.mean()),
@@ -64,6 +69,7 @@ def change(log_probs: Tensor, old_log_probs: Tensor, mask: Bool[Tensor, "batch t
 
 
 def summary(records: list[Record]) -> Record:
+    """The mean of every measurement over the updates, the largest ratio of all, and how many updates there were."""
     means = {name: sum(record[name] for record in records) / len(records) for name in records[0]}
     return means | {"largest_ratio": max(record["largest_ratio"] for record in records), "updates": len(records)}
 
@@ -75,6 +81,7 @@ def explained_variance(values: Tensor, returns: Tensor, mask: Bool[Tensor, "batc
 
 
 def values_of(rollout: Rollout) -> Float[Tensor, "batch time"]:
+    """The values. Raises ValueError for a rollout without them."""
     if rollout.values is None:
         raise ValueError("the rollout has no values: roll_out needs the value head")
     return rollout.values

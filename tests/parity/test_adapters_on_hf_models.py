@@ -1,11 +1,11 @@
-"""Adapters that travel between a published model and ours, both with the numbers of one checkpoint."""
+"""Adapters that travel between Hugging Face's model and ours, both with the numbers of one checkpoint."""
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 import peft
-from transformer.pretrained import adapter_to_ours, adapter_to_published, load_pretrained
+from transformer.pretrained import adapter_from_hf, adapter_to_hf, load_pretrained
 
 pytestmark = pytest.mark.parity
 
@@ -33,7 +33,7 @@ LAYERS = {
     "BERT": (["query", "value", "intermediate.dense"], ["q_proj", "v_proj", "fc1"]),
     "GPT-2": (["c_attn", "mlp.c_proj"], ["q_proj", "k_proj", "v_proj", "fc2"]),
 }
-"""The published names of some layers, and ours."""
+"""HF's names of some layers, and ours."""
 SCALED = {
     "Marian": (["k_proj", "v_proj", "fc2"], ["fc2"], ["k_proj", "v_proj", "fc2"]),
     "BERT": (["key", "value", "output.dense"], ["output.dense"], ["k_proj", "v_proj", "out_proj", "fc2"]),
@@ -47,7 +47,7 @@ NORMS = {
 
 
 def techniques(family: str) -> dict[str, tuple[dict, dict]]:
-    """By name: the published config, and ours."""
+    """By name: HF's config, and ours."""
     theirs, ours = LAYERS[family]
     scaled, inputs, ours_scaled = SCALED[family]
     fan = {"fan_in_fan_out": family == "GPT-2"}
@@ -104,9 +104,9 @@ def said(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tenso
 
 
 @pytest.fixture(scope="module")
-def travels(published, tmp_path_factory):
-    """By family and technique: the checkpoint, our adapter translated and what it says here, and a published adapter."""
-    checkpoints = published(
+def travels(second_python, tmp_path_factory):
+    """By family and technique: the checkpoint, our adapter translated and what it answers here, and HF's adapter."""
+    checkpoints = second_python(
         "models",
         [
             {"name": family, "architecture": architecture, "config": config, "seed": seed}
@@ -121,7 +121,7 @@ def travels(published, tmp_path_factory):
         model = load_pretrained(checkpoint)
         inputs = random_inputs(family, model.config.pad_id)
         save_file(inputs, ours / "inputs.safetensors")
-        published_config, our_config = techniques(family)[name]
+        hf_config, our_config = techniques(family)[name]
         settings = dict(our_config)
         adapted = peft.get_peft_model(model, getattr(peft, settings.pop("class"))(**settings)).eval()
         with torch.no_grad():
@@ -129,36 +129,36 @@ def travels(published, tmp_path_factory):
                 if parameter.requires_grad:
                     parameter.add_(0.2 * torch.randn_like(parameter))
         adapted.save_pretrained(ours)
-        adapter_to_published(ours, translated, checkpoint)
+        adapter_to_hf(ours, translated, checkpoint)
         found[family, name] = checkpoint, inputs, said(adapted, inputs), translated, theirs
         case = {"kind": CHECKPOINTS[family][0], "base": str(checkpoint), "inputs": str(ours / "inputs.safetensors")}
         job.append(case | {"adapter": str(translated)})
-        job.append(case | {"adapter": str(theirs), "config": published_config, "seed": len(job)})
-    published("adapters", job)
+        job.append(case | {"adapter": str(theirs), "config": hf_config, "seed": len(job)})
+    second_python("adapters", job)
     return found
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
-def test_our_adapter_works_on_the_published_model(family, name, travels, row):
+def test_our_adapter_works_on_the_hf_model(family, name, travels, row):
     _, _, here, translated, _ = travels[family, name]
 
     there = load_file(translated / "outputs.safetensors")
 
     difference = (here - there["adapted"]).abs().max().item()
-    row(f"{family}: {name}", "ours → published model", difference)
+    row(f"{family}: {name}", "ours → HF's model", difference)
     assert (there["adapted"] - there["base"]).abs().max() > 0.05
     assert difference < 2e-5
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
-def test_a_published_adapter_works_on_our_model(family, name, travels, tmp_path, row):
+def test_an_adapter_of_hf_peft_works_on_our_model(family, name, travels, tmp_path, row):
     checkpoint, inputs, _, _, theirs = travels[family, name]
     there = load_file(theirs / "outputs.safetensors")
 
-    adapter_to_ours(theirs, tmp_path, checkpoint)
+    adapter_from_hf(theirs, tmp_path, checkpoint)
     model = peft.PeftModel.from_pretrained(load_pretrained(checkpoint), tmp_path)
 
     difference = (said(model, inputs) - there["adapted"]).abs().max().item()
-    row(f"{family}: {name}", "published model → ours", difference)
+    row(f"{family}: {name}", "HF's model → ours", difference)
     assert (there["adapted"] - there["base"]).abs().max() > 0.05
     assert difference < 2e-5

@@ -1,4 +1,4 @@
-"""The published libraries beside ours in one process, for speed only: both `peft` at once, each with its own modules.
+"""Hugging Face's libraries beside ours in one process, for speed only: both `peft` at once, each with its own modules.
 
 Run under the Python of `make parity`. Both `peft` have one import name; the modules in `sys.modules` are exchanged.
 """
@@ -18,17 +18,17 @@ NO_END = -1e9
 
 
 def run_under_parity_python(module: str) -> None:
-    """Starts `module` again under the Python that has the published libraries, unless this is it."""
+    """Starts `module` again under the Python that has Hugging Face's libraries, unless this is it."""
     if importlib.util.find_spec("transformers") is None:
         if not PARITY_PYTHON.is_file():
             raise SystemExit(f"there is no {PARITY_PYTHON}: make parity, or set FT_PARITY_PYTHON")
         os.execv(PARITY_PYTHON, [str(PARITY_PYTHON), "-m", module, *sys.argv[1:]])
 
 
-class PublishedLibraries:
-    """The published `transformers` and `peft`. `import peft` finds ours, but for what runs inside `with libraries:`.
+class HuggingFace:
+    """HF's `transformers` and `peft`. `import peft` finds ours, but for what runs inside `with hf:`.
 
-    The published `peft` imports parts of itself while it builds a model; it must find its own.
+    HF's `peft` imports parts of itself while it builds a model; it must find its own.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Pair:
 
 
 def same_model(theirs: Any, **changes: Any) -> Pair:
-    """The published model and the one that `load_pretrained` makes of its folder."""
+    """The model of transformers and the one that `load_pretrained` makes of its folder."""
     from transformer.pretrained import load_pretrained
 
     with tempfile.TemporaryDirectory() as folder:
