@@ -8,6 +8,7 @@ from lessons.exercises.grading.beside_student import StudentFile, describe
 from lessons.exercises.grading.check import Grader
 from lessons.exercises.grading.result import PASSED, Result
 from lessons.exercises.selfcheck.handed_out import flaw, written
+from lessons.exercises.selfcheck.trials import from_notebook
 from lessons.exercises.source import attempted
 from lessons.exercises.stub import live_source, stub_of, whole
 from lessons.exercises.student.workbook import Workbook
@@ -130,3 +131,8 @@ def test_a_mistake_that_shows_in_the_librarys_lines_shows_none_of_them():
         names["neighbour"]()
 
     assert describe(caught.value, StudentFile("student.py", file))["where"] == ""
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_a_notebook_finds_the_text_of_what_is_defined_under_its_decorators(exercise):
+    compile(from_notebook(exercise).encode(), exercise.name, "exec")

@@ -9,7 +9,7 @@ from typing import Any
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled
-from lessons.exercises.grading import tree
+from lessons.exercises.grading import tree, wire
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import UnreadableSourceError, attempted
@@ -63,12 +63,8 @@ class Grader:
         scratch = tree.build(folder, exercise.module, file.text, exercise.tests)
         bounds = self.strictness
         job: dict[str, Any] = {"kind": "tests", "scratch": str(scratch), "module": exercise.module}
-        job |= {
-            "tests": list(exercise.tests),
-            "pieces": file.pieces,
-            "seconds": bounds.test_seconds,
-            "first_failure_only": bounds.first_failure_only,
-        }
+        job |= {"pieces": file.pieces, "tests": list(exercise.tests)}
+        job |= {"seconds": bounds.test_seconds, "first_failure_only": bounds.first_failure_only}
         reply = self.server.run(job, bounds.test_seconds + 10)
         if "error" in reply:
             return Result(exercise.name, NOT_GRADED, reply["error"])
@@ -78,13 +74,9 @@ class Grader:
         """The tests ran in the file's own process and may have been fooled; what is computed here cannot be."""
         scratch = tree.build(folder, exercise.module, file.text, tests=())
         bounds = self.strictness
-        job: dict[str, Any] = {"scratch": str(scratch), "module": exercise.module, "probe": exercise.probe}
-        job |= {
-            "pieces": file.pieces,
-            "answer": str(folder / "answer"),
-            "seconds": bounds.probe_seconds,
-            "count": bounds.questions,
-        }
+        job: dict[str, Any] = {"scratch": str(scratch), "module": exercise.module, "pieces": file.pieces}
+        job |= {"probe": exercise.probe, "answer": str(folder / "answer")}
+        job |= {"seconds": bounds.probe_seconds, "count": bounds.questions}
         reply = self.server.run(job | {"kind": "probe"}, bounds.probe_seconds + 5)
         message = reply.get("ended", "")
         if not message and "error" not in reply:
@@ -103,7 +95,7 @@ def verdict(exercise: Exercise, reply: dict[str, Any]) -> Result:
     if reply["ended"]:
         return Result(exercise.name, FAILED, reply["ended"], printed=printed)
     try:
-        answer = json.loads(str(reply["answer"]).removeprefix("!"))
+        answer = json.loads(str(reply["answer"]).removeprefix(wire.READY.decode()))
         if problem := answer.get("import_error"):
             message = f"the file cannot be imported: {problem['message']}"
             return Result(exercise.name, FAILED, message, str(problem["where"]), printed)

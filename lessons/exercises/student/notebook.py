@@ -8,6 +8,7 @@ numbers) goes with it.
 """
 
 import ast
+import inspect
 import linecache
 import types
 from functools import cache
@@ -78,11 +79,11 @@ def code_of(definition: Any) -> types.CodeType:
 
 
 def function_of(definition: Any) -> types.FunctionType:
-    """The function itself, or any function of a class: both know their cell."""
+    """The function itself, under its decorators, or any function of a class: both know their cell."""
     if isinstance(definition, types.FunctionType):
-        return definition
+        return inspect.unwrap(definition)
     for member in vars(definition).values() if isinstance(definition, type) else ():
-        member = getattr(member, "__func__", member)
+        member = inspect.unwrap(getattr(member, "__func__", member))
         if isinstance(member, types.FunctionType) and member.__module__ == definition.__module__:
             return member
     raise ValueError(f"{definition!r} is no function and no class with a method of its own")
