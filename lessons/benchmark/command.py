@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from lessons.benchmark.figure import draw_benchmark
-from lessons.compare.report import curve
+from lessons.drawing.means import curve
 from lessons.task.dictionary import pairs, unseen_symbols, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
 from lessons.task.pretrain import base_config, pretraining_config, train_visibly

@@ -19,22 +19,28 @@ from typing import Any
 
 from torch import nn
 
-from lessons.task.base import base_folder, load_base
+from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, words
 from lessons.task.finetuning import adapter_config, fine_tune, from_scratch, prepared_base
 from lessons.task.machine import set_threads
 from lessons.task.scoring import predict, score
+from lessons.task.techniques import SCRATCH, import_techniques
 from peft import PeftModel, recipe
 from peft.recipes import as_it_is
 from transformer import Transformer, save_model
 from transformer.learning.checkpoint import write_json
 
-BASE, SCRATCH = "base", "scratch"
+BASE = "base"
 
 
 @dataclass(frozen=True)
 class RowSetting:
-    """All that decides a row's numbers. `test_words` None: all there are. `base` is the hash of the base's weights."""
+    """All that decides a row's numbers.
+
+    `test_words`   None: all there are
+    `base`         the hash of the base's weights
+    `modules`      what is imported first: techniques from outside
+    """
 
     method: str
     seed: int
@@ -43,6 +49,7 @@ class RowSetting:
     test_words: int | None
     train_words: int
     base: str
+    modules: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -52,16 +59,12 @@ class RowSetting:
         return f"{self.method}-{self.seed}-{digest[:8]}"
 
 
-def base_hash() -> str:
-    return hashlib.sha256((base_folder() / "model.safetensors").read_bytes()).hexdigest()[:16]
-
-
 def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], None] | None = None) -> dict[str, Any]:
     """The row as report.json has it, and what the figures need besides: losses and what was said."""
     test = {accent: words(accent, "test", setting.test_words) for accent in ("american", "british")}
     row: dict[str, Any] = {"method": setting.method, "seed": setting.seed}
     if setting.method == BASE:
-        return row | errors(load_base(), test)
+        return row | said_and_wrong(load_base(), test)
     taught = fine_tuning_words("british", setting.train_words)
     learning: dict[str, Any] = {"steps": setting.steps, "learning_rate": setting.learning_rate, "seed": setting.seed}
     start = time.perf_counter()
@@ -77,7 +80,7 @@ def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], N
         "adapter_bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "learning_rate": setting.learning_rate,
         "losses": losses,
-        **errors(model, test),
+        **said_and_wrong(model, test),
         "american_disabled": None,
     }
     if isinstance(model, PeftModel):
@@ -112,7 +115,8 @@ def size(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def errors(model: nn.Module, test: dict[str, list[str]]) -> dict[str, Any]:
+def said_and_wrong(model: nn.Module, test: dict[str, list[str]]) -> dict[str, Any]:
+    """What the model says of the British words, and its errors in both accents."""
     said = {accent: predict(model, chosen) for accent, chosen in test.items()}
     return {accent: error(said[accent], accent) for accent in said} | {"said": said["british"]}
 
@@ -132,6 +136,7 @@ def main(arguments: list[str]) -> int:
     setting, folder, name = RowSetting(**json.loads(arguments[0])), Path(arguments[1]), arguments[2]
     stdout = sys.stdout
     set_threads(1)
+    import_techniques(setting.modules)
 
     def on_step(step: int, loss: float) -> None:
         print(step, loss, file=stdout, flush=True)

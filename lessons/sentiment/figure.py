@@ -7,21 +7,20 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 
-from lessons.compare.clouds import AMERICAN, BEFORE, BRITISH, saved
-from lessons.compare.figures import STYLE
+from lessons.drawing.style import BEFORE, BLACK, INDIGO, ORANGE, STYLE, saved
 from lessons.sentiment.measures import PEOPLE, VADER
 
 
 def draw_sentiment(result: Mapping[str, Any], path: Path) -> Path:
     rows, domains = result["rows"], list(result["people"])
     trained_on = result["run"]["domain"]
-    lines = {PEOPLE: ("black", "-"), VADER: (BEFORE, ":"), f"best trained on {trained_on}": (BEFORE, "--")}
+    lines = {PEOPLE: (BLACK, "-"), VADER: (BEFORE, ":"), f"best trained on {trained_on}": (BEFORE, "--")}
     with matplotlib.rc_context(STYLE):
         figure, panels = plt.subplots(
             1, len(domains), figsize=(10, 1.6 + 0.3 * len(rows)), sharey=True, layout="constrained"
         )
         for axis, domain in zip(panels, domains, strict=True):
-            colour = AMERICAN if domain == trained_on else BRITISH
+            colour = ORANGE if domain == trained_on else INDIGO
             for place, row in enumerate(rows):
                 f1 = row["tested"][domain]["f1"]
                 axis.plot(f1, place, "o", color=colour)

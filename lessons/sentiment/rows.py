@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from lessons.compare.report import curve
 from lessons.data.feedback import RatedSentence
+from lessons.drawing.means import curve
 from lessons.sentiment.encoder import encode, load_encoder, load_tokenizer
 from lessons.sentiment.measures import mean_ratings, measure
 from lessons.sentiment.model import HIGHEST_RATING, SentimentModel, predict

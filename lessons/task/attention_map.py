@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from torch import Tensor, nn
 
+from lessons.drawing.style import saved
 from lessons.task.dictionary import vocabulary
 from lessons.task.scoring import LONGEST_OUTPUT
 from transformer import generate, record_attention
@@ -63,9 +64,7 @@ def draw_attention(lines: Sequence[Mapping[str, LetterAttention]], path: Path) -
             image = draw_panel(axis, title, found)
         axes[0].set_ylabel("sounds")
     figure.colorbar(image, ax=list(panels.flat), label="attention", shrink=0.8)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-    return path
+    return saved(figure, path)
 
 
 def draw_panel(axis: Axes, title: str, found: LetterAttention) -> AxesImage:

@@ -1,12 +1,11 @@
-"""Rows as compare_row writes them, without training: made-up errors that differ from technique to technique."""
+"""Rows as lessons/compare/row.py writes them, without training: made-up errors that differ from technique to technique."""
 
 from typing import Any
 
-from lessons.compare.row import SCRATCH
 from lessons.task.dictionary import load, words
-from peft import RECIPES
+from lessons.task.techniques import technique_names
 
-METHODS = [*RECIPES, SCRATCH]
+METHODS = technique_names()
 WORDS = 12
 
 
