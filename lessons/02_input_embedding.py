@@ -219,7 +219,7 @@ with shifted(base, None):
 
 figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
 axis.plot(starts, errors, "o-", label="the first letter stands at position k")
-axis.axhline(none, color="#d0342c", linestyle="--", label="no positions at all")
+axis.axhline(none, color="C1", linestyle="--", label="no positions at all")
 axis.set(xlabel="k", ylabel="phoneme error (%)", ylim=(0, None))
 axis.legend()
 plt.show()
