@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from lessons.compare.report import Comparison
 from lessons.drawing.families import family
-from lessons.drawing.labels import write_names
+from lessons.drawing.labels import legend_below, write_names
 from lessons.drawing.style import BEFORE, NOTE, saved
 
 
@@ -55,5 +55,5 @@ def scatter(axis: Axes, found: Comparison, across: Callable[[str], float], accen
         points.append((x, y, method))
     axis.margins(x=0.12, y=0.1)
     axis.grid(True)
-    axis.figure.legend(fontsize=8, loc="outside lower center", ncols=4)
+    legend_below(axis.figure, axis)
     write_names(axis, points)

@@ -1,6 +1,7 @@
-"""Names beside points, so that none covers another."""
+"""Names beside points, so that none covers another, and a legend that covers nothing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -8,6 +9,11 @@ from lessons.drawing.style import BEFORE
 
 Box = tuple[float, float, float, float]
 """Left, right, bottom, top, in points of the page."""
+
+
+def legend_below(figure: Any, axis: Axes, columns: int = 4) -> None:
+    """The legend of one panel below all of them; the figure needs layout="constrained"."""
+    figure.legend(*axis.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=columns)
 
 
 def write_names(axis: Axes, points: Sequence[tuple[float, float, str]], height: float = 9.0) -> None:

@@ -1,4 +1,4 @@
-"""Begin a technique of your own: its file, its reference and its tests, to fill in.
+"""Begin a technique of your own: its file, reference and tests, to fill in.
 
     python -m lessons new-technique loha
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from lessons.drawing.labels import legend_below
 from lessons.drawing.style import BEFORE, GREEN, INDIGO, ORANGE, PINK, SKY, STYLE, WINE, saved
 from lessons.preferences.calibration import draw_calibration
 from lessons.preferences.tables import rows_by_arm
@@ -73,7 +74,7 @@ def draw_frontier(arms: Mapping[str, Any]) -> Figure:
                 end = [mean(row["final"][name] for row in rows) for name in ("kl", final)]
                 axis.plot(max(end[0], 0.0) ** 0.5, end[1], "D", color=colour(arm), label=arm)
         axis.set(title=title, xlabel="√KL to the reference (√nats)")
-    panels[0].legend(fontsize=8)
+    legend_below(figure, panels[0])
     return figure
 
 
@@ -86,7 +87,7 @@ def draw_curves(arms: Mapping[str, Any]) -> Figure:
             values = history(rows, column)
             axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
         axis.set(title=title, xlabel="step")
-    panels[0].legend(fontsize=7)
+    legend_below(figure, panels[0])
     return figure
 
 
@@ -99,7 +100,7 @@ def draw_inside(arms: Mapping[str, Any]) -> Figure:
                 values = history(rows, column)
                 axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
         axis.set(title=title, xlabel="step")
-    panels.flat[0].legend(fontsize=8)
+    legend_below(figure, panels.flat[0])
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 
+from lessons.drawing.labels import legend_below
 from lessons.drawing.style import BEFORE, BLACK, INDIGO, ORANGE, STYLE, saved
 from lessons.sentiment.measures import PEOPLE, VADER
 
@@ -30,6 +31,5 @@ def draw_sentiment(result: Mapping[str, Any], path: Path) -> Path:
             axis.set(title=domain + (", trained on" if domain == trained_on else ""), xlabel="F1", xlim=(0.4, 1.0))
         panels[0].set_yticks(range(len(rows)), [row["method"] for row in rows])
         panels[0].invert_yaxis()
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(lines), fontsize=8)
+        legend_below(figure, panels[0])
         return saved(figure, path)
