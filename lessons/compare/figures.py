@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from lessons.compare.attention import attention_maps
@@ -21,29 +22,29 @@ LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 def draw_all(found: Comparison, rows: Sequence[Row], folder: Path) -> list[Path]:
     """Draws every figure into `folder`. Without a single finished row there is only the attention of the base."""
+    maps = attention_maps(found, rows, folder)
+    figures = {
+        "errors": draw_errors,
+        "parameters": draw_price,
+        "forgetting": draw_forgetting,
+        "learning": draw_learning,
+    }
     with matplotlib.rc_context(STYLE):
-        drawn = [draw_attention([attention_maps(found, rows, folder)], folder / "attention.png")]
-        if not found.methods:
-            return drawn
-        return [
-            draw_errors(found, folder / "errors.png"),
-            draw_price(found, folder / "parameters.png"),
-            draw_forgetting(found, folder / "forgetting.png"),
-            draw_learning(found, folder / "learning.png"),
-            *drawn,
-        ]
+        drawn = {name: draw(found) for name, draw in figures.items() if found.methods}
+        drawn["attention"] = draw_attention([maps])
+        return [saved(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
-def draw_errors(found: Comparison, path: Path) -> Path:
+def draw_errors(found: Comparison) -> Figure:
     """Word error before and after, an accent a panel: a bar starts at the base and ends at the technique."""
     methods = list(found.methods)
     figure, panels = plt.subplots(1, 2, figsize=(9, 1.6 + 0.27 * len(methods)), sharey=True, layout="constrained")
     for axis, accent, colour, meaning in zip(
         panels, ("british", "american"), (BRITISH, AMERICAN), ("learnt", "forgotten"), strict=True
     ):
-        before = found.before(accent)
+        before = found.before[accent]
         for height, method in enumerate(methods):
-            after, deviation = found.word_error(method, accent)
+            after, deviation = found.word_error[method, accent]
             axis.plot([before, after], [height, height], color=colour, alpha=0.35, linewidth=4, solid_capstyle="butt")
             axis.errorbar(after, height, xerr=deviation or None, fmt="o", color=colour, markersize=6, capsize=2)
             side, align = (7, "left") if after > before else (-7, "right")
@@ -56,10 +57,10 @@ def draw_errors(found: Comparison, path: Path) -> Path:
         axis.grid(True)
     panels[0].set_yticks(range(len(methods)), methods)
     panels[0].set_ylim(len(methods) - 0.4, -0.6)
-    return saved(figure, path)
+    return figure
 
 
-def draw_learning(found: Comparison, path: Path) -> Path:
+def draw_learning(found: Comparison) -> Figure:
     """The training loss of every technique, a family a panel, the others in grey behind it."""
     families = list(dict.fromkeys(family(method).name for method in found.methods))
     columns = min(3, len(families))
@@ -79,7 +80,7 @@ def draw_learning(found: Comparison, path: Path) -> Path:
         axis.grid(True)
     figure.supxlabel("step")
     figure.supylabel("training loss (logarithmic)")
-    return saved(figure, path)
+    return figure
 
 
 def draw_family(axis: Axes, name: str, found: Comparison) -> None:

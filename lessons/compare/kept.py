@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lessons.compare.report import Row, by_method, errors_of
-from lessons.compare.table import ACCENTS, KINDS
+from lessons.compare.report import ACCENTS, Row, by_method, errors_of
+from lessons.compare.table import KINDS
 from lessons.drawing.grids import as_markdown
 from lessons.drawing.means import shown
 

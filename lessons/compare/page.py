@@ -26,13 +26,14 @@ CAPTIONS = {
 
 def write_report(found: Comparison, rows: Sequence[Row], figures: Sequence[Path], path: Path) -> Path:
     """Writes the page whole or not at all."""
-    return write_page(TITLE, parts(found, rows, figures), path)
+    content = parts(found, rows, figures)
+    return write_page(TITLE, content, path)
 
 
 def parts(found: Comparison, rows: Sequence[Row], figures: Sequence[Path]) -> list[str]:
     """The page from top to bottom. What the models said is in `rows` alone, which report.json does not keep."""
     said = {row["method"]: row["said"] for row in reversed(rows) if "failed" not in row}
-    before, best = said.pop(BASE), found.best_first()
+    before, best = said.pop(BASE), found.best_first
     return [
         "<p>A small Transformer that learnt to pronounce American English learns British English, "
         "by every technique, from the same words in the same number of steps.</p>",
@@ -53,8 +54,8 @@ def parts(found: Comparison, rows: Sequence[Row], figures: Sequence[Path]) -> li
 def numbers(found: Comparison, best: Sequence[str]) -> str:
     """The four numbers to remember."""
     shown = [
-        (f"{found.before('american'):.1f}%", "American word error of the base"),
-        (f"{found.before('british'):.1f}%", "British word error of the base, before"),
+        (f"{found.before['american']:.1f}%", "American word error of the base"),
+        (f"{found.before['british']:.1f}%", "British word error of the base, before"),
     ]
     for method in best:
         row = found.methods[method][0]

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lessons.compare.row import BASE
-from lessons.drawing.means import curve, mean_sd, percents
+from lessons.drawing.means import mean_sd, percents
 from lessons.task.base import base_folder, model_card
 from lessons.task.techniques import SCRATCH
 
 Row = dict[str, Any]
+ACCENTS = ("british", "american")
 
 
 def make_report(rows: Sequence[Row], run: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,44 +31,45 @@ def card() -> dict[str, Any]:
 
 
 def report_row(row: Row, base: Row) -> Row:
-    kept = {name: value for name, value in row.items() if name not in ("said", "losses")}
+    kept = {name: value for name, value in row.items() if name != "said"}
     removed = base["british"]["phoneme_error"] - row["british"]["phoneme_error"]
     per_thousand = None if row["method"] == SCRATCH else removed / row["trainable_parameters"] * 1000
-    return {**kept, "error_removed_per_1000_parameters": per_thousand, "loss_curve": curve(row["losses"])}
+    return {**kept, "error_removed_per_1000_parameters": per_thousand}
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A report, its rows by technique.
 
-    `base`      the untouched base: accent → {"phoneme_error", "word_error"}, fractions
-    `methods`   technique → its rows, one for each seed, in the order of the report
-    `failed`    the rows that crashed
-    `run`       what was run, and where
+    `base`         the untouched base: accent → {"phoneme_error", "word_error"}, fractions
+    `methods`      technique → its rows, one for each seed, in the order of the report
+    `before`       accent → the base's word error in per cent
+    `word_error`   (technique, accent) → mean and standard deviation over the seeds, in per cent
+    `best_first`   the techniques by their best British word error
+    `failed`       the rows that crashed
+    `run`          what was run, and where
     """
 
     base: Mapping[str, Any]
     methods: Mapping[str, list[Row]]
+    before: Mapping[str, float]
+    word_error: Mapping[tuple[str, str], tuple[float, float]]
+    best_first: Sequence[str]
     failed: Sequence[Row]
     run: Mapping[str, Any]
 
-    def before(self, accent: str) -> float:
-        """The base's word error in per cent."""
-        return 100 * self.base[accent]["word_error"]
-
-    def word_error(self, method: str, accent: str) -> tuple[float, float]:
-        """Mean and standard deviation over the seeds, in per cent."""
-        found = mean_sd(errors_of(self.methods[method], accent, "word_error"))
-        return found or (self.before(accent), 0.0)
-
-    def best_first(self) -> list[str]:
-        """The techniques by their best British word error."""
-        return sorted(self.methods, key=lambda name: min(row["british"]["word_error"] for row in self.methods[name]))
-
 
 def comparison(report: Mapping[str, Any]) -> Comparison:
-    """What a report.json holds."""
-    return Comparison(report["base"], by_method(report), report.get("failed", []), report.get("run", {}))
+    """What a report.json holds, for those who show it."""
+    base, methods = report["base"], by_method(report)
+    before = {accent: 100 * base[accent]["word_error"] for accent in ACCENTS}
+    after = {
+        (method, accent): mean_sd(errors_of(rows, accent, "word_error")) or (before[accent], 0.0)
+        for method, rows in methods.items()
+        for accent in ACCENTS
+    }
+    best_first = sorted(methods, key=lambda method: min(row["british"]["word_error"] for row in methods[method]))
+    return Comparison(base, methods, before, after, best_first, report["failed"], report["run"])
 
 
 def by_method(report: Mapping[str, Any]) -> dict[str, list[Row]]:

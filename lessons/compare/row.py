@@ -9,7 +9,6 @@ stdout, one line a step, and its file only when everything is done.
 import contextlib
 import hashlib
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -19,10 +18,11 @@ from typing import Any
 
 from torch import nn
 
+from lessons.drawing.means import curve
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, words
 from lessons.task.finetuning import adapter_config, fine_tune, from_scratch, prepared_base
-from lessons.task.machine import set_threads
+from lessons.task.machine import peak_memory, set_threads
 from lessons.task.scoring import predict, score
 from lessons.task.techniques import SCRATCH, import_techniques
 from peft import PeftModel, recipe
@@ -60,7 +60,7 @@ class RowSetting:
 
 
 def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], None] | None = None) -> dict[str, Any]:
-    """The row as report.json has it, and what the figures need besides: losses and what was said."""
+    """The row as report.json has it, and what the page needs besides: what was said."""
     test = {accent: words(accent, "test", setting.test_words) for accent in ("american", "british")}
     row: dict[str, Any] = {"method": setting.method, "seed": setting.seed}
     if setting.method == BASE:
@@ -79,7 +79,7 @@ def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], N
         **size(model),
         "adapter_bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "learning_rate": setting.learning_rate,
-        "losses": losses,
+        "loss_curve": curve(losses),
         **said_and_wrong(model, test),
         "american_disabled": None,
     }
@@ -124,12 +124,6 @@ def said_and_wrong(model: nn.Module, test: dict[str, list[str]]) -> dict[str, An
 def error(said: dict[str, str], accent: str) -> dict[str, float]:
     measured = score(said, accent)
     return {"phoneme_error": measured.phoneme_error, "word_error": measured.word_error}
-
-
-def peak_memory() -> int:
-    """The most memory that this process ever held, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def main(arguments: list[str]) -> int:

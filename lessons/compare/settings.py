@@ -13,7 +13,7 @@ from lessons.task.techniques import (
     add_import_option,
     chosen_techniques,
     import_techniques,
-    rates_to_try,
+    middle_rates,
     technique_names,
 )
 
@@ -84,13 +84,13 @@ def row_settings(options: Any) -> list[RowSetting]:
 
 def rates_of(methods: list[str], given: float | None) -> dict[str, float]:
     """The rate that is given, else the searched one, else the middle of those that the search would try, which is told."""
-    searched = learning_rates()
-    rates = {method: given or searched.get(method, 0.0) for method in methods}
-    for method in [method for method, rate in rates.items() if not rate]:
-        tried = sorted(rates_to_try(method))
-        rates[method] = tried[len(tried) // 2]
-        print(
-            f"{method} has no searched learning rate and takes {rates[method]:g}, the middle of its recipe's: "
-            f"python -m lessons search --methods {method}"
-        )
-    return rates
+    if given is not None:
+        return dict.fromkeys(methods, given)
+    searched, middle = learning_rates(), middle_rates()
+    for method in methods:
+        if method not in searched:
+            print(
+                f"{method} has no searched learning rate and takes {middle[method]:g}, the middle of its recipe's: "
+                f"python -m lessons search --methods {method}"
+            )
+    return {method: searched.get(method, middle[method]) for method in methods}

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lessons.compare.report import Comparison, Row, errors_of
+from lessons.compare.report import ACCENTS, Comparison, Row, errors_of
 from lessons.drawing.means import percents, shown
 
-ACCENTS, KINDS = ("british", "american"), ("phoneme_error", "word_error")
+KINDS = ("phoneme_error", "word_error")
 
 
 def error(accent: str, kind: str) -> Callable[[list[Row]], str]:
@@ -72,8 +72,8 @@ def notes(found: Comparison) -> list[str]:
 
 def no_better(found: Comparison) -> list[str]:
     """The techniques whose British word error lies less than its spread below the base's."""
-    before = found.before("british")
-    return [method for method in found.methods if sum(found.word_error(method, "british")) >= before]
+    before = found.before["british"]
+    return [method for method in found.methods if sum(found.word_error[method, "british"]) >= before]
 
 
 def print_table(found: Comparison, console: Console) -> None:

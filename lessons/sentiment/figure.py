@@ -1,4 +1,4 @@
-"""The lesson's figure: every technique in every domain, among what was published and what one person reaches."""
+"""The lesson's figure: every technique in every domain, among what VADER's paper reports and what one person reaches."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -48,7 +48,7 @@ class SentimentSetting:
 
 
 def part_of(sentence: RatedSentence) -> str:
-    """Half of a domain is trained on, as in the published table; a tenth of that half is for choosing settings."""
+    """Half of a domain is trained on, as in the table of VADER's paper; a tenth of that half is for choosing settings."""
     place = place_of(sentence)
     if place < TRAIN_SHARE:
         return "train"

@@ -15,8 +15,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from torch import nn
 
+from lessons.drawing.style import STYLE, saved
 from lessons.task.attention_map import draw_attention, letter_attention
 from lessons.task.base import load_base
 from lessons.task.dictionary import vocabulary
@@ -81,7 +83,8 @@ def main(arguments: list[str]) -> int:
     print_columns([["", *said], *([word, *(said[accent][word] for accent in said)] for word in asked)])
     if options.figure:
         maps = [{accent: letter_attention(model, word) for accent, model in models.items()} for word in asked]
-        print(f"drew {draw_attention(maps, options.figure)}")
+        with matplotlib.rc_context(STYLE):
+            print(f"drew {saved(draw_attention(maps), options.figure)}")
     return 0
 
 

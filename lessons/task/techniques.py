@@ -36,6 +36,11 @@ def rates_to_try(method: str) -> tuple[float, ...]:
     return FROM_SCRATCH if method == SCRATCH else recipe(method).rates
 
 
+def middle_rates() -> dict[str, float]:
+    """For every technique the middle of the rates to try: what to take as long as it is not searched."""
+    return {name: sorted(rates_to_try(name))[len(rates_to_try(name)) // 2] for name in technique_names()}
+
+
 def add_import_option(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--import",

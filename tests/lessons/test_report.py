@@ -70,7 +70,7 @@ def test_several_seeds_are_shown_as_mean_and_standard_deviation():
 
     report = make_report(rows, fake_rows.run(seeds=3))
 
-    assert comparison(report).word_error("lora", "british") == (pytest.approx(41.0), pytest.approx(1.0))
+    assert comparison(report).word_error["lora", "british"] == (pytest.approx(41.0), pytest.approx(1.0))
     assert "41.0 ± 1.0" in table_rows(comparison(report))[1]
     assert "41.0 ± 1.0" in printed(report, 120)
 
