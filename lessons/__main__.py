@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from lessons.install.own_peft import require_own_peft
 
-EXERCISES = "lessons.exercises.student.commands"
+STUDENT, TEACHER = "lessons.exercises.student", "lessons.exercises.teacher.commands"
+EXERCISES, CHECKING = f"{STUDENT}.commands", f"{STUDENT}.checking"
 COMMANDS = {
     "compare": (
         "lessons.compare.command:main",
@@ -39,13 +40,13 @@ COMMANDS = {
     "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),
     "next": (f"{EXERCISES}:next_exercise", "the exercise to do now"),
     "start": (f"{EXERCISES}:start", "write an exercise's stub into your workbook"),
-    "check": (f"{EXERCISES}:check", "grade your solution"),
+    "check": (f"{CHECKING}:check", "grade your solution"),
     "hint": (f"{EXERCISES}:hint", "a hint, and then a larger one"),
     "solution": (f"{EXERCISES}:solution", "show the solution"),
     "reset": (f"{EXERCISES}:reset", "begin an exercise again"),
-    "watch": (f"{EXERCISES}:watch", "grade whenever a file is saved"),
-    "release": (f"{EXERCISES}:release", "for teachers: make the students' repository"),
-    "grade": (f"{EXERCISES}:grade", "for teachers: grade a folder of submissions"),
+    "watch": (f"{CHECKING}:watch", "grade whenever a file is saved"),
+    "release": (f"{TEACHER}:release", "for teachers: make the students' repository"),
+    "grade": (f"{TEACHER}:grade", "for teachers: grade a folder of submissions"),
 }
 OVERVIEW = f"{EXERCISES}:overview"
 

@@ -1,1 +1,15 @@
-"""The exercises: one source, stubs cut from it, and a grader that cannot be fooled by the usual tricks."""
+"""The exercises: one source, stubs cut from it, and a grader that cannot be fooled by the usual tricks.
+
+Who reads in this order never turns back:
+
+    exercise, course   what an exercise is, and the lessons that it belongs to
+    source             the live source: reading it, cutting a body out of it
+    diagnosis/         what is wrong with a result, in the words of a teacher
+    probes/            a seed → what the real code and a student's must agree on
+    catalogue/         all exercises
+    filling, stub      the file that a student gets, and what is put back before it is run
+    grading/           a student's file is run apart from everything else, and judged by what it answers
+    student/           the workbook, the commands, the card of a check, the notebook
+    teacher/           the students' repository, and the grades of a class
+    selfcheck/         the exercises, exercised
+"""

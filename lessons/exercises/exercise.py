@@ -21,10 +21,10 @@ class Exercise:
 
     `hints`      from a nudge to nearly the answer
     `after`      the exercises to solve before
-    `harmless`   automatic mutants (mutants.py) that compute the same, by their changed line
+    `harmless`   automatic mutants (selfcheck/mutants.py) that compute the same, by their changed line
+    `topic`      the file of probes/ in which the function NAME makes what a judge compares with the real code
 
-    Its grading tests are tests/exercises/graders/test_NAME.py. What a judge compares with the real code is the function
-    NAME in lessons/exercises/probes/TOPIC.py; the topic is that of the file in which the exercise stands.
+    Its grading tests are tests/exercises/graders/test_NAME.py.
     """
 
     name: str

@@ -4,10 +4,14 @@ Everything goes by lines of the live file, so that its comments and its look sur
 """
 
 import ast
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 Definition = ast.FunctionDef | ast.ClassDef
 LONGEST_FILE = 200_000
+LIBRARY = Path(__file__).resolve().parents[2]
+"""The folder that holds our packages: the root of a checkout, or site-packages."""
 
 
 class UnreadableSourceError(ValueError):
@@ -57,29 +61,41 @@ def statements(function: ast.FunctionDef) -> list[ast.stmt]:
     return function.body[1:] if is_text else function.body
 
 
-def stub(source: str, targets: Sequence[str]) -> str:
+def without_bodies(source: str, targets: Sequence[str], comment: str = "Your code here.") -> str:
     """The source with every target's body cut out. Signatures and docstrings stay: they are the specification."""
-    tree = parse(source)
-    lines = source.splitlines(keepends=True)
+    tree, lines = parse(source), lines_of(source)
     cuts = [pair for target in targets for pair in functions(find(tree, target), target)]
     for name, function in sorted(cuts, key=lambda pair: pair[1].lineno, reverse=True):
-        body = statements(function)
-        if not body:
-            continue
-        start = body[0].lineno
-        while start > 1 and lines[start - 2].lstrip().startswith("#"):
-            start -= 1  # a comment above the first line may tell the answer
-        indent = " " * body[0].col_offset
-        written = [f"{indent}# Your code here.\n", f'{indent}raise NotImplementedError("{name} is not written yet")\n']
-        lines[start - 1 : body[-1].end_lineno] = written
+        if body := statements(function):
+            start, end = span(lines, body)
+            indent = " " * body[0].col_offset
+            placeholder = f'raise NotImplementedError("{name} is not written yet")'
+            lines[start:end] = [f"{indent}# {comment}\n", f"{indent}{placeholder}\n"]
     return "".join(lines)
+
+
+def lines_of(source: str) -> list[str]:
+    """As Python counts lines: a form feed or a separator of Unicode ends none."""
+    return io.StringIO(source).readlines()
+
+
+def span(lines: Sequence[str], body: Sequence[ast.stmt]) -> tuple[int, int]:
+    """The slice of a file's lines that holds a body, with the comments right above: they may tell the answer."""
+    start = body[0].lineno - 1
+    while start > 0 and lines[start - 1].lstrip().startswith("#"):
+        start -= 1
+    return start, body[-1].end_lineno or 0
 
 
 def attempted(source: str, targets: Sequence[str]) -> bool:
     """False while every target's body is empty: `raise NotImplementedError`, `pass`, `...` or a docstring."""
     tree = parse(source)
     pairs = [pair for target in targets for pair in functions(find(tree, target), target)]
-    return any(not is_nothing(node) for _, function in pairs for node in statements(function))
+    return not all(is_empty(function) for _, function in pairs)
+
+
+def is_empty(function: ast.FunctionDef) -> bool:
+    return all(is_nothing(node) for node in statements(function))
 
 
 def is_nothing(node: ast.stmt) -> bool:
@@ -93,13 +109,13 @@ def definition_text(source: str, name: str) -> str:
     """The lines of one definition, as they stand."""
     node = find(parse(source), name)
     start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return "".join(source.splitlines(keepends=True)[start - 1 : node.end_lineno])
+    return "".join(lines_of(source)[start - 1 : node.end_lineno])
 
 
 def replace_definition(source: str, name: str, text: str) -> str:
     """The source with one top-level definition replaced by other text."""
     node = find(parse(source), name)
     start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     lines[start - 1 : node.end_lineno] = [text.rstrip() + "\n"]
     return "".join(lines)

@@ -6,7 +6,7 @@ Each is the module without its solution, with `first` before everything else and
 import textwrap
 
 from lessons.exercises.catalogue import get
-from lessons.exercises.student.workbook import live_source, stub_of
+from lessons.exercises.stub import live_source, stub_of
 
 EXERCISE = get("layer_norm")
 PLACEHOLDER = 'raise NotImplementedError("LayerNorm.forward is not written yet")'

@@ -8,7 +8,7 @@ from lessons.compare.kept import kept_report
 from lessons.compare.report import by_method
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.course import LESSONS
-from lessons.exercises.grading.tree import LIBRARY
+from lessons.exercises.source import LIBRARY
 from peft import RECIPES
 
 EXERCISES = all_exercises()

@@ -1,7 +1,15 @@
 """`check` from a notebook: cells are executed for real, and what they define is graded."""
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
+
+from lessons.exercises.catalogue import get
+from lessons.exercises.grading.result import FAILED, PASSED
+from lessons.exercises.source import LIBRARY
+from lessons.exercises.student.notebook import check
+from lessons.exercises.student.workbook import Workbook
+from transformer.add_norm import LayerNorm
 
 DEFINITION = """
 import torch
@@ -21,19 +29,32 @@ class LayerNorm(nn.Module):
 """
 
 
-def said_by(power: str) -> str:
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the notebook runs."""
+    monkeypatch.setenv("PYTHONPATH", str(LIBRARY))
+    return tmp_path
+
+
+def said_by(power, folder):
     """What the notebook shows under the cell that asks for the grade."""
     cells = [DEFINITION.format(power=power), "from lessons import check", "print(check('layer_norm', LayerNorm))"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     return "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
 
 
-def test_a_cell_with_the_solution_passes() -> None:
-    assert "passed" in said_by("square")
+@pytest.mark.parametrize(("power", "status"), [("square", PASSED), ("abs", FAILED)])
+def test_a_cell_is_graded_and_how_it_ended_is_kept_as_in_the_terminal(power, status, folder):
+    said = said_by(power, folder)
+
+    assert status in said
+    assert ("expected" in said) == (status == FAILED)
+    assert Workbook(folder / "workbook").progress(get("layer_norm")).status == status
 
 
-def test_a_cell_with_a_mistake_is_told_what_came() -> None:
-    said = said_by("abs")
-    assert "failed" in said
-    assert "expected" in said
+def test_what_no_cell_has_defined_is_not_graded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ValueError, match="the library's own"):
+        check("layer_norm", LayerNorm)

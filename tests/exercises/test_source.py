@@ -5,8 +5,8 @@ import ast
 import pytest
 
 from lessons.exercises.catalogue import all_exercises
-from lessons.exercises.source import UnreadableSourceError, attempted, find, parse, replace_definition, stub
-from lessons.exercises.student.workbook import live_source, stub_of
+from lessons.exercises.source import UnreadableSourceError, attempted, find, parse, replace_definition, without_bodies
+from lessons.exercises.stub import live_source, stub_of
 
 SOURCE = '''"""A module."""
 
@@ -36,7 +36,7 @@ def after() -> int:
 
 
 def test_a_stub_keeps_signature_and_docstring_and_loses_the_body_with_its_comments():
-    cut = stub(SOURCE, ["Circle.area", "Circle.perimeter"])
+    cut = without_bodies(SOURCE, ["Circle.area", "Circle.perimeter"])
 
     assert '"""π r²"""' in cut
     assert "radius: float,\n    ) -> float:" in cut
@@ -48,7 +48,7 @@ def test_a_stub_keeps_signature_and_docstring_and_loses_the_body_with_its_commen
 
 
 def test_a_class_as_target_means_all_its_methods():
-    assert stub(SOURCE, ["Circle"]) == stub(SOURCE, ["Circle.area", "Circle.perimeter"])
+    assert without_bodies(SOURCE, ["Circle"]) == without_bodies(SOURCE, ["Circle.area", "Circle.perimeter"])
 
 
 @pytest.mark.parametrize("body", ["raise NotImplementedError", "pass", "...", '"""Only words."""', "pass\n    ..."])
@@ -62,7 +62,7 @@ def test_anything_else_is_an_attempt(body):
 
 
 def test_one_written_body_of_several_is_an_attempt():
-    cut = stub(SOURCE, ["Circle.area"])
+    cut = without_bodies(SOURCE, ["Circle.area"])
 
     assert attempted(cut, ["Circle.area", "Circle.perimeter"])
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lessons.exercises.grading.check import FAILED, PASSED, Grader, Strictness
+from lessons.exercises.grading.check import Grader, Strictness
+from lessons.exercises.grading.result import FAILED, PASSED
 from lessons.exercises.grading.sandbox import landlock, processes, seccomp
-from lessons.exercises.grading.tree import LIBRARY
+from lessons.exercises.source import LIBRARY
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
 MOST_SECONDS = 60
@@ -59,6 +60,12 @@ def test_the_solution_itself_passes(grader):
 @pytest.mark.parametrize("where", ["first", "last", "body"])
 def test_exiting_early(grader, exit, where):
     fails(grader, hostile(**{where: exit}))
+
+
+def test_dying_of_a_signal_without_a_name(grader):
+    result = fails(grader, hostile(first="import signal; signal.raise_signal(40)"))
+
+    assert "signal 40" in result.message
 
 
 def test_exiting_early_behind_a_finished_answer(grader):

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 
 from lessons.exercises.exercise import Exercise
@@ -16,6 +17,11 @@ def all_exercises() -> dict[str, Exercise]:
     for topic in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         found += importlib.import_module(f"{__name__}.{topic}").EXERCISES
     return {exercise.name: exercise for exercise in sorted(found, key=lambda exercise: exercise.lesson)}
+
+
+def chosen(names: Sequence[str] | None) -> list[Exercise]:
+    """The exercises with these names; all of them without names."""
+    return [get(name) for name in names] if names else list(all_exercises().values())
 
 
 def get(name: str) -> Exercise:

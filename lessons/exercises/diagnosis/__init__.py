@@ -1,4 +1,9 @@
-"""What is wrong with a result, in the words of a teacher: not only that it differs, but what the difference looks like."""
+"""What is wrong with a result, in the words of a teacher: not only that it differs, but what the difference looks like.
+
+To be read in this order: `case` (a wrong result and what is known of it), `show` (how numbers are written), `sizes` and
+`arrangement` (one kind of mistake after another), `likeness` (which of them it is), `compare` (the whole message), then
+`gradients` and `inputs`, which stand alone.
+"""
 
 from lessons.exercises.diagnosis.compare import assert_matches, difference
 from lessons.exercises.diagnosis.gradients import assert_gradients_flow

@@ -48,10 +48,11 @@ def difference(
     """
     if type(actual) not in (Tensor, nn.Parameter):
         return kind_message(actual, name)
-    came, wanted = array(actual), array(expected)
+    wanted = array(expected)
     names = axis_names(axes, wanted.ndim)
-    if came.shape != wanted.shape:
-        return shape_message(came.shape, wanted.shape, names, axes, name)
+    if tuple(actual.shape) != wanted.shape:
+        return shape_message(tuple(actual.shape), wanted.shape, names, axes, name)
+    came = array(actual)
     if dtype is not None and actual.dtype != dtype:
         return f"dtype: {name} is {actual.dtype}, not {dtype}"
     if message := finite_message(came, wanted, names, name):
@@ -61,13 +62,9 @@ def difference(
             return f"property: {sentence}; {name} does not\n{example_text(came, wanted, names)}"
     both = np.isfinite(wanted)
     came, wanted = np.where(both, came, 0.0), np.where(both, wanted, 0.0)
-    if np.allclose(came, wanted, rtol, atol):
-        return ""
     wrong = {sentence: array(result) for sentence, result in (mistakes or {}).items()}
     is_open = None if open is None else array(open).astype(bool)
-    sentence = likeness(Case(came, wanted, names, rtol, atol, scales or {}, is_open, wrong))
-    said = sentence or "it differs, and in no way that is known here"
-    return f"value: {name}: {said}\n{example_text(came, wanted, names)}"
+    return value_message(Case(came, wanted, names, rtol, atol, scales or {}, is_open, wrong), name)
 
 
 def array(values: Any) -> np.ndarray:
@@ -114,3 +111,11 @@ def finite_message(came: np.ndarray, wanted: np.ndarray, names: list[str], name:
         return f"finite: {name} is {came[first]:.6g} at {place_text(first, names)}, where {wanted[first]} is expected ({count})"
     kind = "NaN" if np.isnan(came[first]) else "infinite"
     return f"finite: {name} is {kind} at {place_text(first, names)} ({count}); expected {wanted[first]:.6g} there"
+
+
+def value_message(case: Case, name: str) -> str:
+    """What the difference looks like, and where it is largest."""
+    if case.equal(case.actual, case.expected):
+        return ""
+    said = likeness(case) or "it differs, and in no way that is known here"
+    return f"value: {name}: {said}\n{example_text(case.actual, case.expected, case.names)}"

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lessons.exercises.diagnosis.case import Case
-from lessons.exercises.diagnosis.places import (
+from lessons.exercises.diagnosis.arrangement import (
     permuted,
     right_in_places,
     right_where_open,
@@ -16,6 +15,7 @@ from lessons.exercises.diagnosis.places import (
     shifted,
     swapped_axes,
 )
+from lessons.exercises.diagnosis.case import Case
 from lessons.exercises.diagnosis.sizes import constant_factor, constant_offset, imprecise, nothing, opposite_sign
 
 

@@ -1,6 +1,6 @@
 """The few lines of ours that run in the same process as a student's file.
 
-Nothing that they say is believed when it matters: see judge.py.
+Nothing that they say is believed when it matters (judge.py), and nobody but jobs.py, who starts them, imports them.
 """
 
 import importlib
@@ -8,6 +8,8 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +17,29 @@ import jaxtyping
 import pytest
 import torch
 
+from lessons.exercises.filling import Filled, Piece
 from lessons.exercises.grading import wire
-from lessons.exercises.grading.tree import LIBRARY, PACKAGES, installed
+from lessons.exercises.grading.tree import PACKAGES, installed
+from lessons.exercises.probes import load_probe
+from lessons.exercises.source import LIBRARY
 
 LONGEST_MESSAGE = 4000
-READY = b"!"
 PLUGINS_LEFT_OUT = "cacheprovider terminal warnings unraisableexception threadexception faulthandler".split()
 PYTEST = [f"-pno:{name}" for name in PLUGINS_LEFT_OUT]
 PYTEST += ["-s", "--import-mode=importlib", "--rootdir=.", "--confcutdir=.", "-c", os.devnull]
 
 
 def run_tests(
-    scratch: Path, module: str, tests: list[str], first_failure_only: bool, question: int, answer: int
+    scratch: Path,
+    module: str,
+    pieces: Sequence[Piece],
+    tests: list[str],
+    first_failure_only: bool,
+    question: int,
+    answer: int,
 ) -> None:
     """Answers with JSON: {"tests": [{"name", "outcome", "message", "where"}]} or {"import_error": ...}."""
-    file = enter(scratch, module)
+    file = enter(scratch, module, pieces)
     try:
         importlib.import_module(module)
     except BaseException as error:  # a student's file may raise anything, SystemExit too
@@ -42,36 +52,43 @@ def run_tests(
         recorder = Recorder(file)
         pytest.main([*PYTEST, *(["--exitfirst"] if first_failure_only else []), *tests], plugins=[recorder])
         reply = {"tests": recorder.results}
-    write(answer, READY + json.dumps(reply).encode())
+    write(answer, wire.READY + json.dumps(reply).encode())
 
 
-def run_probe(scratch: Path, module: str, probe: str, question: int, answer: int) -> None:
+def run_probe(scratch: Path, module: str, pieces: Sequence[Piece], probe: str, question: int, answer: int) -> None:
     """Loads the file, then asks for seeds, then answers with the tensors that the probe makes of each."""
-    file = enter(scratch, module)
+    file = enter(scratch, module, pieces)
     try:
         importlib.import_module(module)
         function = load_probe(probe)
-        write(answer, READY)
+        write(answer, wire.READY)
         replies = [wire.pack(function(seed)) for seed in json.loads(os.read(question, 4096))]
     except BaseException as error:
         replies = [wire.pack_error(describe(error, file)["message"])]
-    write(answer, READY + wire.join(replies))
+    write(answer, wire.READY + wire.join(replies))
 
 
-def enter(scratch: Path, module: str) -> str:
-    """From here on `import transformer` finds the scratch folder. Returns the path of the student's file."""
+@dataclass(frozen=True)
+class StudentFile:
+    """Where the student's file lies, and which of its lines are not theirs."""
+
+    path: str
+    filled: Filled
+
+    def line(self, number: int | None) -> int | None:
+        return number and self.filled.own_line(number)
+
+
+def enter(scratch: Path, module: str, pieces: Sequence[Piece]) -> StudentFile:
+    """From here on `import transformer` finds the scratch folder."""
     ours = (*PACKAGES, "lessons", "tests")
     for name in [name for name in sys.modules if name.partition(".")[0] in ours]:
         del sys.modules[name]
     sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
     sys.path[:] = [str(scratch), *(entry for entry in sys.path if Path(entry).resolve() != LIBRARY or installed())]
     importlib.invalidate_caches()
-    return str(scratch.joinpath(*module.split(".")).with_suffix(".py"))
-
-
-def load_probe(probe: str) -> Any:
-    topic, _, name = probe.partition(".")
-    return getattr(importlib.import_module(f"lessons.exercises.probes.{topic}"), name)
+    path = scratch.joinpath(*module.split(".")).with_suffix(".py")
+    return StudentFile(str(path), Filled("", pieces))
 
 
 def write(descriptor: int, data: bytes) -> None:
@@ -82,7 +99,7 @@ def write(descriptor: int, data: bytes) -> None:
 class Recorder:
     """A pytest plugin that keeps what a student should read of every test."""
 
-    def __init__(self, file: str):
+    def __init__(self, file: StudentFile):
         self.file = file
         self.results: list[dict[str, Any]] = []
 
@@ -100,12 +117,13 @@ class Recorder:
             self.results.append({"name": report.nodeid, "outcome": "not collected", "message": message, "where": ""})
 
 
-def describe(error: BaseException, file: str) -> dict[str, str]:
-    """What is wrong in words, and the line of the student's file in which it came out."""
+def describe(error: BaseException, file: StudentFile) -> dict[str, str]:
+    """What is wrong in words, and the line of the student's own in which it came out."""
     text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file.path]
+    own = [(number, frame.line) for frame in frames if (number := file.line(frame.lineno))]
     if isinstance(error, SyntaxError):
-        where = f"line {error.lineno}: {(error.text or '').strip()}"
+        where = f"line {file.line(error.lineno)}: {(error.text or '').strip()}"
     else:
-        where = f"line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    return {"message": text[:LONGEST_MESSAGE].replace(file, Path(file).name), "where": where}
+        where = f"line {own[-1][0]}: {own[-1][1]}" if own else ""
+    return {"message": text[:LONGEST_MESSAGE].replace(file.path, Path(file.path).name), "where": where}

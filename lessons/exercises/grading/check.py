@@ -1,20 +1,22 @@
 """Grading one file for one exercise: is it attempted, do the tests pass, does it compute what the real code computes?"""
 
 import json
-import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lessons.exercises.exercise import Exercise
+from lessons.exercises.filling import Filled
 from lessons.exercises.grading import tree
+from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import UnreadableSourceError, attempted
+from lessons.exercises.stub import whole
 
-PASSED, FAILED, NOT_ATTEMPTED, NOT_GRADED = "passed", "failed", "not attempted", "could not be graded"
-EXIT_CODES = {PASSED: 0, FAILED: 1, NOT_ATTEMPTED: 2, NOT_GRADED: 3}
+RUNNER = "lessons.exercises.grading.jobs:run_job"
+"""What every fork of the warm process does. It is named and not imported: here no student's file ever runs."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +29,12 @@ class Strictness:
     first_failure_only: bool = False
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a check. `message` is what the student reads first; `tests` has a line for each test that ran."""
-
-    name: str
-    status: str
-    message: str = ""
-    where: str = ""
-    printed: str = ""
-    seconds: float = 0.0
-    tests: list[dict[str, str]] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        return EXIT_CODES[self.status]
-
-
 class Grader:
     """Checks files one after another, or from several threads, with one warm process behind it."""
 
     def __init__(self, strictness: Strictness | None = None):
         self.strictness = strictness or Strictness()
-        self.server = Forkserver()
+        self.server = Forkserver(RUNNER)
 
     def check(self, exercise: Exercise, source: str) -> Result:
         """Never raises for what a file does; a Result says what went wrong, on either side."""
@@ -64,36 +49,42 @@ class Grader:
         except (TimeoutError, ConnectionError) as problem:
             result = Result(exercise.name, NOT_GRADED, f"the check itself did not finish: {problem}")
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            tree.remove(folder)
         return replace(result, seconds=time.monotonic() - started)
 
     def attempt(self, exercise: Exercise, source: str, folder: Path) -> Result:
         if not attempted(source, exercise.targets):
             return Result(exercise.name, NOT_ATTEMPTED, f"{', '.join(exercise.targets)}: nothing is written yet")
-        tested = self.run_tests(exercise, source, folder / "tests")
-        return tested if tested.status != PASSED else self.run_probe(exercise, source, folder / "probe", tested)
+        file = whole(exercise, source)
+        tested = self.run_tests(exercise, file, folder / "tests")
+        return tested if tested.status != PASSED else self.run_probe(exercise, file, folder / "probe", tested)
 
-    def run_tests(self, exercise: Exercise, source: str, folder: Path) -> Result:
-        scratch = tree.build(folder, exercise.module, source, exercise.tests)
+    def run_tests(self, exercise: Exercise, file: Filled, folder: Path) -> Result:
+        scratch = tree.build(folder, exercise.module, file.text, exercise.tests)
         bounds = self.strictness
-        job: dict[str, Any] = {
-            "kind": "tests",
-            "scratch": str(scratch),
-            "module": exercise.module,
+        job: dict[str, Any] = {"kind": "tests", "scratch": str(scratch), "module": exercise.module}
+        job |= {
             "tests": list(exercise.tests),
+            "pieces": file.pieces,
+            "seconds": bounds.test_seconds,
+            "first_failure_only": bounds.first_failure_only,
         }
-        job |= {"seconds": bounds.test_seconds, "first_failure_only": bounds.first_failure_only}
         reply = self.server.run(job, bounds.test_seconds + 10)
         if "error" in reply:
             return Result(exercise.name, NOT_GRADED, reply["error"])
         return verdict(exercise, reply)
 
-    def run_probe(self, exercise: Exercise, source: str, folder: Path, tested: Result) -> Result:
+    def run_probe(self, exercise: Exercise, file: Filled, folder: Path, tested: Result) -> Result:
         """The tests ran in the file's own process and may have been fooled; what is computed here cannot be."""
-        scratch = tree.build(folder, exercise.module, source, tests=())
+        scratch = tree.build(folder, exercise.module, file.text, tests=())
         bounds = self.strictness
         job: dict[str, Any] = {"scratch": str(scratch), "module": exercise.module, "probe": exercise.probe}
-        job |= {"answer": str(folder / "answer"), "seconds": bounds.probe_seconds, "count": bounds.questions}
+        job |= {
+            "pieces": file.pieces,
+            "answer": str(folder / "answer"),
+            "seconds": bounds.probe_seconds,
+            "count": bounds.questions,
+        }
         reply = self.server.run(job | {"kind": "probe"}, bounds.probe_seconds + 5)
         message = reply.get("ended", "")
         if not message and "error" not in reply:

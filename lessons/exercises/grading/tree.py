@@ -8,11 +8,13 @@ folder/scratch/tmp/                the only place that may be written to
 """
 
 import shutil
+import subprocess
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from lessons.exercises.source import LIBRARY
+
 PACKAGES = ("transformer", "quant", "peft", "rlhf")
-LIBRARY = Path(__file__).resolve().parents[3]
 SHARED = ("__init__.py", "exercises/__init__.py", "exercises/diagnosis")
 PROBES = "exercises/probes"
 
@@ -37,7 +39,7 @@ def installed() -> bool:
     return (LIBRARY / "torch").is_dir()
 
 
-def secrets() -> list[Path]:
+def solutions() -> list[Path]:
     """Where the solutions lie on this machine: the packages, their tests and their history."""
     found = [LIBRARY / name for name in (*PACKAGES, "lessons", "tests", "build", "dist", ".git", "README.md")]
     return [path for path in found if path.exists()]
@@ -58,6 +60,14 @@ def build(folder: Path, module: str, source: str, tests: Iterable[str]) -> Path:
     if test_files:
         copy_tests(tests_folder(), scratch / "tests", test_files)
     return scratch
+
+
+def remove(folder: Path) -> None:
+    """Also what is nested deeper than Python follows."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", str(folder)], check=False)
 
 
 def copy_tests(origin: Path, target: Path, test_files: Collection[str]) -> None:

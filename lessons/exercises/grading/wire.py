@@ -15,8 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+READY = b"!"
+"""The first byte of an answer, before any packet: the file is loaded, and the question may come."""
+
 LENGTH = 8
 LONGEST_HEADER = 1 << 20
+MOST_NUMBERS, MOST_AXES = 1 << 26, 8
 DTYPES = {
     str(dtype).removeprefix("torch."): (dtype, np.dtype(kind))
     for dtype, kind in (
@@ -61,31 +65,34 @@ def join(packets: Iterable[bytes]) -> bytes:
     return b"".join(packets)
 
 
-def unpack(data: bytes) -> list[Packet]:
-    """All packets. Raises WireError for anything else, with the error's own words if the sender reported one."""
-    packets = []
-    while data:
-        packet, data = unpack_one(data)
+def unpack(data: bytes, most: int) -> list[Packet]:
+    """The packets, of which there are at most `most`.
+
+    Raises WireError for anything else, with the error's own words if the sender reported one.
+    """
+    packets: list[Packet] = []
+    start = 0
+    while start < len(data):
+        if len(packets) == most:
+            raise WireError(f"more than {most} answers came")
+        packet, start = unpack_one(memoryview(data), start)
         packets.append(packet)
     return packets
 
 
-def unpack_one(data: bytes) -> tuple[Packet, bytes]:
-    size = int.from_bytes(data[:LENGTH], "little")
-    if len(data) < LENGTH or size > min(LONGEST_HEADER, len(data) - LENGTH):
+def unpack_one(data: memoryview, start: int) -> tuple[Packet, int]:
+    """The packet that begins at `start`, and where the next one does."""
+    size = int.from_bytes(data[start : start + LENGTH], "little")
+    start += LENGTH
+    if size > min(LONGEST_HEADER, len(data) - start):
         raise WireError("the answer is cut short")
-    try:
-        header = json.loads(data[LENGTH : LENGTH + size])
-        reported = header.get("error")
-        entries = [(str(name), str(kind), [int(n) for n in shape]) for name, kind, shape in header.get("tensors", ())]
-    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise WireError("the answer has no readable header") from error
-    if reported is not None:
-        raise WireError(str(reported))
+    entries = read_header(bytes(data[start : start + size]))
+    start += size
     packet: Packet = {}
-    start = LENGTH + size
     for name, kind, shape in entries:
-        if kind not in DTYPES or any(length < 0 for length in shape) or len(shape) > 8:
+        # A zero hides a huge shape from the product that tells how many bytes it takes.
+        extent = math.prod(max(length, 1) for length in shape)
+        if kind not in DTYPES or min(shape, default=0) < 0 or extent > MOST_NUMBERS or len(shape) > MOST_AXES:
             raise WireError(f"{name} has the impossible type {kind} or shape {shape}")
         dtype, numpy_kind = DTYPES[kind]
         stop = start + math.prod(shape) * numpy_kind.itemsize
@@ -94,4 +101,17 @@ def unpack_one(data: bytes) -> tuple[Packet, bytes]:
         numbers = np.frombuffer(data[start:stop], dtype=numpy_kind).reshape(shape)
         packet[name] = torch.from_numpy(numbers.copy()).to(dtype)
         start = stop
-    return packet, data[start:]
+    return packet, start
+
+
+def read_header(text: bytes) -> list[tuple[str, str, list[int]]]:
+    """Name, kind and shape of each tensor."""
+    try:
+        header = json.loads(text)
+        reported = header.get("error")
+        entries = [(str(name), str(kind), [int(n) for n in shape]) for name, kind, shape in header.get("tensors", ())]
+    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise WireError("the answer has no readable header") from error
+    if reported is not None:
+        raise WireError(str(reported))
+    return entries

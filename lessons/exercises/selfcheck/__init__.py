@@ -1,1 +1,1 @@
-"""The exercises checked against themselves: stub, solution, hints and every wrong solution."""
+"""The exercises checked against themselves: `mutants` makes wrong solutions, `trials` tries everything, `__main__` reports."""

@@ -7,81 +7,11 @@ each automatic mutant  → failed
 """
 
 import argparse
-import os
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from lessons.exercises.catalogue import all_exercises, get
-from lessons.exercises.exercise import Exercise, Wrong
-from lessons.exercises.grading.check import FAILED, NOT_ATTEMPTED, PASSED, Grader, Result, Strictness
-from lessons.exercises.selfcheck.mutants import mutants
-from lessons.exercises.source import definition_text
-from lessons.exercises.student.wording import result_text
-from lessons.exercises.student.workbook import live_source, stub_of
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One file that is given to the grader, and what must come of it."""
-
-    exercise: Exercise
-    label: str
-    source: str
-    status: str
-    message: str = ""
-
-    def problem(self, result: Result) -> str:
-        """What is not as it must be; empty when all is well."""
-        if result.status != self.status:
-            return f"{self.exercise.name}, {self.label}: {result.status}, not {self.status}\n{result_text(result)}"
-        if self.message not in result_text(result):
-            return f"{self.exercise.name}, {self.label}: the message lacks {self.message!r}\n{result_text(result)}"
-        return ""
-
-
-def trials(exercise: Exercise, with_mutants: bool = True) -> Iterator[Trial]:
-    """Everything that an exercise must stand."""
-    live = live_source(exercise)
-    yield Trial(exercise, "stub", stub_of(exercise), NOT_ATTEMPTED)
-    yield Trial(exercise, "solution", live, PASSED)
-    for wrong in exercise.wrong:
-        label = f"wrong solution {' '.join(wrong.old.split())} → {' '.join(wrong.new.split())}"
-        yield Trial(exercise, label, edited(exercise, live, wrong), FAILED, wrong.message)
-    if with_mutants:
-        for mutant in mutants(live, exercise.targets):
-            if mutant.label not in exercise.harmless:
-                yield Trial(exercise, f"mutant {mutant.label}", mutant.source, FAILED)
-
-
-def edited(exercise: Exercise, live: str, wrong: Wrong) -> str:
-    """The live source with the edit. Raises ValueError when the live source has moved on and the edit no longer fits."""
-    parts = [definition_text(live, target) for target in exercise.targets]
-    count = sum(part.count(wrong.old) for part in parts)
-    if count != 1:
-        raise ValueError(
-            f"{exercise.name}: {wrong.old!r} stands {count} times in {', '.join(exercise.targets)}, not once"
-        )
-    part = next(part for part in parts if wrong.old in part)
-    return live.replace(part, part.replace(wrong.old, wrong.new))
-
-
-def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int = 0) -> Iterator[tuple[Trial, str]]:
-    """Every trial with its problem, as they are done."""
-    grader = Grader(Strictness(first_failure_only=True, questions=1))
-    grader.server.start()
-    todo: list[Trial] = []
-    for exercise in exercises:
-        try:
-            todo += trials(exercise, with_mutants)
-        except ValueError as misfit:
-            yield Trial(exercise, "its entry", "", PASSED), str(misfit)
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        done = pool.map(lambda trial: trial.problem(grader.check(trial.exercise, trial.source)), todo)
-        yield from zip(todo, done, strict=True)
-    grader.server.close()
+from lessons.exercises.catalogue import chosen
+from lessons.exercises.selfcheck.trials import problems
 
 
 def main(arguments: list[str]) -> int:
@@ -92,7 +22,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-mutants", action="store_true", help="leave the automatic wrong solutions out")
     parser.add_argument("--verbose", action="store_true", help="every trial")
     options = parser.parse_args(arguments)
-    exercises = [get(name) for name in options.names] or list(all_exercises().values())
+    exercises = chosen(options.names)
     started, count, bad = time.monotonic(), 0, 0
     for trial, problem in problems(exercises, not options.no_mutants):
         count += 1

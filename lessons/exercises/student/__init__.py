@@ -1,1 +1,8 @@
-"""What a student uses: commands, the workbook, the card of a check, the notebook."""
+"""What a student uses. To be read in this order:
+
+workbook                    their folder: files and progress
+wording, overviews          a result in words, the course in words
+arguments, commands         what is typed: next, start, hint, solution, reset
+file_changes, checking      check, and watch
+notebook                    check, in a cell
+"""

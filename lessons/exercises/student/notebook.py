@@ -16,9 +16,11 @@ from typing import Any
 from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
+from lessons.exercises.grading.tree import PACKAGES
 from lessons.exercises.source import definition_text, parse, replace_definition
+from lessons.exercises.stub import live_source
 from lessons.exercises.student.wording import Card
-from lessons.exercises.student.workbook import live_source
+from lessons.exercises.student.workbook import nearest_workbook
 
 
 @cache
@@ -28,14 +30,22 @@ def grader() -> Grader:
 
 
 def check(name: str, *definitions: Any) -> Card:
-    """Grades functions or classes that the notebook has defined. Raises ValueError for what cannot be graded."""
+    """Grades functions or classes that the notebook has defined. Raises ValueError for what cannot be graded.
+
+    How it ends is kept in the workbook, as in the terminal.
+    """
     exercise = get(name)
-    return Card(grader().check(exercise, spliced(exercise, definitions)))
+    for definition in definitions:
+        if (getattr(definition, "__module__", None) or "").partition(".")[0] in PACKAGES:
+            raise ValueError(f"{definition.__qualname__} is the library's own: define yours in a cell")
+    result = grader().check(exercise, spliced(exercise, definitions))
+    nearest_workbook().keep(exercise, result)
+    return Card(result)
 
 
 def spliced(exercise: Exercise, definitions: tuple[Any, ...]) -> str:
     """The module's source with the definitions in it. They are found by name among what the exercise asks for."""
-    wanted = list(dict.fromkeys(target.partition(".")[0] for target in exercise.targets))
+    wanted = asked_for(exercise)
     given = {getattr(definition, "__name__", repr(definition)): definition for definition in definitions}
     if missing := [each for each in wanted if each not in given]:
         raise ValueError(
@@ -47,6 +57,11 @@ def spliced(exercise: Exercise, definitions: tuple[Any, ...]) -> str:
         parts = needed_by(given[each], known | set(wanted), {})
         source = replace_definition(source, each, "\n".join([*parts, cell_source(given[each])]))
     return source
+
+
+def asked_for(exercise: Exercise) -> list[str]:
+    """The functions and classes that a cell must define."""
+    return list(dict.fromkeys(target.partition(".")[0] for target in exercise.targets))
 
 
 def cell_source(definition: Any) -> str:

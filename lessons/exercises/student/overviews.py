@@ -8,19 +8,14 @@ from rich.table import Table
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.grading.check import NOT_ATTEMPTED, PASSED, Result
+from lessons.exercises.grading.result import NOT_ATTEMPTED, PASSED, Result
 from lessons.exercises.student.wording import COLOURS, MARKS
-from lessons.exercises.student.workbook import Progress, Workbook
-
-
-def statuses(book: Workbook) -> dict[str, str]:
-    progress = book.progress()
-    return {name: progress.get(name, Progress()).status for name in all_exercises()}
+from lessons.exercises.student.workbook import Workbook
 
 
 def listing(book: Workbook) -> list[dict[str, Any]]:
     """What `list --json` prints."""
-    status = statuses(book)
+    status = book.statuses()
     return [
         {
             "name": exercise.name,
@@ -38,16 +33,8 @@ def listing(book: Workbook) -> list[dict[str, Any]]:
     ]
 
 
-def first_open(book: Workbook) -> Exercise | None:
-    """The first exercise that is not passed and whose prerequisites are, else the first that is not passed."""
-    status = statuses(book)
-    waiting = [exercise for exercise in all_exercises().values() if status[exercise.name] != PASSED]
-    ready = [exercise for exercise in waiting if all(status.get(name) == PASSED for name in exercise.after)]
-    return next(iter([*ready, *waiting]), None)
-
-
 def show_list(console: Console, book: Workbook) -> None:
-    status = statuses(book)
+    status = book.statuses()
     table = Table("", "exercise", "what it is", "difficulty", "minutes", "after", box=None, pad_edge=False)
     lesson = 0
     for exercise in all_exercises().values():
@@ -63,7 +50,7 @@ def show_list(console: Console, book: Workbook) -> None:
 
 def show_course(console: Console, book: Workbook) -> None:
     """Each lesson with how many of its exercises are passed, and what to type now."""
-    status = statuses(book)
+    status = book.statuses()
     for number, title in LESSONS.items():
         mine = [exercise.name for exercise in all_exercises().values() if exercise.lesson == number]
         done = sum(status[name] == PASSED for name in mine)
@@ -72,7 +59,7 @@ def show_course(console: Console, book: Workbook) -> None:
         console.print(f"[{colour}]{number:3}  {title:48}{count}[/]")
     passed = sum(now == PASSED for now in status.values())
     console.print(f"\n{passed} of {len(status)} exercises passed. Your files are in {book.folder}/")
-    if exercise := first_open(book):
+    if exercise := book.next_open():
         begun = book.path(exercise).exists()
         verb = "check" if begun else "start"
         console.print(f"Next: {exercise.title}\n    python -m lessons {verb} {exercise.name}")
@@ -84,7 +71,7 @@ def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
     console.print(
         f"lesson {exercise.lesson}, {LESSONS[exercise.lesson]}; {'●' * exercise.difficulty}, about {exercise.minutes} minutes"
     )
-    status = statuses(book)
+    status = book.statuses()
     if missing := [name for name in exercise.after if status.get(name) != PASSED]:
         console.print(f"better after: {', '.join(missing)}")
     console.print(f"write {', '.join(exercise.targets)} in {book.path(exercise)}", markup=False)
@@ -92,12 +79,10 @@ def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
     console.print(f"then: python -m lessons {verb} {exercise.name}")
 
 
-def what_now(result: Result, exercise: Exercise, book: Workbook) -> str:
-    """The line under a result: where to go from here."""
+def what_now(result: Result, exercise: Exercise, book: Workbook) -> dict[str, str]:
+    """Where to go from here, under a result: what for → the command."""
     if result.status == PASSED:
-        following = first_open(book)
-        more = f"; next: python -m lessons start {following.name}" if following else ""
-        return f"compare with ours: python -m lessons solution {exercise.name}{more}"
-    if result.status == NOT_ATTEMPTED:
-        return ""
-    return f"stuck? python -m lessons hint {exercise.name}"
+        following = book.next_open()
+        more = {"Next:": f"python -m lessons start {following.name}"} if following else {}
+        return {"Compare with ours:": f"python -m lessons solution {exercise.name}"} | more
+    return {} if result.status == NOT_ATTEMPTED else {"Stuck?": f"python -m lessons hint {exercise.name}"}

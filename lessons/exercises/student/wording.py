@@ -1,14 +1,15 @@
 """Results in words: for a terminal, for a machine, for a notebook."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from lessons.exercises.grading.check import FAILED, NOT_ATTEMPTED, PASSED, Result
+from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
 
 COLOURS = {PASSED: "green", FAILED: "red", NOT_ATTEMPTED: "yellow"}
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_ATTEMPTED: "·"}
@@ -40,16 +41,18 @@ def result_text(result: Result, file: str = "") -> str:
     return "\n".join(parts)
 
 
-def show(console: Console, result: Result, file: str = "", after: str = "") -> None:
+def show(console: Console, result: Result, file: str = "", after: Mapping[str, str] | None = None) -> None:
+    """The card, and under it the commands that lead on, each alone in its line so that it can be copied."""
     colour = COLOURS.get(result.status, "magenta")
     head, _, rest = result_text(result, file).partition("\n")
-    body: list[Any] = [Text(rest)] if rest else []
-    body += [Text(after, style="dim")] if after else []
-    console.print(
-        Panel(Group(*body), title=Text(head), title_align="left", border_style=colour)
-        if body
-        else Text(head, style=colour)
-    )
+    if rest:
+        box = Panel(Text(rest), title=Text(head), title_align="left", border_style=colour)
+        console.print(box, soft_wrap=False)  # a box that does not wrap crops
+    else:
+        console.print(Text(head, style=colour))
+    for what, command in (after or {}).items():
+        console.print(Text(what, style="dim"))
+        console.print(Text(f"    {command}"))
 
 
 def as_json(result: Result) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.grading import tree
-from lessons.exercises.grading.check import NOT_ATTEMPTED
-from lessons.exercises.source import LONGEST_FILE, UnreadableSourceError, stub
+from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
+from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError
+from lessons.exercises.stub import stub_of
 
 PROGRESS = "progress.txt"
 HEADING = "# One line for each exercise: name | status | hints read. Written by `python -m lessons`.\n"
@@ -21,21 +22,6 @@ class Progress:
 
     status: str = NOT_ATTEMPTED
     hints: int = 0
-
-
-def live_source(exercise: Exercise) -> str:
-    """The real module, as it is installed."""
-    return tree.LIBRARY.joinpath(*exercise.module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
-
-
-def stub_of(exercise: Exercise) -> str:
-    """The module's source with the exercise cut out, under a few lines that say what is to be done."""
-    heading = [
-        f"# Exercise {exercise.name}: {exercise.title}.",
-        f"# Write {', '.join(exercise.targets)}. The docstrings say what is wanted; the rest of the file may stay as it is.",
-        f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
-    ]
-    return "\n".join(heading) + "\n" + stub(live_source(exercise), exercise.targets)
 
 
 def read_submission(path: Path) -> str:
@@ -63,8 +49,12 @@ class Workbook:
         """Writes the stub; False if the file is there already, which stays as it is."""
         if self.path(exercise).exists():
             return False
-        write_whole(self.path(exercise), stub_of(exercise))
+        write_whole(self.path(exercise), self.stub(exercise))
         return True
+
+    def stub(self, exercise: Exercise) -> str:
+        """With what is passed in the same module: that may be read."""
+        return stub_of(exercise, solved=[name for name, status in self.statuses().items() if status == PASSED])
 
     def reset(self, exercise: Exercise) -> Path | None:
         """A new stub; what was there keeps its text under another name, which is returned."""
@@ -73,6 +63,7 @@ class Workbook:
         if kept is not None:
             path.replace(kept)
         self.start(exercise)
+        self.record(exercise, status=NOT_ATTEMPTED)
         return kept
 
     def free_name(self, path: Path) -> Path:
@@ -80,18 +71,50 @@ class Workbook:
         names = (path.with_name(f"{path.stem}.old{number}{path.suffix}") for number in numbers)
         return next(name for name in names if not name.exists())
 
-    def progress(self) -> dict[str, Progress]:
+    def entries(self) -> dict[str, Progress]:
+        """What stands in the text file."""
         path = self.folder / PROGRESS
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         matches = [re.fullmatch(r"(\w+) \| ([a-z ]+) \| (\d+)", line.strip()) for line in lines]
         return {found[1]: Progress(found[2], int(found[3])) for found in matches if found}
 
+    def progress(self, exercise: Exercise) -> Progress:
+        return self.entries().get(exercise.name, Progress())
+
+    def statuses(self) -> dict[str, str]:
+        """How every exercise stands."""
+        entries = self.entries()
+        return {name: entries.get(name, Progress()).status for name in all_exercises()}
+
+    def next_open(self) -> Exercise | None:
+        """The first exercise that is not passed and whose prerequisites are, else the first that is not passed."""
+        status = self.statuses()
+        waiting = [exercise for exercise in all_exercises().values() if status[exercise.name] != PASSED]
+        ready = [exercise for exercise in waiting if all(status.get(name) == PASSED for name in exercise.after)]
+        return next(iter([*ready, *waiting]), None)
+
+    def keep(self, exercise: Exercise, result: Result) -> None:
+        """Remembers how a check ended, if it did."""
+        if result.status in (PASSED, FAILED):
+            self.record(exercise, status=result.status)
+
     def record(self, exercise: Exercise, status: str | None = None, hints: int | None = None) -> None:
-        entries = self.progress()
-        before = entries.get(exercise.name, Progress())
-        entries[exercise.name] = Progress(status or before.status, before.hints if hints is None else hints)
+        """Writes down what is given. A pass counts for good: whatever comes after it is practice."""
+        entries = self.entries()
+        before = self.progress(exercise)
+        now = PASSED if before.status == PASSED else status or before.status
+        entries[exercise.name] = Progress(now, before.hints if hints is None else hints)
         lines = [f"{name} | {entry.status} | {entry.hints}\n" for name, entry in entries.items()]
         write_whole(self.folder / PROGRESS, HEADING + "".join(lines))
+
+
+def nearest_workbook() -> Workbook:
+    """The terminal's, for a notebook wherever it runs: beside it or above it, else at the root of the checkout."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "workbook" / PROGRESS).is_file():
+            return Workbook(folder / "workbook")
+    return Workbook((LIBRARY if here.is_relative_to(LIBRARY) else here) / "workbook")
 
 
 def write_whole(path: Path, text: str) -> None:

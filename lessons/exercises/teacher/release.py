@@ -16,8 +16,9 @@ from pathlib import Path
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading import tree
+from lessons.exercises.source import LIBRARY
 from lessons.exercises.student.workbook import Workbook, write_whole
-from lessons.exercises.teacher import texts
+from lessons.exercises.teacher import release_texts as texts
 
 DISTRIBUTION = "finetune-by-hand"
 BESIDE_PACKAGES = ("setup.cfg", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
@@ -52,11 +53,11 @@ def release_autograder(folder: Path, exercises: Sequence[Exercise]) -> None:
     must_be_empty(folder)
     origin = tree.tests_folder().parent
     for package in (*tree.PACKAGES, "lessons", "tests"):
-        root = origin if package == "tests" else tree.LIBRARY
+        root = origin if package == "tests" else LIBRARY
         shutil.copytree(root / package, folder / "library" / package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in BESIDE_PACKAGES:
-        if (tree.LIBRARY / name).is_file():
-            shutil.copy(tree.LIBRARY / name, folder / "library" / name)
+        if (LIBRARY / name).is_file():
+            shutil.copy(LIBRARY / name, folder / "library" / name)
     for name, text in (("setup.sh", texts.SETUP), ("run_autograder", texts.RUN_AUTOGRADER)):
         write_whole(folder / name, text.replace("EXERCISES", " ".join(exercise.name for exercise in exercises)))
         (folder / name).chmod(0o755)

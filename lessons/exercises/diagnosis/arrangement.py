@@ -1,4 +1,4 @@
-"""Mistakes of place: the right numbers elsewhere, or right numbers only somewhere. Each function says its sentence, or nothing."""
+"""Mistakes of arrangement: the right numbers elsewhere, or right numbers only somewhere. Each function says its sentence, or nothing."""
 
 import itertools
 

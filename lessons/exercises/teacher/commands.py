@@ -1,19 +1,19 @@
 """The commands for teachers: `release` and `grade`."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from lessons.exercises.catalogue import all_exercises, get
-from lessons.exercises.exercise import Exercise
-from lessons.exercises.grading.check import NOT_GRADED
+from lessons.exercises.catalogue import chosen
+from lessons.exercises.grading.result import NOT_GRADED
 from lessons.exercises.grading.sandbox.confined import protection
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.wording import MARKS
-from lessons.exercises.student.workbook import write_whole
-from lessons.exercises.teacher.grade import Grade, grade_folder, gradescope, write_grades
+from lessons.exercises.teacher.grade import Grade, grades_of
 from lessons.exercises.teacher.release import release_autograder, release_students
+from lessons.exercises.teacher.submissions import submissions
+from lessons.exercises.teacher.tables import write_results, write_student, write_tables
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -36,7 +36,7 @@ def release(arguments: list[str]) -> int:
 
 
 def grade(arguments: list[str]) -> int:
-    """Grades a folder of submissions. 3: some of them could not be graded."""
+    """Grades a folder of submissions. 3: some of them could not be graded, or a result could not be written."""
     parser = Arguments("grade", "Grade a folder of submissions: a folder for each student.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the submissions")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the grades go (DIR-grades)")
@@ -48,41 +48,38 @@ def grade(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     exercises = chosen(options.exercises)
     students = submissions(options.folder, alone=bool(options.gradescope), one_exercise=len(exercises) == 1)
+    out = options.out or options.folder.with_name(f"{options.folder.resolve().name}-grades")
     for fence, there in protection().items():
         if not there:
             console.print(
                 f"this system cannot fence in {fence}: grade untrusted files on a Linux machine", style="yellow"
             )
-    grades = grade_folder(students, exercises, options.workers, show_grade)
-    if options.gradescope:
-        write_whole(options.gradescope, json.dumps(gradescope(grades), indent=2, ensure_ascii=False) + "\n")
-    else:
-        out = options.out or options.folder.with_name(f"{options.folder.resolve().name}-grades")
-        write_grades(out, grades)
+    whole, everything_written = [], True
+    for mine in grades_of(students, exercises, options.workers):
+        show_grades(mine)
+        whole.append(mine)
+        if options.gradescope:
+            write_results(options.gradescope, mine)
+        else:
+            everything_written &= kept(out, mine)
+    if not options.gradescope:
+        write_tables(out, whole)
         console.print(f"{len(students)} students, {len(exercises)} exercises: {out / 'grades.csv'}", markup=False)
-    return 3 if any(grade.result.status == NOT_GRADED for grade in grades) else 0
+    all_graded = all(grade.result.status != NOT_GRADED for mine in whole for grade in mine)
+    return 0 if all_graded and everything_written else 3
 
 
-def chosen(names: list[str] | None) -> list[Exercise]:
-    return [get(name) for name in names] if names else list(all_exercises().values())
+def kept(out: Path, grades: Sequence[Grade]) -> bool:
+    """Writes one student's results. What is in the way of one file is told, and is not in the way of the others."""
+    try:
+        write_student(out, grades)
+    except OSError as problem:
+        console.print(f"{grades[0].student}: the result cannot be written: {problem}", style="magenta", markup=False)
+        return False
+    return True
 
 
-def submissions(folder: Path, alone: bool, one_exercise: bool) -> dict[str, Path]:
-    """Student → where their work lies: a folder, or a file where one exercise is graded."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    if alone:
-        return {folder.resolve().name: folder}
-    found = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()}
-    if one_exercise:
-        found |= {path.stem: path for path in sorted(folder.glob("*.py")) if not path.is_symlink()}
-    if not found:
-        raise ValueError(
-            f"{folder} holds no submissions: a folder for each student, or with --exercises NAME a file for each, STUDENT.py"
-        )
-    return found
-
-
-def show_grade(grade: Grade) -> None:
-    status = grade.result.status
-    console.print(f"{MARKS.get(status, '?')} {grade.student}, {grade.exercise.name}: {status}", markup=False)
+def show_grades(grades: Sequence[Grade]) -> None:
+    for grade in grades:
+        mark, status = MARKS.get(grade.result.status, "?"), grade.result.status
+        console.print(f"{mark} {grade.student}, {grade.exercise.name}: {status}", markup=False)

@@ -1,0 +1,43 @@
+"""The stub of an exercise: the real module as a student gets it. Only what they have solved can be read in it."""
+
+from collections.abc import Collection
+
+from lessons.exercises.catalogue import all_exercises
+from lessons.exercises.exercise import Exercise
+from lessons.exercises.filling import Filled, filled
+from lessons.exercises.source import LIBRARY, without_bodies
+
+
+def live_source(exercise: Exercise) -> str:
+    """The real module, as it is installed."""
+    return LIBRARY.joinpath(*exercise.module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+
+
+def neighbours(exercise: Exercise) -> list[Exercise]:
+    """The other exercises in the same module."""
+    return [each for each in all_exercises().values() if each.module == exercise.module and each.name != exercise.name]
+
+
+def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
+    """The module's source without the exercise and without its neighbours, under a few lines that say what is to be done.
+
+    `solved`   neighbours that may be read
+    """
+    # The name ends its line: in the first two, Python would take "encoding: Waves" for the file's encoding (PEP 263).
+    heading = [
+        f"# Exercise {exercise.name}",
+        f"# {exercise.title}",
+        f"# Write {', '.join(exercise.targets)}. The docstrings say what is wanted; the rest of the file may stay as it is.",
+        f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
+    ]
+    source = without_bodies(live_source(exercise), exercise.targets)
+    for other in neighbours(exercise):
+        if other.name not in solved:
+            comment = f"Left out: exercise {other.name}. While it is empty, a check takes the library's."
+            source = without_bodies(source, other.targets, comment)
+    return "\n".join(heading) + "\n" + source
+
+
+def whole(exercise: Exercise, source: str) -> Filled:
+    """A student's file as it is run: with the library's bodies where its neighbours are left out."""
+    return filled(source, live_source(exercise), [target for other in neighbours(exercise) for target in other.targets])

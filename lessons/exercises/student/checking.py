@@ -1,0 +1,73 @@
+"""The two commands that grade: `check` once, `watch` whenever a file is saved."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from lessons.exercises.catalogue import all_exercises
+from lessons.exercises.exercise import Exercise
+from lessons.exercises.grading.check import Grader
+from lessons.exercises.grading.result import EXIT_CODES, FAILED, NOT_ATTEMPTED, NOT_GRADED, Result
+from lessons.exercises.source import UnreadableSourceError
+from lessons.exercises.student.arguments import Arguments
+from lessons.exercises.student.commands import asked_for, print_json
+from lessons.exercises.student.file_changes import saved_files
+from lessons.exercises.student.overviews import what_now
+from lessons.exercises.student.wording import as_json, show
+from lessons.exercises.student.workbook import Workbook, read_submission
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def check(arguments: list[str]) -> int:
+    """Grades a file. 0 passed, 1 failed, 2 not attempted, 3 could not be graded."""
+    parser = Arguments("check", "Grade your solution.").with_name()
+    parser.add_argument("--file", metavar="PATH", help="grade this file instead of the one in your workbook")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    try:
+        options = parser.parse_args(arguments)
+        book = Workbook(options.workbook)
+        exercise = asked_for(options.name, book)
+        file = Path(options.file or book.path(exercise))
+        result = check_file(Grader(), exercise, file, must_exist=bool(options.file))
+    except (ValueError, FileNotFoundError) as problem:  # here 2 means "not attempted", so nothing may reach the outside
+        if "--json" in arguments:
+            print_json(as_json(Result("", NOT_GRADED, str(problem))))
+        else:
+            console.print(str(problem), style="magenta", markup=False)
+        return EXIT_CODES[NOT_GRADED]
+    if not options.file:
+        book.keep(exercise, result)
+    if options.json:
+        print_json(as_json(result))
+    else:
+        show(console, result, str(file), what_now(result, exercise, book))
+    return result.exit_code
+
+
+def watch(arguments: list[str]) -> int:
+    """Grades a file of the workbook whenever it is saved, until Ctrl-C."""
+    parser = Arguments("watch", "Grade whenever a file is saved.").with_workbook()
+    parser.add_argument("--times", type=int, default=0, metavar="N", help="stop after N checks")
+    options = parser.parse_args(arguments)
+    book = Workbook(options.workbook)
+    exercises = {book.path(exercise): exercise for exercise in all_exercises().values()}
+    grader = Grader()
+    grader.server.start()
+    console.print(f"watching {book.folder}/: save a file to have it checked; Ctrl-C stops", markup=False)
+    for number, path in enumerate(saved_files(exercises), start=1):
+        result = check_file(grader, exercises[path], path, must_exist=False)
+        book.keep(exercises[path], result)
+        show(console, result, str(path), what_now(result, exercises[path], book))
+        if number == options.times:
+            break
+    return 0
+
+
+def check_file(grader: Grader, exercise: Exercise, path: Path, must_exist: bool) -> Result:
+    if not must_exist and not path.exists():
+        return Result(exercise.name, NOT_ATTEMPTED, f"`python -m lessons start {exercise.name}` writes {path}")
+    try:
+        return grader.check(exercise, read_submission(path))
+    except UnreadableSourceError as problem:
+        return Result(exercise.name, FAILED, str(problem))

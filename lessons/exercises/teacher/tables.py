@@ -1,0 +1,72 @@
+"""What is written of a class's grades.
+
+OUT/grades.csv                       a row for each student, a column for each exercise, the total
+OUT/details.csv                      a row for each student and exercise, with the message
+OUT/students/ada/results.json        as Gradescope reads it
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lessons.exercises.grading.result import PASSED
+from lessons.exercises.student.wording import result_text
+from lessons.exercises.student.workbook import write_whole
+from lessons.exercises.teacher.grade import Grade
+
+
+def write_student(out: Path, grades: Sequence[Grade]) -> None:
+    """One student's results. No name of theirs can meet the tables, which lie elsewhere."""
+    write_results(out / "students" / grades[0].student / "results.json", grades)
+
+
+def write_results(path: Path, grades: Sequence[Grade]) -> None:
+    write_whole(path, json.dumps(gradescope(grades), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_tables(out: Path, students: Sequence[Sequence[Grade]]) -> None:
+    """The two tables, from the grades of each student."""
+    rows = [["student", *(grade.exercise.name for grade in students[0]), "total", "of"]]
+    details = [["student", "exercise", "status", "points", "of", "seconds", "message"]]
+    for mine in students:
+        total, possible = sum(grade.points for grade in mine), sum(grade.exercise.worth for grade in mine)
+        rows.append([mine[0].student, *(str(grade.points) for grade in mine), str(total), str(possible)])
+        for grade in mine:
+            numbers = [str(grade.points), str(grade.exercise.worth), f"{grade.result.seconds:.1f}"]
+            details.append([grade.student, grade.exercise.name, grade.result.status, *numbers, grade.result.message])
+    write_table(out / "grades.csv", rows)
+    write_table(out / "details.csv", details)
+
+
+def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([cell(value) for value in row] for row in rows)
+    write_whole(path, text.getvalue())
+
+
+def cell(value: str) -> str:
+    """A text that a spreadsheet would take for a formula is marked as text."""
+    return f"'{value}" if value.startswith(("\t", "\r")) or value.lstrip().startswith(("=", "+", "-", "@")) else value
+
+
+def gradescope(grades: Sequence[Grade]) -> dict[str, Any]:
+    """What Gradescope reads: one test for each exercise, with its points and what the student should read."""
+    tests = [
+        {
+            "name": f"{grade.exercise.name}: {grade.exercise.title}",
+            "score": grade.points,
+            "max_score": grade.exercise.worth,
+            "status": "passed" if grade.result.status == PASSED else "failed",
+            "output": result_text(grade.result),
+        }
+        for grade in grades
+    ]
+    return {
+        "score": sum(grade.points for grade in grades),
+        "execution_time": round(sum(grade.result.seconds for grade in grades)),
+        "output": f"{sum(grade.result.status == PASSED for grade in grades)} of {len(grades)} exercises passed",
+        "tests": tests,
+    }

@@ -1,0 +1,53 @@
+"""The process behind the checks comes and goes without a word."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from lessons.exercises.source import LIBRARY
+
+NOTEBOOK = """
+import sys, time
+from lessons.exercises.grading.check import Grader
+grader = Grader()
+grader.server.start()
+time.sleep({warm})
+print("ready", grader.server.process.pid, flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_an_interrupted_notebook_leaves_no_traceback_and_no_process():
+    for warm in (0.2, 4.0):  # while it loads, and while it waits for a job
+        kernel = subprocess.Popen(
+            [sys.executable, "-c", NOTEBOOK.format(warm=warm)],
+            cwd=LIBRARY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        server = int(kernel.stdout.readline().split()[1])
+
+        os.killpg(kernel.pid, signal.SIGINT)  # Jupyter interrupts the whole group, and so does Ctrl-C
+
+        said, complained = kernel.communicate(timeout=60)
+        assert said == "interrupted\n"
+        assert not complained
+        assert ends(server)
+
+
+def ends(pid):
+    patience = time.monotonic() + 10
+    while time.monotonic() < patience:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
