@@ -24,6 +24,7 @@ import copy
 import torch
 from matplotlib import pyplot as plt
 
+from lessons.drawing.style import AMERICAN, BRITISH
 from lessons.task.base import load_base, model_card
 from lessons.task.dictionary import fine_tuning_words, load, words
 from lessons.task.finetuning import adapted, fine_tune, from_scratch
@@ -138,7 +139,7 @@ for name, (american, british) in errors.items():
     print(f"{name:<14}{100 * american.phoneme_error:>10.1f}{100 * british.phoneme_error:>10.1f}")
 
 figure, axis = plt.subplots(figsize=(6, 3.0), layout="constrained")
-for offset, (accent, colour) in enumerate((("American", "#b0b7c0"), ("British", "#2f6fb3"))):
+for offset, (accent, colour) in enumerate((("American", AMERICAN), ("British", BRITISH))):
     heights = [100 * scores[offset].phoneme_error for scores in errors.values()]
     axis.bar([place + 0.38 * offset for place in range(len(heights))], heights, 0.36, label=accent, color=colour)
 axis.set_xticks([place + 0.19 for place in range(len(errors))], errors)
@@ -167,7 +168,7 @@ before, after = base.state_dict(), full.get_base_model().state_dict()
 matrices = {name: matrix for name, matrix in base.named_parameters() if matrix.dim() == 2}
 moved = {name: float((after[name] - before[name]).norm() / before[name].norm()) for name in matrices}
 figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
-axis.hist([100 * share for share in moved.values()], bins=24, color="#2f6fb3")
+axis.hist([100 * share for share in moved.values()], bins=24, color="C0")
 axis.set_xlabel("‖W after - W before‖ / ‖W before‖ of a matrix, in %")
 axis.set_ylabel("matrices")
 plt.show()

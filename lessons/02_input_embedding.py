@@ -89,7 +89,7 @@ figure, axes = plt.subplots(1, 2, figsize=(8, 2.7), layout="constrained")
 for feature in (0, 16, 32, 64):
     axes[0].plot(table[:, feature], label=f"feature {feature}")
 axes[0].set(xlabel="position", title="four of the waves")
-axes[0].legend(fontsize=8)
+axes[0].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 for position in (5, 15, 30):
     axes[1].plot(table @ table[position], label=f"PE({position})")
 axes[1].set(xlabel="position t", title="PE(t) · PE(5), PE(15), PE(30)")
@@ -219,7 +219,7 @@ with shifted(base, None):
 
 figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
 axis.plot(starts, errors, "o-", label="the first letter stands at position k")
-axis.axhline(none, color="#d0342c", linestyle="--", label="no positions at all")
+axis.axhline(none, color="C1", linestyle="--", label="no positions at all")
 axis.set(xlabel="k", ylabel="phoneme error (%)", ylim=(0, None))
 axis.legend()
 plt.show()

@@ -228,7 +228,7 @@ said_and_so(
 # %%
 rates, warm = ([1e-3, 1e-2] if quick() else [1e-3, 3e-3, 1e-2]), steps // 2
 figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
-for order, colour in (("pre-norm", "#2f6fb3"), ("post-norm", "#d0342c")):
+for order, colour in (("pre-norm", "C0"), ("post-norm", "C1")):
     for warmup, line in ((1, "o-"), (warm, "o--")):
         ends = [sum(learn(order, 4, steps, warmup, rate)[-10:]) / 10 for rate in rates]
         name = f"{order}, {f'{warm} steps of warm-up' if warmup > 1 else 'full rate at once'}"

@@ -250,7 +250,7 @@ for axis, title, before, after in zip(axes, titles, learn_states, new_states):
     print(f"{title}: the nearest mean is right for {100 * right:.0f} % of {len(new_soft)} new c's")
     _, _, directions = torch.pca_lowrank(before, q=2)
     flat = (after - before.mean(dim=0)) @ directions
-    for wanted, colour, label in ((False, "#4477aa", "hard"), (True, "#ee6677", "soft")):
+    for wanted, colour, label in ((False, "C0", "hard"), (True, "C1", "soft")):
         chosen = flat[new_soft == wanted]
         axis.scatter(chosen[:, 0], chosen[:, 1], s=7, color=colour, label=label, alpha=0.7)
     axis.set_title(f"{title}\nnearest mean right: {100 * right:.0f} %", fontsize=10)

@@ -152,9 +152,7 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
 labels = (["begin", *said], [*"physics", "end"])
 titles = ("decoder: input 4 changed", "encoder: letter 4 changed")
 for axis, moved, names, title in zip(axes, (moved_logits, moved_memory), labels, titles):
-    axis.bar(
-        range(len(moved)), moved, color=["#ee6677" if index == place else "#4477aa" for index in range(len(moved))]
-    )
+    axis.bar(range(len(moved)), moved, color=["C1" if index == place else "C0" for index in range(len(moved))])
     axis.set_xticks(range(len(moved)), names)
     axis.set_title(title)
     axis.set_ylabel("largest change")

@@ -98,7 +98,7 @@ axes[0].set_title("the paper's schedule", fontsize=10)
 base_rates = [
     settings["learning_rate"] * cosine_schedule(step, settings["steps"], settings["warmup"]) for step in steps
 ]
-axes[1].plot(steps, base_rates, color="#228833")
+axes[1].plot(steps, base_rates, color="C2")
 axes[1].set_title("the base's: warm-up, then half a cosine", fontsize=10)
 for axis in axes:
     axis.set_xlabel("step")

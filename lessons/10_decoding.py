@@ -199,12 +199,14 @@ listed = load("american")
 figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
 for word, greedy, beam in differing:
     won, lost = beam in listed[word], greedy in listed[word]
-    colour = "#228833" if won and not lost else "#ee6677" if lost and not won else "#999999"
+    colour = "C2" if won and not lost else "C5" if lost and not won else "#999999"
     axis.scatter(log_probability(word, greedy), log_probability(word, beam), color=colour, s=22)
 axis.axline((-2, -2), slope=1, color="#cccccc", linewidth=1)
 axis.set_xlabel("log p of the greedy answer")
 axis.set_ylabel("log p of the beam's answer")
-axis.set_title(f"{len(differing)} of {len(exam)} words differ\ngreen: the beam is right, red: greedy is", fontsize=10)
+axis.set_title(
+    f"{len(differing)} of {len(exam)} words differ\ngreen: the beam is right, dark red: greedy is", fontsize=10
+)
 plt.show()
 likelier = sum(log_probability(w, b) >= log_probability(w, g) - 1e-4 for w, g, b in differing)
 print(f"the beam's answer is at least as likely for {likelier} of {len(differing)}")

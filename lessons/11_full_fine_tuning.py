@@ -25,6 +25,7 @@ import torch
 from matplotlib import pyplot as plt
 from torch import nn
 
+from lessons.drawing.style import AMERICAN, BRITISH
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, load, pairs, words
 from lessons.task.finetuning import adapted, fine_tune, rate_of, training_config
@@ -136,7 +137,7 @@ losses = train(model, examples, config, groups, on_step=look)
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3), layout="constrained")
 axes[0].plot(range(1, count + 1), losses, color="#555555", linewidth=0.9)
 axes[0].set_ylabel("training loss (British)")
-for accent, colour in (("british", "#4477aa"), ("american", "#ee6677")):
+for accent, colour in (("british", BRITISH), ("american", AMERICAN)):
     axes[1].plot(over_time.keys(), [errors[accent] for errors in over_time.values()], "o-", color=colour, label=accent)
 axes[1].set_ylabel("phoneme error, new words, %")
 axes[1].set_ylim(bottom=0)
@@ -197,7 +198,7 @@ for rate in rates:
     outcome[rate] = phoneme_errors(tried)
     print(f"rate {rate:g}: British {outcome[rate]['british']:.1f} %, American {outcome[rate]['american']:.1f} %")
 figure, axis = plt.subplots(figsize=(5.5, 3), layout="constrained")
-for accent, colour in (("british", "#4477aa"), ("american", "#ee6677")):
+for accent, colour in (("british", BRITISH), ("american", AMERICAN)):
     axis.plot(rates, [errors[accent] for errors in outcome.values()], "o-", color=colour, label=accent)
     axis.axhline(start[accent], color=colour, linestyle=":", linewidth=1)
 axis.set_xscale("log")

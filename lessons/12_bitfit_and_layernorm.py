@@ -23,6 +23,8 @@ norms' gains and biases. Less than one per cent is trained; this lesson measures
 import torch
 from matplotlib import pyplot as plt
 
+from lessons.drawing.families import family
+from lessons.drawing.style import BEFORE
 from lessons.task.base import load_base
 from lessons.task.dictionary import pairs, vocabulary, words
 from lessons.task.finetuning import fine_tune, rate_of
@@ -172,7 +174,7 @@ print(f"the keys' biases: {sum(keys) / len(keys):.4f} on average")
 norm_changes = {name: change for name, change in changes("ln_tuning").items() if name.endswith("norm.weight")}
 before = {name: parameter.detach() for name, parameter in load_base().named_parameters()}
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-for side, colour in (("encoder", "#4477aa"), ("decoder", "#ee6677")):
+for side, colour in (("encoder", "C0"), ("decoder", "C1")):
     names = [name for name in norm_changes if name.startswith(side)]
     old = torch.cat([before[name] for name in names])
     axes[0].scatter(
@@ -255,7 +257,7 @@ chosen = {method: means(method) for method in ("full", "bitfit", "ln_tuning", "i
 kept_run(*chosen)
 figure, axis = plt.subplots(figsize=(5.5, 3), layout="constrained")
 for method, mean in chosen.items():
-    colour = "#ee6677" if method in ("bitfit", "ln_tuning") else "#4477aa"
+    colour = family(method).colour
     axis.scatter(mean["trained"], mean["British"], color=colour)
     axis.annotate(
         method,
@@ -265,7 +267,7 @@ for method, mean in chosen.items():
         fontsize=9,
     )
 axis.axhline(
-    100 * kept_report()["base"]["british"]["phoneme_error"], color="#999999", linestyle=":", label="the base before"
+    100 * kept_report()["base"]["british"]["phoneme_error"], color=BEFORE, linestyle=":", label="the base before"
 )
 axis.set_xscale("log")
 axis.set_xlim(2e3, 6e6)

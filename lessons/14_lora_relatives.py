@@ -313,10 +313,10 @@ weight = base.get_submodule(path).weight.detach()
 values, noise = torch.linalg.svdvals(weight), torch.linalg.svdvals(torch.randn_like(weight) * weight.std())
 share, by_chance = (float((each[:8] ** 2).sum() / (each**2).sum()) for each in (values, noise))
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained")
-axes[0].plot(range(1, 129), values, color="#4477aa", label="W")
+axes[0].plot(range(1, 129), values, color="C0", label="W")
 axes[0].plot(range(1, 129), noise, color="grey", linestyle=":", label="random matrix, same size")
 axes[0].fill_between(
-    range(1, 9), values[:8], color="#ee6677", alpha=0.5, label=f"PiSSA's start, r = 8: {100 * share:.0f} % of W²"
+    range(1, 9), values[:8], color="C1", alpha=0.5, label=f"PiSSA's start, r = 8: {100 * share:.0f} % of W²"
 )
 axes[0].set_title(path.replace(".layers", ""), fontsize=9)
 axes[0].set_xlabel("which singular value")

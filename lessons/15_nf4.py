@@ -79,7 +79,7 @@ def bits_of(number: float, name: str) -> tuple[str, str, float]:
     return format(step & (2**width - 1), f"0{width}b"), "i" * width, step / top
 
 
-COLOURS = {"s": "#ee6677", "e": "#ccbb44", "m": "#4477aa", "i": "#228833"}
+COLOURS = {"s": "C1", "e": "C3", "m": "C0", "i": "C2"}
 number = -0.3
 figure, axis = plt.subplots(figsize=(10, 2.4), layout="constrained")
 for line, name in enumerate(("fp32", "bf16", "fp16", "int8", "int4")):
@@ -162,7 +162,7 @@ real = torch.cat([module.weight.detach().flatten() for module in linears.values(
 blocks = in_blocks(real, 64)
 relative = normalized(blocks, blocks.abs().amax(dim=1)).flatten()
 figure, axes = plt.subplots(2, 1, figsize=(8, 4.4), sharex=True, layout="constrained")
-for axis, (name, colour) in zip(axes, (("nf4", "#ee6677"), ("uniform", "#4477aa"))):
+for axis, (name, colour) in zip(axes, (("nf4", "C1"), ("uniform", "C0"))):
     axis.hist(relative, bins=160, range=(-1, 1), color="#cccccc")
     axis.vlines(CODEBOOKS[name], 0, axis.get_ylim()[1], color=colour, linewidth=1.2)
     axis.set_yticks([])
@@ -223,7 +223,7 @@ whole = quantize_model(load_base(), codebook=UNIFORM_CODEBOOK, block_size=2**14,
 scores["uniform, one scale\nfor 16,384 weights"] = 100 * evaluate(whole, probe, "american").phoneme_error
 print({name.replace("\n", " "): round(error, 2) for name, error in scores.items()})
 figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
-bars = axis.bar(list(scores), list(scores.values()), color=["black", "#ee6677", *["#4477aa"] * 4])
+bars = axis.bar(list(scores), list(scores.values()), color=["black", "C1", *["C0"] * 4])
 axis.bar_label(bars, fmt="%.2f", fontsize=9)
 axis.margins(y=0.15)
 axis.tick_params(axis="x", labelsize=8)

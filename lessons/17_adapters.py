@@ -187,10 +187,10 @@ for module in bottlenecks.values():
 with tuned.disable_adapter():
     alone = 100 * evaluate(tuned, british, "british").phoneme_error
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.8), layout="constrained")
-axes[0].bar(names, [100 * mean(share[path]) for path in bottlenecks], color="#228833")
+axes[0].bar(names, [100 * mean(share[path]) for path in bottlenecks], color="C2")
 axes[0].set_ylabel("length of what is added, %")
 axes[0].set_title("against the feed forward's own output", fontsize=10)
-bars = axes[1].bar(names, silenced, color="#ee6677")
+bars = axes[1].bar(names, silenced, color="C1")
 axes[1].bar_label(bars, fmt="%.0f", fontsize=8)
 axes[1].axhline(whole, color="black", linestyle="--", linewidth=1)
 axes[1].axhline(alone, color="grey", linestyle=":", linewidth=1)

@@ -191,8 +191,8 @@ alone = 100 * evaluate(base, probe, "british").phoneme_error
 error_free = 100 * evaluate(free, probe, "british").phoneme_error
 error_encoded = 100 * evaluate(trained, probe, "british").phoneme_error
 figure, axis = plt.subplots(figsize=(5, 2.7), layout="constrained")
-axis.plot(free_losses, label=f"prompt tuning: error {error_free:.1f} %", color="#4477aa")
-axis.plot(encoded_losses, label=f"P-Tuning: error {error_encoded:.1f} %", color="#ee6677")
+axis.plot(free_losses, label=f"prompt tuning: error {error_free:.1f} %", color="C0")
+axis.plot(encoded_losses, label=f"P-Tuning: error {error_encoded:.1f} %", color="C1")
 axis.set_xlabel("step")
 axis.set_ylabel("loss")
 axis.set_title(f"letters in place, {steps} steps, {len(probe)} words; base alone: {alone:.1f} %", fontsize=10)

@@ -202,7 +202,7 @@ for name, takes_part in places.items():
         model.site(path).active = ("default",) if takes_part(path) else ()
     found[name] = 100 * evaluate(model, probe, "british").phoneme_error
 figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
-bars = axis.barh(list(found), list(found.values()), color="#8e7cc3")
+bars = axis.barh(list(found), list(found.values()), color="C3")
 axis.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
 axis.invert_yaxis()
 axis.set_xlabel(f"British phoneme error, %, {len(probe)} words")
@@ -295,7 +295,7 @@ examples = pairs("british", fine_tuning_words("british"), all_pronunciations=Tru
 start_word = "bath" if quick() else "tomato"
 figure, axis = plt.subplots(figsize=(5.4, 2.9), layout="constrained")
 ends = {}
-for start, colour in (("random", "#4477aa"), ("real text", "#ee6677")):
+for start, colour in (("random", "C0"), ("real text", "C1")):
     for rate, line in ((0.01, "-"), (0.1, "--")):
         torch.manual_seed(0)
         length = len(settings[f"by hand: {start_word}"]["encoder.layers.0.self_attention.attend"])

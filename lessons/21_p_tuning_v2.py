@@ -203,7 +203,7 @@ axes[0].set_xticks(range(len(plain)), [f"after layer {index}" for index in range
 axes[0].set_ylabel("change / length")
 axes[0].set_title("how far the encoder's vectors move", fontsize=10)
 axes[0].legend(fontsize=8)
-bars = axes[1].barh(list(errors), list(errors.values()), color="#66aa99")
+bars = axes[1].barh(list(errors), list(errors.values()), color="C3")
 axes[1].bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
 axes[1].invert_yaxis()
 axes[1].set_xlabel("British phoneme error, %")

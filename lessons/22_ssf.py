@@ -148,7 +148,7 @@ for kind in kinds:
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.9), layout="constrained")
 for axis, name, centre in zip(axes, ("ssf_scale", "ssf_shift"), (1.0, 0.0)):
-    for kind, colour in (("fc1", "#ee6677"), ("k_proj", "#4477aa"), ("norm", "#228833")):
+    for kind, colour in (("fc1", "C1"), ("k_proj", "C0"), ("norm", "C2")):
         values = torch.cat([getattr(layer, name).detach() for path, layer in layers.items() if path.endswith(kind)])
         axis.hist(values.tolist(), bins=60, histtype="step", density=True, label=kind, color=colour)
     start = torch.linspace(centre - 0.1, centre + 0.1, 100)
@@ -231,7 +231,7 @@ variants = {
 }
 errors = {name: error_without(*parts) for name, parts in variants.items()}
 figure, axis = plt.subplots(figsize=(6, 2.9), layout="constrained")
-bars = axis.barh(list(errors), list(errors.values()), color="#ccaa44")
+bars = axis.barh(list(errors), list(errors.values()), color="C1")
 axis.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
 axis.invert_yaxis()
 axis.set_xlabel(f"British phoneme error, %, {len(probe)} words")
@@ -254,7 +254,7 @@ examples = pairs("british", fine_tuning_words("british"), all_pronunciations=Tru
 american = words("american", "development", 60 if quick() else 200)
 figure, axis = plt.subplots(figsize=(5, 2.7), layout="constrained")
 print(f"base: {100 * evaluate(base, american, 'american').phoneme_error:.2f} % on American")
-for init, colour in (("paper", "#ee6677"), ("identity", "#4477aa")):
+for init, colour in (("paper", "C1"), ("identity", "C0")):
     torch.manual_seed(0)
     tuned = get_peft_model(load_base(), adapter_config("ssf", init=init)).eval()
     with torch.no_grad():

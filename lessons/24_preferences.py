@@ -116,7 +116,7 @@ judge = calibration(world)
 print(f"the reward model is right on {judge['accuracy']:.0%} of the pairs that it did not see")
 free = run_arm(world, Arm("PPO", 0.0, learning_rate=3e-3, steps=4 if quick() else 30), seed=0)
 figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
-for column, colour in (("reward", "#0072B2"), ("gold", "#D55E00")):
+for column, colour in (("reward", "C0"), ("gold", "C1")):
     values = [record[column] for record in free["history"]]
     axis.plot(range(1, len(values) + 1), values, color=colour, label={"reward": "proxy"}.get(column, column))
 axis.set(xlabel="step", title="PPO, β = 0: the proxy is followed")

@@ -35,7 +35,8 @@ from lessons.task.dictionary import words
 from lessons.task.finetuning import adapted
 from lessons.task.machine import set_threads
 from lessons.compare.report import by_method
-from lessons.compare.clouds import AMERICAN, BEFORE, BRITISH, family
+from lessons.drawing.families import family
+from lessons.drawing.style import AMERICAN, BEFORE, BRITISH
 from lessons.task.scoring import evaluate
 from lessons.teaching import exercises_of, kept_report, lit_diagram, quick, said_and_so, show_source
 from peft import RECIPES, PeftModel

@@ -19,7 +19,7 @@ COMMANDS = {
     ),
     "pronounce": ("lessons.task.pronounce:main", "say words in every accent that there is an adapter for"),
     "pretrain": ("lessons.task.pretrain:main", "train the base anew, from random weights"),
-    "benchmark": ("lessons.benchmark.command:main", "a published figure: the CMU dictionary, beside other models"),
+    "benchmark": ("lessons.benchmark.command:main", "the CMU dictionary, beside the figures of other models"),
     "sentiment": ("lessons.sentiment.command:main", "fine-tune a real sentence encoder to tell good from bad"),
     "prefer": (
         "lessons.preferences.prefer:main",
@@ -32,6 +32,10 @@ COMMANDS = {
     ),
     "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
     "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
+    "new-technique": (
+        "lessons.new_technique.command:main",
+        "begin a technique of your own: its file, its reference, its tests",
+    ),
     "doctor": ("lessons.install.doctor:main", "check this installation"),
     "list": (f"{EXERCISES}:list_exercises", "every exercise and how it stands"),
     "next": (f"{EXERCISES}:next_exercise", "the exercise to do now"),

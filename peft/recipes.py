@@ -6,8 +6,9 @@
 in them by its one line in RECIPES.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from torch import nn
@@ -108,5 +109,13 @@ RECIPES = {
 def recipe(name: str) -> Recipe:
     """The recipe of that name. Raises ValueError that lists the names there are."""
     if name not in RECIPES:
-        raise ValueError(f"unknown technique {name!r}; there are {', '.join(RECIPES)}")
+        raise unknown_technique(name, RECIPES)
     return RECIPES[name]
+
+
+def unknown_technique(name: str, known: Iterable[str]) -> ValueError:
+    """The error for a name that is none, with the nearest one and all that there are."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1)
+    meant = f": did you mean {near[0]}?" if near else ";"
+    return ValueError(f"unknown technique {name!r}{meant} there are {', '.join(names)}")

@@ -24,6 +24,7 @@ class LinearFromCodes(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor | None, weight: QuantizedTensor, *parts: Tensor) -> Tensor:
+        """y of x (*batch, d_in). `parts` are the weight's tensors, in its order; of all that was computed only they are kept."""
         ctx.save_for_backward(*parts)
         ctx.names, ctx.layout = tuple(weight.tensors()), (weight.block_size, weight.shape, weight.dtype)
         with without_autocast(x):  # compute_dtype alone decides
@@ -31,6 +32,7 @@ class LinearFromCodes(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of x and the bias, each where it is wanted, and None for the weight and its parts."""
         (gradient,) = gradients
         weight = from_parts(dict(zip(ctx.names, ctx.saved_tensors, strict=True)), *ctx.layout)
         rows = gradient.reshape(-1, gradient.shape[-1])  # one product of two matrices, not one for each word

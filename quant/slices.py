@@ -26,14 +26,18 @@ def encode_in_slices(
 ) -> tuple[UInt8[Tensor, "bytes"], Float32[Tensor, "blocks"]]:
     """The packed codes of a long line of weights, and the scale of every block."""
     middles, code_of_rank = middles_of(codebook)
-    codes, scales = [], []
-    for part in line.split(max(SLICE, block_size)):
-        blocks = in_blocks(part.float(), block_size)
-        scales.append(blocks.abs().amax(dim=1))
-        ranks = middles_below(normalized(blocks, scales[-1]).flatten(), middles)
+    # Made first and filled: small results kept between large temporaries would scatter the heap.
+    codes = torch.empty((line.numel() + 1) // 2, dtype=torch.uint8, device=line.device)
+    scales = torch.empty(-(-line.numel() // block_size), device=line.device)
+    size = max(SLICE, block_size)
+    for start in range(0, line.numel(), size):
+        blocks = in_blocks(line[start : start + size].float(), block_size)
+        part_scales = blocks.abs().amax(dim=1)
+        ranks = middles_below(normalized(blocks, part_scales).flatten(), middles)
         packed = pack_nibbles(code_of_rank.index_select(0, ranks.int()))
-        codes.append(packed[: (len(part) + 1) // 2])
-    return torch.cat(codes), torch.cat(scales)
+        scales[start // block_size : (start + size) // block_size] = part_scales
+        codes[start // 2 : (start + size) // 2] = packed[: len(codes) - start // 2]
+    return codes, scales
 
 
 def decode_in_slices(

@@ -12,8 +12,8 @@ Why the clip. The weights are right in the mean; far from π_old a few huge ones
 policy. So a token's gain A · ratio stops growing where its ratio leaves 1 ± ε: no gradient pulls it any further.
 
 Why the min. The clip alone would also let go of a token that went the wrong way, a good one that became rarer than 1 - ε, and
-it could never come back. The smaller of both gains never says more than A · ratio: too much gain is not believed, every loss
-is. Of losses, which are gains with a minus, it is the larger.
+it could never come back. The smaller of both gains is never above A · ratio: a gain beyond the clip is not believed, a loss
+always is. Of losses, which are gains with a minus, it is the larger.
 
 Paper     "Proximal Policy Optimization Algorithms" (arXiv 1707.06347), equations 6 and 7
 """

@@ -97,6 +97,7 @@ def read_preferences(path: str | Path) -> list[Preference]:
 
 
 def read_line(line: str, number: int, path: str | Path) -> Preference:
+    """The pair of one line. Raises ValueError, with its number, for what is no pair."""
     try:
         entry = json.loads(line)
     except ValueError as error:
@@ -108,4 +109,5 @@ def read_line(line: str, number: int, path: str | Path) -> Preference:
 
 
 def is_ids(side: Any) -> bool:
+    """Whether it is a list of token ids, and not empty."""
     return isinstance(side, list) and bool(side) and all(type(token) is int and token >= 0 for token in side)

@@ -39,6 +39,7 @@ class Rollout:
     values: Float[Tensor, "batch time"] | None = None
 
     def rows(self, index: Int[Tensor, " some"]) -> "Rollout":
+        """Some of the responses."""
         values = None if self.values is None else self.values[index]
         source, responses, mask = self.source[index], self.responses[index], self.mask[index]
         return Rollout(source, responses, mask, self.log_probs[index], self.reference_log_probs[index], values)
@@ -50,6 +51,7 @@ class Rollout:
 
     @property
     def length(self) -> Float[Tensor, ""]:
+        """Tokens per response, the EOS with them: the mean."""
         return self.mask.sum(dim=1).to(self.log_probs.dtype).mean()
 
 
@@ -99,6 +101,7 @@ def reference(policy: PeftModel) -> Iterator[PeftModel]:
 
 
 def require_adapter(policy: nn.Module) -> None:
+    """Raises ValueError for a policy without an active adapter: it would be its own reference."""
     if not isinstance(policy, PeftModel) or not policy.active:
         raise ValueError(
             f"the policy, a {type(policy).__name__}, has no active adapter, so there is no reference to stay near: "
@@ -115,6 +118,7 @@ def judged(judge: Judge, rollout: Rollout, name: str = "reward") -> Float[Tensor
 
 
 def check_scores(scores: Tensor, batch: int, name: str = "reward") -> None:
+    """Raises ValueError unless they are one finite number for each response."""
     if scores.shape != (batch,):
         raise ValueError(f"the {name} of {batch} responses is one number each, not shape {tuple(scores.shape)}")
     if not scores.isfinite().all():

@@ -1,1 +1,1 @@
-"""A published figure, reached anew: the CMU dictionary, beside other models."""
+"""The base's shape on the CMU dictionary, beside Phonetisaurus and g2p-seq2seq: command, figure."""

@@ -1,4 +1,4 @@
-"""A published figure: our Transformer on the CMU dictionary, beside others on the same task.
+"""Our Transformer on the CMU dictionary, beside Phonetisaurus and g2p-seq2seq.
 
     python -m lessons benchmark cmudict        about an hour and a half on one core with bf16
 
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from lessons.benchmark.figure import draw_benchmark
-from lessons.compare.report import curve
+from lessons.drawing.means import curve
 from lessons.task.dictionary import pairs, unseen_symbols, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
 from lessons.task.pretrain import base_config, pretraining_config, train_visibly

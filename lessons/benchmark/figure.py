@@ -7,8 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 
-from lessons.compare.clouds import AMERICAN, BEFORE, saved
-from lessons.compare.figures import STYLE
+from lessons.drawing.style import AMERICAN, BEFORE, STYLE, saved
 
 
 def draw_benchmark(result: Mapping[str, Any], path: Path) -> Path:

@@ -1,4 +1,5 @@
-"""The main job: one base, many fine-tunings, one table. `command` runs it; a row, a report, a page.
+"""The main job: one base, many fine-tunings, one table.
 
-Read in this order: row, processes, report, figures, clouds, page, command; beside them search, amounts, readme_table.
+Read downward, as a run goes: command, settings, row, processes, report, table, figures (trade_offs, attention), page;
+beside them search (of the learning rates), amounts (how much data?) and kept (the full run that README shows).
 """

@@ -18,13 +18,19 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from lessons.compare.row import SCRATCH
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
 from lessons.task.machine import set_threads
 from lessons.task.pretrain import base_config
 from lessons.task.scoring import evaluate
-from peft import RECIPES, recipe
+from lessons.task.techniques import (
+    SCRATCH,
+    add_import_option,
+    chosen_techniques,
+    import_techniques,
+    technique_names,
+)
+from peft import recipe
 from transformer import TrainingConfig, Transformer, train
 from transformer.learning.checkpoint import read_json, write_json
 
@@ -40,11 +46,11 @@ def run(method: str, amount: int, seed: int, steps: int = STEPS) -> list[dict[st
     config = training_config(steps, rate_of(method), seed)
     model, groups = beginner(method, seed, config)
     learnt = fine_tuning_words("british", amount)
-    measured = [errors(model, learnt) | {"step": 0}]
+    measured = [word_errors(model, learnt) | {"step": 0}]
 
     def look(step: int, _loss: float) -> None:
         if step % (steps // QUARTERS) == 0:
-            measured.append(errors(model, learnt) | {"step": step})
+            measured.append(word_errors(model, learnt) | {"step": step})
 
     train(model, pairs("british", learnt, all_pronunciations=True), config, groups, on_step=look)
     return measured
@@ -59,7 +65,8 @@ def beginner(method: str, seed: int, config: TrainingConfig) -> tuple[Any, Any]:
     return model, recipe(method).groups(model, config.learning_rate, config.weight_decay)
 
 
-def errors(model: Any, learnt: list[str]) -> dict[str, float]:
+def word_errors(model: Any, learnt: list[str]) -> dict[str, float]:
+    """On the words that it learns from, on British held-out words, and on American ones."""
     training, held_out, forgotten = (
         evaluate(model, chosen, accent).word_error
         for chosen, accent in (
@@ -73,13 +80,22 @@ def errors(model: Any, learnt: list[str]) -> dict[str, float]:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m lessons amounts", description=__doc__.splitlines()[0])
-    parser.add_argument("--methods", nargs="+", choices=[*RECIPES, SCRATCH], default=METHODS)
-    parser.add_argument("--words", nargs="+", type=int, default=AMOUNTS)
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="NAME",
+        default=METHODS,
+        help=f"of {', '.join(technique_names())} (default: {' '.join(METHODS)})",
+    )
+    parser.add_argument("--words", nargs="+", type=int, default=AMOUNTS, metavar="N", help="default: 100 1000 10000")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, one thread each")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes, one thread each")
     parser.add_argument("--out", type=Path, default=Path("runs/amounts.json"))
+    add_import_option(parser)
     options = parser.parse_args(arguments)
+    import_techniques(options.modules)
+    options.methods = chosen_techniques(options.methods)
     if options.steps % QUARTERS or options.steps < QUARTERS:
         raise ValueError(f"--steps {options.steps} cannot be cut into {QUARTERS} equal parts")
     rows = all_runs(options)
@@ -100,7 +116,10 @@ def all_runs(options: Any) -> list[dict[str, Any]]:
     todo = [job for job in wanted if job not in done]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     context = get_context("spawn")  # a fork of a process that has used threads may hang
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool, Progress() as progress:
+    with (
+        ProcessPoolExecutor(options.jobs, context, import_techniques, (options.modules,)) as pool,
+        Progress() as progress,
+    ):
         task = progress.add_task("fine-tuning", total=len(todo))
         jobs = {pool.submit(run, *job, options.steps): job for job in todo}
         for job in as_completed(jobs):

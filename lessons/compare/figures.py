@@ -1,141 +1,96 @@
 """The comparison's figures: what was learnt, at what price, what was forgotten, how the loss fell, where attention lies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from lessons.compare.clouds import AMERICAN, BEFORE, BRITISH, draw_forgetting, draw_price, family, saved
-from lessons.compare.report import Row, by_method, percent, spread
-from lessons.compare.row import BASE, SCRATCH
-from lessons.task.attention_map import LetterAttention, draw_attention, letter_attention
-from lessons.task.base import load_base
-from lessons.task.dictionary import load
-from lessons.task.finetuning import prepared_base
-from peft import PeftModel
+from lessons.compare.attention import attention_maps
+from lessons.compare.report import Comparison, Row
+from lessons.compare.trade_offs import draw_forgetting, draw_price
+from lessons.drawing.families import family
+from lessons.drawing.style import AMERICAN, BEFORE, BRITISH, STYLE, saved
+from lessons.task.attention_map import draw_attention
 
-# The word whose attention is drawn when no technique has learnt one.
-WORD = "forecast"
-STYLE: dict[Any, Any] = {
-    "figure.dpi": 150,
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-}
+LINES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+"""What tells the members of a family apart."""
 
 
-def draw_all(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> list[Path]:
+def draw_all(found: Comparison, rows: Sequence[Row], folder: Path) -> list[Path]:
     """Draws every figure into `folder`. Without a single finished row there is only the attention of the base."""
+    maps = attention_maps(found, rows, folder)
+    figures = {
+        "errors": draw_errors,
+        "parameters": draw_price,
+        "forgetting": draw_forgetting,
+        "learning": draw_learning,
+    }
     with matplotlib.rc_context(STYLE):
-        drawn = [draw_attention([attention_maps(report, rows, folder)], folder / "attention.png")]
-        if not report["rows"]:
-            return drawn
-        return [
-            draw_errors(report, folder / "errors.png"),
-            draw_price(report, folder / "parameters.png"),
-            draw_forgetting(report, folder / "forgetting.png"),
-            draw_learning(report, folder / "learning.png"),
-            *drawn,
-        ]
+        drawn = {name: draw(found) for name, draw in figures.items() if found.methods}
+        drawn["attention"] = draw_attention([maps])
+        return [saved(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
-def draw_errors(report: Mapping[str, Any], path: Path) -> Path:
+def draw_errors(found: Comparison) -> Figure:
     """Word error before and after, an accent a panel: a bar starts at the base and ends at the technique."""
-    methods = by_method(report)
+    methods = list(found.methods)
     figure, panels = plt.subplots(1, 2, figsize=(9, 1.6 + 0.27 * len(methods)), sharey=True, layout="constrained")
     for axis, accent, colour, meaning in zip(
         panels, ("british", "american"), (BRITISH, AMERICAN), ("learnt", "forgotten"), strict=True
     ):
-        before = 100 * report["base"][accent]["word_error"]
-        for place, rows in enumerate(methods.values()):
-            after, deviation = spread(rows, percent(accent, "word_error")) or (before, 0.0)
-            axis.plot([before, after], [place, place], color=colour, alpha=0.35, linewidth=4, solid_capstyle="butt")
-            axis.errorbar(after, place, xerr=deviation or None, fmt="o", color=colour, markersize=6, capsize=2)
+        before = found.before[accent]
+        for height, method in enumerate(methods):
+            after, deviation = found.word_error[method, accent]
+            axis.plot([before, after], [height, height], color=colour, alpha=0.35, linewidth=4, solid_capstyle="butt")
+            axis.errorbar(after, height, xerr=deviation or None, fmt="o", color=colour, markersize=6, capsize=2)
             side, align = (7, "left") if after > before else (-7, "right")
-            axis.annotate(
-                f"{after:.0f}", (after, place), (side, 0), textcoords="offset points", va="center", ha=align, fontsize=8
-            )
+            axis.annotate(f"{after:.0f}", (after, height), (side, 0), textcoords="offset points", va="center", ha=align,
+                          fontsize=8)  # fmt: skip
         axis.axvline(before, color=BEFORE, linestyle="--", linewidth=1.2)
-        axis.set_title(f"{accent.capitalize()}: {meaning}\ndashed: the base before, {before:.0f} %", fontsize=11)
+        axis.set_title(f"{accent.capitalize()}: {meaning}\ndashed: the base before, {before:.0f} %")
         axis.set_xlabel("word error, %")
         axis.set_xlim(0, 106)
+        axis.grid(True)
     panels[0].set_yticks(range(len(methods)), methods)
-    panels[0].invert_yaxis()
-    return saved(figure, path)
+    panels[0].set_ylim(len(methods) - 0.4, -0.6)
+    return figure
 
 
-def draw_learning(report: Mapping[str, Any], path: Path) -> Path:
+def draw_learning(found: Comparison) -> Figure:
     """The training loss of every technique, a family a panel, the others in grey behind it."""
-    methods = by_method(report)
-    present = list(dict.fromkeys(family(method)[0] for method in methods))
-    columns = min(3, len(present))
-    lines = -(-len(present) // columns)
+    families = list(dict.fromkeys(family(method).name for method in found.methods))
+    columns = min(3, len(families))
+    lines = -(-len(families) // columns)
     figure, panels = plt.subplots(
-        lines, columns, figsize=(9, 0.6 + 2.7 * lines), squeeze=False, sharex=True, sharey=True, layout="constrained"
+        lines, columns, figsize=(9, 0.6 + 2.9 * lines), squeeze=False, sharex=True, sharey=True, layout="constrained"
     )
-    styles = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
-    for axis in panels.flat[len(present) :]:
+    for axis in panels.flat[len(families) :]:
         axis.set_axis_off()
-    for axis, name in zip(panels.flat, present, strict=False):
-        members = [method for method in methods if family(method)[0] == name]
-        for method, rows in methods.items():
-            steps, losses = zip(*rows[0]["loss_curve"], strict=True)
-            if method in members:
-                style = styles[members.index(method) % len(styles)]
-                axis.plot(
-                    steps, losses, color=family(method)[1], linestyle=style, linewidth=1.6, label=method, zorder=3
-                )
-            else:
-                axis.plot(steps, losses, color="#d9d9d9", linewidth=0.8)
+    for axis, name in zip(panels.flat, families, strict=False):
+        draw_family(axis, name, found)
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter(NullFormatter())
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axis.tick_params(labelbottom=True)
-        axis.set_title(name, fontsize=10)
-        axis.legend(fontsize=7)
+        axis.grid(True)
     figure.supxlabel("step")
     figure.supylabel("training loss (logarithmic)")
-    return saved(figure, path)
+    return figure
 
 
-def attention_maps(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> dict[str, LetterAttention]:
-    """The base on one word, and the same word said by LoRA or the first adapter that there is."""
-    tuned = [row for row in report["rows"] if row["method"] != SCRATCH]
-    if not tuned:
-        return {"base, American": letter_attention(load_base(), WORD)}
-    chosen = next((row for row in tuned if row["method"] == "lora"), tuned[0])
-    method, seed = chosen["method"], chosen["seed"]
-    before, after = (
-        next(row["said"] for row in rows if (row["method"], row["seed"]) == wanted)
-        for wanted in ((BASE, 0), (method, seed))
-    )
-    word = telling_word(before, after)
-    model = PeftModel.from_pretrained(prepared_base(method, load_base()), folder / "adapters" / f"{method}-{seed}")
-    return {
-        "base, American": letter_attention(load_base(), word),
-        f"{method}, British": letter_attention(model, word),
-    }
-
-
-def telling_word(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """A word of six to nine letters that was right in American before and is right in British after, and differs."""
-    american, british = load("american"), load("british")
-    return next(
-        (
-            word
-            for word, said in after.items()
-            if 6 <= len(word) <= 9
-            and said != before[word]
-            and said in british[word]
-            and before[word] in american.get(word, ())
-        ),
-        WORD,
-    )
+def draw_family(axis: Axes, name: str, found: Comparison) -> None:
+    members = [method for method in found.methods if family(method).name == name]
+    for method, rows in found.methods.items():
+        steps, losses = zip(*rows[0]["loss_curve"], strict=True)
+        if method in members:
+            line = LINES[members.index(method) % len(LINES)]
+            axis.plot(steps, losses, color=family(method).colour, linestyle=line, linewidth=1.6, label=method, zorder=3)
+        else:
+            axis.plot(steps, losses, color="#d9d9d9", linewidth=0.8)
+    axis.set_title(name, fontsize=10)
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)

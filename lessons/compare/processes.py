@@ -1,4 +1,4 @@
-"""Running rows side by side: one process for each, a bar for each, and what a process says when it crashes."""
+"""Running rows side by side: one process for each, and what a process says when it crashes."""
 
 import json
 import os
@@ -12,12 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from lessons.compare.row import RowSetting
 from transformer.learning.checkpoint import read_json
-
-COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
 
 
 class RowProcesses:
@@ -89,7 +87,3 @@ def environment() -> dict[str, str]:
     root = str(Path(__file__).resolve().parent.parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-def progress_bars(quiet: bool = False) -> Progress:
-    return Progress(*COLUMNS, TimeElapsedColumn(), disable=quiet)

@@ -9,7 +9,6 @@ stdout, one line a step, and its file only when everything is done.
 import contextlib
 import hashlib
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -19,22 +18,29 @@ from typing import Any
 
 from torch import nn
 
-from lessons.task.base import base_folder, load_base
+from lessons.drawing.means import curve
+from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, words
 from lessons.task.finetuning import adapter_config, fine_tune, from_scratch, prepared_base
-from lessons.task.machine import set_threads
+from lessons.task.machine import peak_memory, set_threads
 from lessons.task.scoring import predict, score
+from lessons.task.techniques import SCRATCH, import_techniques
 from peft import PeftModel, recipe
 from peft.recipes import as_it_is
 from transformer import Transformer, save_model
 from transformer.learning.checkpoint import write_json
 
-BASE, SCRATCH = "base", "scratch"
+BASE = "base"
 
 
 @dataclass(frozen=True)
 class RowSetting:
-    """All that decides a row's numbers. `test_words` None: all there are. `base` is the hash of the base's weights."""
+    """All that decides a row's numbers.
+
+    `test_words`   None: all there are
+    `base`         the hash of the base's weights
+    `modules`      what is imported first: techniques from outside
+    """
 
     method: str
     seed: int
@@ -43,6 +49,7 @@ class RowSetting:
     test_words: int | None
     train_words: int
     base: str
+    modules: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -52,16 +59,12 @@ class RowSetting:
         return f"{self.method}-{self.seed}-{digest[:8]}"
 
 
-def base_hash() -> str:
-    return hashlib.sha256((base_folder() / "model.safetensors").read_bytes()).hexdigest()[:16]
-
-
 def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], None] | None = None) -> dict[str, Any]:
-    """The row as report.json has it, and what the figures need besides: losses and what was said."""
+    """The row as report.json has it, and what the page needs besides: what was said."""
     test = {accent: words(accent, "test", setting.test_words) for accent in ("american", "british")}
     row: dict[str, Any] = {"method": setting.method, "seed": setting.seed}
     if setting.method == BASE:
-        return row | errors(load_base(), test)
+        return row | said_and_wrong(load_base(), test)
     taught = fine_tuning_words("british", setting.train_words)
     learning: dict[str, Any] = {"steps": setting.steps, "learning_rate": setting.learning_rate, "seed": setting.seed}
     start = time.perf_counter()
@@ -76,8 +79,8 @@ def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], N
         **size(model),
         "adapter_bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "learning_rate": setting.learning_rate,
-        "losses": losses,
-        **errors(model, test),
+        "loss_curve": curve(losses),
+        **said_and_wrong(model, test),
         "american_disabled": None,
     }
     if isinstance(model, PeftModel):
@@ -112,7 +115,8 @@ def size(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def errors(model: nn.Module, test: dict[str, list[str]]) -> dict[str, Any]:
+def said_and_wrong(model: nn.Module, test: dict[str, list[str]]) -> dict[str, Any]:
+    """What the model says of the British words, and its errors in both accents."""
     said = {accent: predict(model, chosen) for accent, chosen in test.items()}
     return {accent: error(said[accent], accent) for accent in said} | {"said": said["british"]}
 
@@ -122,16 +126,11 @@ def error(said: dict[str, str], accent: str) -> dict[str, float]:
     return {"phoneme_error": measured.phoneme_error, "word_error": measured.word_error}
 
 
-def peak_memory() -> int:
-    """The most memory that this process ever held, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
 def main(arguments: list[str]) -> int:
     setting, folder, name = RowSetting(**json.loads(arguments[0])), Path(arguments[1]), arguments[2]
     stdout = sys.stdout
     set_threads(1)
+    import_techniques(setting.modules)
 
     def on_step(step: int, loss: float) -> None:
         print(step, loss, file=stdout, flush=True)

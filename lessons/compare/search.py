@@ -17,21 +17,21 @@ from typing import Any
 
 from rich.progress import Progress
 
-from lessons.compare.row import SCRATCH
 from lessons.task.dictionary import words
 from lessons.task.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
 from lessons.task.machine import set_threads
 from lessons.task.scoring import evaluate
-from peft import RECIPES, recipe
+from lessons.task.techniques import (
+    SCRATCH,
+    add_import_option,
+    chosen_techniques,
+    import_techniques,
+    rates_to_try,
+    technique_names,
+)
 from transformer.learning.checkpoint import read_json, write_json
 
 DEVELOPMENT_WORDS = 400
-FROM_SCRATCH = (3e-4, 1e-3, 3e-3)
-
-
-def rates_for(method: str) -> tuple[float, ...]:
-    """Where the search begins: lower where everything moves, higher where little does."""
-    return FROM_SCRATCH if method == SCRATCH else recipe(method).rates
 
 
 def try_rate(method: str, rate: float, steps: int, seed: int) -> float:
@@ -48,14 +48,19 @@ def best_of(tried: dict[str, float]) -> float:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m lessons search", description=__doc__.splitlines()[0])
-    parser.add_argument("--methods", nargs="+", choices=[*RECIPES, SCRATCH], help="default: those without a result")
+    parser.add_argument(
+        "--methods", nargs="+", metavar="NAME", help=f"of {', '.join(technique_names())} (default: what has no result)"
+    )
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), help="processes, one thread each (default: the cores)"
     )
     parser.add_argument("--file", type=Path, default=RATES_FILE, help="where the result is kept")
+    add_import_option(parser)
     options = parser.parse_args(arguments)
+    import_techniques(options.modules)
+    options.named, options.methods = bool(options.methods), chosen_techniques(options.methods)
     search(options)
     return 0
 
@@ -64,17 +69,19 @@ def search(options: Any) -> None:
     kept = read_json(options.file) if options.file.exists() else {"methods": {}}
     setting = {"steps": options.steps, "seed": options.seed, "development_words": DEVELOPMENT_WORDS}
     kept |= {"command": "python -m lessons search", "measure": "British development phoneme error", **setting}
-    if options.methods:
+    if options.named:
         kept["methods"] = {name: entry for name, entry in kept["methods"].items() if name not in options.methods}
-    methods = options.methods or [*RECIPES, SCRATCH]
     todo = [
         (method, rate)
-        for method in methods
-        for rate in rates_for(method)
+        for method in options.methods
+        for rate in rates_to_try(method)
         if str(rate) not in kept["methods"].get(method, {}).get("tried", {})
     ]
     context = get_context("spawn")  # a fork of a process that has used threads may hang
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool, Progress() as progress:
+    with (
+        ProcessPoolExecutor(options.jobs, context, import_techniques, (options.modules,)) as pool,
+        Progress() as progress,
+    ):
         task = progress.add_task("searching", total=len(todo))
         runs = {
             pool.submit(try_rate, method, rate, options.steps, options.seed): (method, rate) for method, rate in todo

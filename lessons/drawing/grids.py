@@ -14,5 +14,6 @@ def as_text(lines: Grid) -> str:
 
 
 def as_markdown(lines: Grid) -> str:
-    rule = ["---", *["---:"] * (len(lines[0]) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
+    rule = "|".join(["", "---", *["---:"] * (len(lines[0]) - 1), ""])
+    head, *body = ("".join(f"| {cell} " if cell else "| " for cell in line) + "|" for line in lines)
+    return "\n".join([head, rule, *body])

@@ -1,1 +1,1 @@
-"""Whether this installation is whole, and whether `peft` is ours."""
+"""Whether this installation is whole (doctor), and whether `peft` is ours or Hugging Face's (own_peft)."""

@@ -48,10 +48,8 @@ def machine() -> str:
 
 def own_peft() -> str:
     require_own_peft()
-    published = [found.version for found in metadata.distributions(name="peft")]
-    beside = (
-        f"; the published peft {published[0]} is installed beside it and hidden in this process" if published else ""
-    )
+    other = [found.version for found in metadata.distributions(name="peft")]
+    beside = f"; Hugging Face PEFT {other[0]} is installed beside it and hidden in this process" if other else ""
     return f"the hand-written one, {find_peft()}{beside}"
 
 

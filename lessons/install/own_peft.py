@@ -1,4 +1,4 @@
-"""Which `peft` is this? The name is also that of a published library, and only one of the two can be imported."""
+"""Which `peft` is this? Hugging Face PEFT has the same import name, and only one of the two can be imported."""
 
 from importlib import util
 from pathlib import Path
@@ -15,7 +15,7 @@ def find_peft() -> Path | None:
 def require_own_peft() -> None:
     """Raises ImportError, with the way out, when `import peft` would not give the hand-written one.
 
-    The file is read and not run: the published library takes seconds to import, and may fail on the way.
+    The file is read and not run: Hugging Face PEFT takes seconds to import, and may fail on the way.
     """
     file, root = find_peft(), Path(__file__).resolve().parent.parent.parent
     if file is None:
@@ -23,6 +23,6 @@ def require_own_peft() -> None:
     if MARK not in file.read_text(encoding="utf-8"):
         raise ImportError(
             f"`import peft` finds {file}, which is not this project's hand-written peft. Run from {root}, so that it "
-            "comes first on the path, or in an environment without the published one: "
+            "comes first on the path, or in an environment without Hugging Face PEFT: "
             "python -m venv .venv && .venv/bin/pip install -e ."
         )

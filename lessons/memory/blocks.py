@@ -21,7 +21,7 @@ Model = DecoderOnly | EncoderOnly | Transformer
 
 
 class RMSNorm(LayerNorm):
-    """g ⊙ x / √(mean(x²) + ε): no mean is taken off, and the bias is a vector of no numbers (1910.07467)."""
+    """g ⊙ x / √(mean(x²) + ε): no mean is taken off, and the bias is a vector of no numbers (arXiv 1910.07467)."""
 
     def __init__(self, d_model: int, eps: float):
         super().__init__(d_model, eps)
@@ -32,7 +32,7 @@ class RMSNorm(LayerNorm):
 
 
 class GatedFeedForward(FeedForward):
-    """W_2 (φ(W_g x) ⊙ W_1 x), as in LLaMA and GLM (2002.05202)."""
+    """W_2 (φ(W_g x) ⊙ W_1 x), as in LLaMA and GLM (arXiv 2002.05202)."""
 
     def __init__(self, d_model: int, d_ff: int, activation: Activation):
         super().__init__(d_model, d_ff, activation)

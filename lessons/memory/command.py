@@ -1,10 +1,12 @@
 """How much memory does it take to fine-tune a model?
 
-    python -m lessons memory --model llama-33b --method qlora --checkpointing    one technique: what each byte is
-    python -m lessons memory --model llama-7b                                    every technique, in a table
+    python -m lessons memory --model llama-7b              every technique
+    python -m lessons memory --model llama-33b --method qlora --checkpointing
+                                              one: what each byte is
 
-Both draw stacked bars: every technique, or the one beside full fine-tuning and LoRA. Into --out come memory.png and
-memory.json. Weights stand in 16 bits (or in 4), adapters and the optimizer's numbers in 32. No weights are needed.
+Both draw stacked bars: every technique, or the one beside full fine-tuning and
+LoRA. Into --out come memory.png and memory.json. Weights stand in 16 bits (or
+in 4), adapters and the optimizer's numbers in 32. No weights are needed.
 """
 
 import argparse
@@ -17,7 +19,8 @@ from lessons.memory.plan import Plan, Setting, plan
 from lessons.memory.shapes import ARCHITECTURES
 from lessons.memory.show import as_json, draw, print_plan, print_plans
 from lessons.memory.tally import OPTIMIZERS
-from peft import RECIPES
+from lessons.task.techniques import add_import_option, import_techniques
+from peft import RECIPES, recipe
 from transformer.learning.checkpoint import write_json
 
 # Where there is no terminal whose width could be asked for.
@@ -27,6 +30,9 @@ BESIDE = ("full", "lora")
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    import_techniques(options.modules)
+    if options.method:
+        recipe(options.method)
     console = Console()
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)
@@ -60,14 +66,21 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m lessons memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="llama-7b", help=f"one of {', '.join(ARCHITECTURES)} (default llama-7b)")
-    parser.add_argument("--method", help=f"one of {', '.join(RECIPES)} (default: compare all of them)")
-    parser.add_argument("--batch", type=int, default=1, help="sequences in a batch (default 1)")
-    parser.add_argument("--length", type=int, default=512, help="tokens in a sequence (default 512)")
+    parser.add_argument(
+        "--model", metavar="NAME", default="llama-7b", help=f"one of {', '.join(ARCHITECTURES)} (default llama-7b)"
+    )
+    parser.add_argument("--method", metavar="NAME", help=f"one of {', '.join(RECIPES)} (default: compare all of them)")
+    parser.add_argument("--batch", type=int, metavar="N", default=1, help="sequences in a batch (default 1)")
+    parser.add_argument("--length", type=int, metavar="N", default=512, help="tokens in a sequence (default 512)")
     parser.add_argument(
         "--checkpointing", action="store_true", help="compute the inside of a layer again, and keep less"
     )
-    parser.add_argument("--optimizer", default="adamw", help=f"one of {', '.join(OPTIMIZERS)} (default adamw)")
-    parser.add_argument("--rank", type=int, help="the rank of LoRA and its relatives (default: the recipe's, 8)")
+    parser.add_argument(
+        "--optimizer", metavar="NAME", default="adamw", help=f"one of {', '.join(OPTIMIZERS)} (default adamw)"
+    )
+    parser.add_argument(
+        "--rank", type=int, metavar="N", help="the rank of LoRA and its relatives (default: the recipe's, 8)"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/memory"), help="folder (default runs/memory)")
+    add_import_option(parser)
     return parser.parse_args(arguments)

@@ -1,9 +1,10 @@
-"""The shapes of real models, as their papers and their published config files have them.
+"""The shapes of real models, as their papers and their config files on Hugging Face have them.
 
 One row for each model; blocks.py makes a model of it, without numbers. The number of parameters is never written
-here: it is counted, and a test compares it with the published one.
+here: it is counted, and a test compares it with the one that the papers give.
 
-Papers    GPT-2 (Radford et al. 2019); BERT 1810.04805; T5 1910.10683; GLM-130B 2210.02414; LLaMA 2302.13971
+Papers    GPT-2 (Radford et al. 2019); BERT arXiv 1810.04805; T5 arXiv 1910.10683; GLM-130B arXiv 2210.02414;
+          LLaMA arXiv 2302.13971
 """
 
 from dataclasses import dataclass

@@ -5,22 +5,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Column, Table
 
+from lessons.drawing.style import BEFORE, BLACK, GREEN, INDIGO, NOTE, ORANGE, PINK, SKY, STYLE, WINE, YELLOW, saved
 from lessons.memory.plan import KINDS, Plan
 
 GB = 10**9
 CARDS = (8, 16, 24, 48, 80)
-# Okabe and Ito's colours and a grey: they differ for colour-blind eyes too.
-COLOURS = dict(
-    zip(
-        KINDS,
-        ("#8c8c8c", "#56B4E9", "#0072B2", "#D55E00", "#F0E442", "#E69F00", "#CC79A7", "#009E73", "#000000"),
-        strict=True,
-    )
-)
+COLOURS = dict(zip(KINDS, (BEFORE, SKY, INDIGO, WINE, YELLOW, ORANGE, PINK, GREEN, BLACK), strict=True))
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -74,6 +70,11 @@ def gigabytes(size: int) -> str:
 
 def draw(plans: Sequence[Plan], path: Path) -> Path:
     """Stacked bars, one for each technique. A bar that is too long for the others says its length."""
+    with matplotlib.rc_context(STYLE):
+        return saved(bars(plans), path)
+
+
+def bars(plans: Sequence[Plan]) -> Figure:
     figure, axis = plt.subplots(figsize=(9, 1.6 + 0.34 * len(plans)), layout="constrained")
     sizes = sorted(plan.total / GB for plan in plans)
     limit = 1.25 * (sizes[-2] if len(sizes) > 1 and sizes[-1] > 2.5 * sizes[-2] else sizes[-1])
@@ -90,17 +91,14 @@ def draw(plans: Sequence[Plan], path: Path) -> Path:
         axis.text(0.99 * limit if beyond else total, row, text, va="center", ha="right" if beyond else "left", fontsize=8,
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5} if beyond else None)  # fmt: skip
     for card in [card for card in CARDS if limit / 7 < card < limit]:
-        axis.axvline(card, color="#555555", linestyle=":", linewidth=1)
-        axis.text(card, -0.8, f"{card} GB card ", ha="right", fontsize=7, color="#555555")
+        axis.axvline(card, color=NOTE, linestyle=":", linewidth=1)
+        axis.text(card, -0.8, f"{card} GB card ", ha="right", fontsize=7, color=NOTE)
     axis.set_xlim(0, limit)
     axis.set_ylim(len(plans) - 0.4, -1.2)
     axis.set_xlabel("GB (10⁹ bytes)")
     axis.set_title(f"{plans[0].setting.model}: {circumstances(plans[0])}", fontsize=10)
     figure.legend(loc="outside lower center", fontsize=7, ncols=2)
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format="png", dpi=90, pil_kwargs={"optimize": True})
-    plt.close(figure)
-    return beside.replace(path)
+    return figure
 
 
 def as_json(plans: Sequence[Plan], refused: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lessons.drawing.style import BEFORE, INDIGO
+
 
 def draw_calibration(worlds: Mapping[str, Any]) -> Figure:
     """How often the judge agrees, by how sure the reward model is: the line is what its sigmoid promises."""
@@ -32,7 +34,7 @@ def calibrated(axis: Axes, margins: Any, bins: int = 8) -> None:
     for low, high in pairwise(edges):
         inside = (sure >= low) & (sure <= high)
         if inside.any():
-            axis.plot(sure[inside].mean(), (margins[inside] > 0).mean(), "o", color="#0072B2")
+            axis.plot(sure[inside].mean(), (margins[inside] > 0).mean(), "o", color=INDIGO)
     line = np.linspace(0, sure.max(), 50)
-    axis.plot(line, 1 / (1 + np.exp(-line)), color="#8c8c8c", linestyle="--", label="σ(difference)")
+    axis.plot(line, 1 / (1 + np.exp(-line)), color=BEFORE, linestyle="--", label="σ(difference)")
     axis.legend()

@@ -24,7 +24,7 @@ from rich.progress import Progress
 
 from lessons.preferences import notes_world, ratings, words_world
 from lessons.preferences.figures import draw_all
-from lessons.preferences.page import write_page
+from lessons.preferences.page import write_report
 from lessons.preferences.tables import tables
 from lessons.preferences.world import Arm, World, calibration, run_arm, start
 from lessons.task.machine import set_threads
@@ -108,7 +108,7 @@ def main(arguments: list[str]) -> int:
     figures = draw_all(report, options.out)
     for table in tables(report):
         Console(width=110).print(table)
-    print(f"report and figures: {write_page(report, figures, options.out)}")
+    print(f"report and figures: {write_report(report, figures, options.out)}")
     return 0
 
 

@@ -10,18 +10,18 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lessons.compare.clouds import saved
-from lessons.compare.figures import STYLE
+from lessons.drawing.labels import legend_below
+from lessons.drawing.style import BEFORE, GREEN, INDIGO, ORANGE, PINK, SKY, STYLE, WINE, saved
 from lessons.preferences.calibration import draw_calibration
 from lessons.preferences.tables import rows_by_arm
 
 COLOURS = {
-    "PPO β=0": "#D55E00",
-    "PPO β=0.1": "#0072B2",
-    "PPO β=0.4": "#56B4E9",
-    "GRPO β=0": "#CC79A7",
-    "GRPO β=0.1": "#009E73",
-    "DPO β=0.1": "#E69F00",
+    "PPO β=0": WINE,
+    "PPO β=0.1": INDIGO,
+    "PPO β=0.4": SKY,
+    "GRPO β=0": PINK,
+    "GRPO β=0.1": GREEN,
+    "DPO β=0.1": ORANGE,
 }
 INSIDE = {
     "ratio": "mean ratio π / π_old",
@@ -47,7 +47,7 @@ def draw_all(report: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def colour(arm: str) -> str:
-    return COLOURS.get(arm, "#8c8c8c")
+    return COLOURS.get(arm, BEFORE)
 
 
 def history(rows: Sequence[Mapping[str, Any]], column: str) -> list[float]:
@@ -74,7 +74,7 @@ def draw_frontier(arms: Mapping[str, Any]) -> Figure:
                 end = [mean(row["final"][name] for row in rows) for name in ("kl", final)]
                 axis.plot(max(end[0], 0.0) ** 0.5, end[1], "D", color=colour(arm), label=arm)
         axis.set(title=title, xlabel="√KL to the reference (√nats)")
-    panels[0].legend(fontsize=8)
+    legend_below(figure, panels[0])
     return figure
 
 
@@ -87,7 +87,7 @@ def draw_curves(arms: Mapping[str, Any]) -> Figure:
             values = history(rows, column)
             axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
         axis.set(title=title, xlabel="step")
-    panels[0].legend(fontsize=7)
+    legend_below(figure, panels[0])
     return figure
 
 
@@ -100,7 +100,7 @@ def draw_inside(arms: Mapping[str, Any]) -> Figure:
                 values = history(rows, column)
                 axis.plot(range(1, len(values) + 1), values, color=colour(arm), label=arm, linewidth=1.4)
         axis.set(title=title, xlabel="step")
-    panels.flat[0].legend(fontsize=8)
+    legend_below(figure, panels.flat[0])
     return figure
 
 
@@ -108,10 +108,10 @@ def draw_ratios(arms: Mapping[str, Any]) -> Figure:
     """DPO: the margin grows although both sides may become less likely."""
     figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     rows = next(rows for rows in arms.values() if rows[0]["technique"] == "DPO")
-    for column, shade in (("chosen_log_ratio", "#009E73"), ("rejected_log_ratio", "#D55E00")):
+    for column, shade in (("chosen_log_ratio", GREEN), ("rejected_log_ratio", WINE)):
         values = history(rows, column)
         axis.plot(range(1, len(values) + 1), values, color=shade, label=column.split("_")[0])
-    axis.axhline(0.0, color="#8c8c8c", linewidth=0.8)
+    axis.axhline(0.0, color=BEFORE, linewidth=0.8)
     axis.set(title="DPO: log π / ref of both sides", xlabel="step", ylabel="nats per response")
     axis.legend()
     return figure

@@ -1,12 +1,14 @@
-"""Be the judge: which of two pronunciations of a word is the better one? `python -m lessons prefer`.
+"""Be the judge: which of two pronunciations of a word is the better one?
 
-    python -m lessons prefer                             British words, 40 pairs, into runs/prefer/preferences.jsonl
+    python -m lessons prefer                       British words, 40 pairs
     python -m lessons prefer --accent american --words 100 --out mine.jsonl
-    python -m lessons prefer --train mine.jsonl          DPO with LoRA on what was judged (prefer_training.py)
+    python -m lessons prefer --train mine.jsonl    DPO with LoRA on what was
+                                                   judged (prefer_training.py)
 
-Two pronunciations are sampled from the model that speaks the accent. Type 1 or 2 for the better one, s to skip the pair,
-q to stop, each with Enter. A line is written at every judgement, so that nothing is lost when the program is killed, and the
-next call goes on with the words that have no line yet.
+Two pronunciations are sampled from the model that speaks the accent. Type 1 or
+2 for the better one, s to skip the pair, q to stop, each with Enter. A line is
+written at every judgement, so that nothing is lost when the program is killed,
+and the next call goes on with the words that have no line yet.
 """
 
 import argparse

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from lessons.compare.processes import progress_bars
+from lessons.drawing.progress import progress_bars
 from lessons.task.base import load_base
 from lessons.task.dictionary import vocabulary, words
 from lessons.task.pronounce import shipped

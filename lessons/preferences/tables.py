@@ -1,10 +1,11 @@
 """The results as tables: what each arm ended with, mean ± sd over seeds, and answers to read."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import mean, stdev
 from typing import Any
 
 from rich.table import Table
+
+from lessons.drawing.means import shown
 
 COLUMNS = {
     "notes": (("proxy", "proxy", 1.0, ".2f"), ("gold", "gold", 1.0, ".2f"), ("kl", "KL, nats", 1.0, ".1f"), ("length", "length", 1.0, ".1f")),
@@ -30,13 +31,6 @@ def rows_by_arm(report: Mapping[str, Any], world: str) -> dict[str, list[dict[st
         if row["world"] == world:
             arms.setdefault(row["arm"], []).append(row)
     return arms
-
-
-def shown(values: Sequence[float], form: str) -> str:
-    if not values:
-        return "–"
-    spread = f" ± {stdev(values):{form}}" if len(values) > 1 else ""
-    return f"{mean(values):{form}}{spread}"
 
 
 def cells(rows: Iterable[Mapping[str, Any]], world: str) -> list[str]:

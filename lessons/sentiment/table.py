@@ -1,4 +1,4 @@
-"""The lesson's table: F1 of every technique in every domain, with the published rows below."""
+"""The lesson's table: F1 of every technique in every domain, with the rows of VADER's paper below."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ HEADINGS = ("", "trained", "s")
 
 
 def sections(result: Mapping[str, Any]) -> list[list[list[str]]]:
-    """The cells: what was trained here, what people reach, what was published."""
+    """The cells: what was trained here, what people reach, what VADER's paper reports."""
     domains = list(result["people"])
     learnt = [
         [row["method"], f"{row['trainable_parameters']:,}", f"{row['seconds']:.0f}", *scores(row["tested"])]

@@ -1,4 +1,5 @@
 """The pronunciation task: its words and symbols, the base, fine-tuning it, and hearing what it says.
 
-Read in this order: vocabulary, dictionary, scoring, base, pretrain, finetuning, pronounce.
+Read in this order: vocabulary, dictionary, scoring, base, machine, pretrain (with card, the base's model card), techniques,
+finetuning, attention_map, pronounce.
 """

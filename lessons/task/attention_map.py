@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor, nn
 
@@ -46,7 +46,7 @@ def letter_attention(model: nn.Module, word: str) -> LetterAttention:
     return LetterAttention(word, said, [*word, END], sounds, sharpest[: len(sounds), -source.shape[1] :])
 
 
-def draw_attention(lines: Sequence[Mapping[str, LetterAttention]], path: Path) -> Path:
+def draw_attention(lines: Sequence[Mapping[str, LetterAttention]]) -> Figure:
     """A panel for each map, with its title: sounds downwards, letters across, dark where attention lies."""
     widest = max(sum(0.42 * len(found.letters) + 1.0 for found in line.values()) for line in lines)
     heights = [max(0.34 * len(found.sounds) + 1.1 for found in line.values()) for line in lines]
@@ -63,9 +63,7 @@ def draw_attention(lines: Sequence[Mapping[str, LetterAttention]], path: Path) -
             image = draw_panel(axis, title, found)
         axes[0].set_ylabel("sounds")
     figure.colorbar(image, ax=list(panels.flat), label="attention", shrink=0.8)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-    return path
+    return figure
 
 
 def draw_panel(axis: Axes, title: str, found: LetterAttention) -> AxesImage:

@@ -1,5 +1,6 @@
 """The shipped base: a small Transformer that was pretrained on American English (`python -m lessons pretrain`)."""
 
+import hashlib
 import json
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,11 @@ from transformer import Transformer, load_model
 def base_folder() -> Path:
     """Where the base lies, inside the package."""
     return Path(str(resources.files("lessons") / "base"))
+
+
+def base_hash() -> str:
+    """A short name of the base's weights."""
+    return hashlib.sha256((base_folder() / "model.safetensors").read_bytes()).hexdigest()[:16]
 
 
 def load_base(device: torch.device | None = None) -> Transformer:

@@ -16,6 +16,7 @@ from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, pairs, unseen_symbols, vocabulary
 from lessons.task.machine import bf16_pays
 from lessons.task.pretrain import base_config
+from lessons.task.techniques import SCRATCH
 from peft import PeftModel, get_peft_model, recipe
 from quant import Linear4bit
 from transformer import TrainingConfig, Transformer, train
@@ -100,7 +101,7 @@ def from_scratch(
     """The row below all others: the base's architecture, random weights, the same words and steps."""
     torch.manual_seed(seed)
     model = Transformer(base_config())
-    config = training_config(steps, learning_rate or rate_of("scratch"), seed)
+    config = training_config(steps, learning_rate or rate_of(SCRATCH), seed)
     examples = pairs(accent, words or fine_tuning_words(accent), all_pronunciations=True)
     return model, train(model, examples, config, on_step=on_step)
 

@@ -1,6 +1,7 @@
-"""The machine: how many threads, which device, whether bf16 pays. Threads are set here and nowhere else."""
+"""The machine: how many threads, which device, whether bf16 pays, how much memory was held. Threads are set here and nowhere else."""
 
 import os
+import sys
 
 import torch
 
@@ -34,3 +35,11 @@ def bf16_pays(device: torch.device | None = None) -> bool:
     if device.type != "cpu":
         return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def peak_memory() -> int:
+    """The most memory that this process ever held, in bytes."""
+    import resource  # Windows has none, and needs none but here
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

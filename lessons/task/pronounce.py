@@ -4,8 +4,9 @@
     python -m lessons pronounce forecast --method bitfit --figure attention.png
     python -m lessons pronounce forecast --adapter runs/compare/adapters/lora-0
 
-Shipped adapters lie in lessons/adapters/ACCENT/METHOD; --adapter adds one of your own. The figure shows which letters
-the model looks at while it says each sound.
+Shipped adapters lie in lessons/adapters/ACCENT/METHOD; --adapter adds one of
+your own. The figure shows which letters the model looks at while it says each
+sound.
 """
 
 import argparse
@@ -14,14 +15,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from torch import nn
 
+from lessons.drawing.style import STYLE, saved
 from lessons.task.attention_map import draw_attention, letter_attention
 from lessons.task.base import load_base
 from lessons.task.dictionary import vocabulary
 from lessons.task.finetuning import prepared_base
 from lessons.task.machine import set_threads
 from lessons.task.scoring import predict
+from lessons.task.techniques import add_import_option, import_techniques
 from peft import RECIPES, PeftModel, recipe
 from transformer import Transformer
 
@@ -73,13 +77,14 @@ def check_words(words: Sequence[str], base: Transformer) -> list[str]:
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     set_threads()
-    words = check_words(options.words, load_base())
+    asked = check_words(options.words, load_base())
     models = voices(options.accent, options.method, options.adapter)
-    said = {accent: predict(model, dict.fromkeys(words)) for accent, model in models.items()}
-    print_columns([["", *said], *([word, *(said[accent][word] for accent in said)] for word in words)])
+    said = {accent: predict(model, dict.fromkeys(asked)) for accent, model in models.items()}
+    print_columns([["", *said], *([word, *(said[accent][word] for accent in said)] for word in asked)])
     if options.figure:
-        maps = [{accent: letter_attention(model, word) for accent, model in models.items()} for word in words]
-        print(f"drew {draw_attention(maps, options.figure)}")
+        maps = [{accent: letter_attention(model, word) for accent, model in models.items()} for word in asked]
+        with matplotlib.rc_context(STYLE):
+            print(f"drew {saved(draw_attention(maps), options.figure)}")
     return 0
 
 
@@ -100,6 +105,8 @@ def parse(arguments: list[str]) -> Any:
         "--adapter", type=Path, metavar="DIR", help="an adapter folder; --method says how it was trained"
     )
     parser.add_argument("--figure", type=Path, metavar="FILE.png", help="draw the letter-to-sound attention")
+    add_import_option(parser)
     options = parser.parse_args(arguments)
+    import_techniques(options.modules)
     recipe(options.method)
     return options

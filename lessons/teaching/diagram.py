@@ -1,6 +1,6 @@
 """The famous figure of the Transformer with this lesson's boxes lit, and where a technique sits in it.
 
-Paper     "Attention Is All You Need" (1706.03762), figure 1; drawn anew
+Paper     "Attention Is All You Need" (arXiv 1706.03762), figure 1; drawn anew
 """
 
 from io import BytesIO
@@ -14,26 +14,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from lessons.drawing.style import DOTS_PER_INCH, use_style
 from lessons.teaching.layout import BOXES, DECODER, ENCODER, FRAMES, POSITIONS_Y, TEXTS, WIDTH, Box, lit_places
 from lessons.teaching.marks import draw_marks
 from lessons.teaching.showing import in_notebook
 
 INK, GREY, PALE, LINE = "#1c2733", "#a3abb5", "#f5f6f8", "#8b95a1"
-DOTS_PER_INCH = 150
 
 
 def lit_diagram(*names: str) -> None:
-    """Shows the figure with these boxes lit. Raises ValueError for an unknown name, with all that there are.
+    """Shows the figure with these boxes lit, and gives all figures after it the style of the course.
 
-    Elsewhere than in a notebook it says what would be lit, and makes matplotlib need no display from there on.
+    Elsewhere than in a notebook it says what would be lit, and makes matplotlib need no display from there on. Raises
+    ValueError for an unknown name, with all that there are.
     """
     lit = lit_places(names)
+    use_style()
     if not in_notebook():
         matplotlib.use("Agg")
         print(f"[the Transformer's figure, lit: {', '.join(names) or 'nothing'}]")
         return
     from IPython.display import Image, display
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+    set_matplotlib_formats("retina")  # twice figure.dpi, and as wide as once
     display(Image(as_png(draw_diagram(lit)), width=460))
 
 

@@ -3,15 +3,15 @@
 python -m lessons compare --seeds 3 --test-words all        made lessons/results/report.json
 """
 
-import json
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable
 from statistics import mean
 from typing import Any
 
-from lessons.compare.readme_table import REPORT
-from lessons.compare.report import Row, by_method, percent, shown
+from lessons.compare.kept import kept_report
+from lessons.compare.report import Row, by_method
+from lessons.compare.table import error
 from lessons.drawing.grids import as_markdown, as_text
+from lessons.drawing.means import shown
 from lessons.teaching.showing import show
 
 BASE = "base, untuned"
@@ -19,19 +19,13 @@ Cell = Callable[[list[Row]], str]
 COLUMNS: dict[str, Cell] = {
     "trained": lambda rows: f"{rows[0]['trainable_parameters']:,}",
     "file, kB": lambda rows: f"{rows[0]['adapter_bytes'] / 1000:,.0f}",
-    "seconds": lambda rows: shown(rows, lambda row: row["seconds"], ".0f"),
+    "seconds": lambda rows: shown((row["seconds"] for row in rows), ".0f"),
     "peak, MB": lambda rows: f"{max(row['peak_memory_bytes'] for row in rows) / 1e6:,.0f}",
-    "British PER": lambda rows: shown(rows, percent("british", "phoneme_error")),
-    "British WER": lambda rows: shown(rows, percent("british", "word_error")),
-    "American PER, on": lambda rows: shown(rows, percent("american", "phoneme_error")),
-    "off": lambda rows: shown(rows[:1], percent("american_disabled", "phoneme_error")) if has_switch(rows) else "–",
+    "British PER": error("british", "phoneme_error"),
+    "British WER": error("british", "word_error"),
+    "American PER, on": error("american", "phoneme_error"),
+    "off": lambda rows: error("american_disabled", "phoneme_error")(rows[:1]),
 }
-
-
-@cache
-def kept_report() -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
-    return report
 
 
 def kept_rows(method: str) -> list[Row]:
@@ -57,7 +51,3 @@ def kept_run(*methods: str) -> None:
     lines = [["", *COLUMNS], *([method, *(cell(kept_rows(method)) for cell in COLUMNS.values())] for method in methods)]
     lines.append([BASE, *[""] * (len(COLUMNS) - 4), *(f"{100 * error:.1f}" for error in errors), ""])
     show(as_text(lines), as_markdown(lines))
-
-
-def has_switch(rows: Sequence[Row]) -> bool:
-    return rows[0].get("american_disabled") is not None

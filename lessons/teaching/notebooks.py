@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import jupytext  # type: ignore[import-untyped]
 import nbformat
@@ -82,7 +81,3 @@ def out_of_step(source: Path) -> str:
 
 def first_line(text: str) -> str:
     return text.partition("\n")[0][:70]
-
-
-def outputs_of(notebook: NotebookNode) -> list[Any]:
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]

@@ -82,3 +82,15 @@ def test_every_command_stops_where_another_peft_comes_first(tmp_path: Path):
     assert run.returncode == 2
     assert "not this project's hand-written peft" in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", command_line.COMMANDS)
+def test_help_fits_eighty_columns(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("COLUMNS", "80")
+
+    with pytest.raises(SystemExit, match="0"):
+        command_line.main([name, "--help"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"usage: python -m lessons {name}")
+    assert not [line for line in lines if len(line) > 80]

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from lessons.compare import command as compare
 from lessons.compare import processes as row_processes
-from lessons.compare.command import main, parse, row_settings
-from lessons.compare.processes import RowProcesses, progress_bars, read_row
+from lessons.compare import settings
+from lessons.compare.command import main
+from lessons.compare.processes import RowProcesses, read_row
 from lessons.compare.row import RowSetting, run_row
+from lessons.drawing.progress import progress_bars
 from lessons.task.base import load_base
+from lessons.task.techniques import technique_names
 from peft import RECIPES
 from transformer.learning.checkpoint import write_json
 
+OTHERS = [name for name in technique_names() if name != "bitfit"]
 SMALL = ["--steps", "2", "--test-words", "5"]
 
 
@@ -32,7 +35,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def known_learning_rates() -> Iterator[None]:
     """Fixed ones, that a new search does not change; this one is so high that two steps wreck the model."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "rate_of", lambda method: 0.3 if method == "bitfit" else 3e-3)
+        patch.setattr(settings, "learning_rates", lambda: {"bitfit": 0.3} | dict.fromkeys(OTHERS, 3e-3))
         yield
 
 
@@ -73,11 +76,15 @@ def test_resuming_trains_nothing_that_is_done(small_run: Path, monkeypatch: pyte
     assert main(["--methods", "bitfit", *SMALL, "--resume", "--out", str(small_run)]) == 0
 
 
+def asked(*arguments: str) -> list[RowSetting]:
+    return settings.row_settings(settings.parse([*arguments], ""))
+
+
 def test_rows_of_another_setting_are_not_taken(small_run: Path):
     def found(*arguments: str) -> list[bool]:
         """For the base and for bitfit."""
-        settings = row_settings(parse(["--methods", "bitfit", *arguments]))
-        return [read_row(setting, small_run) is not None for setting in settings]
+        rows = asked("--methods", "bitfit", *arguments)
+        return [read_row(setting, small_run) is not None for setting in rows]
 
     assert found("--steps", "2", "--test-words", "5") == [True, True]
     assert found("--steps", "3", "--test-words", "5") == [True, False]
@@ -85,11 +92,10 @@ def test_rows_of_another_setting_are_not_taken(small_run: Path):
 
 
 def test_every_technique_of_the_registry_has_a_row_and_scratch_is_the_last():
-    settings = row_settings(parse(["--quick", "--seeds", "2"]))
+    rows = asked("--quick", "--seeds", "2")
 
-    methods = [setting.method for setting in settings]
-    assert methods == ["base", *RECIPES, "scratch", *RECIPES, "scratch"]
-    assert {setting.seed for setting in settings} == {0, 1}
+    assert [row.method for row in rows] == ["base", *RECIPES, "scratch", *RECIPES, "scratch"]
+    assert {row.seed for row in rows} == {0, 1}
 
 
 def test_scratch_has_no_adapter_to_switch_off(tmp_path: Path):
@@ -151,4 +157,4 @@ def write_json_row(setting: RowSetting, folder: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--methods", "lorra"], ["--methods", "lora", "--test-words", "99999"]])
 def test_an_impossible_wish_names_what_there_is(arguments: list[str], tmp_path: Path):
     with pytest.raises(ValueError, match=r"there are full|99999 words asked for"):
-        compare.main([*arguments, "--out", str(tmp_path)])
+        main([*arguments, "--out", str(tmp_path)])

@@ -10,11 +10,11 @@ from rich.console import Console
 from torch import nn
 
 from lessons.__main__ import main as command_line
-from lessons.compare.readme_table import REPORT
+from lessons.compare.kept import kept_report
 from lessons.memory.activations import kept_by
 from lessons.memory.blocks import build
 from lessons.memory.command import main
-from lessons.memory.four_bits import errors, memory
+from lessons.memory.four_bits import memory, word_errors
 from lessons.memory.plan import KINDS, Plan, Setting, activations, measured, plan, with_layers
 from lessons.memory.shapes import ARCHITECTURES, Architecture, architecture
 from lessons.memory.show import fits, print_plan
@@ -168,7 +168,7 @@ def test_optimizers_remember_what_their_formulas_say() -> None:
     ("changes", "told"),
     [
         ({"model": "lama"}, r"unknown model 'lama'; there are gpt2.*llama-65b"),
-        ({"method": "qlor"}, r"unknown technique 'qlor'; there are full.*lora_int4"),
+        ({"method": "qlor"}, r"unknown technique 'qlor': did you mean qlora\? there are full.*lora_int4"),
         ({"optimizer": "adam"}, r"unknown optimizer 'adam'; there are adamw"),
         ({"batch": 0}, "batch must be at least 1, not 0"),
         ({"length": 1025}, "length 1025 is more than the 1024 positions of gpt2"),
@@ -221,5 +221,5 @@ def test_one_technique_stands_beside_full_fine_tuning_and_lora(
 @pytest.mark.slow
 def test_the_tables_of_the_readme_are_what_the_commands_give() -> None:
     readme = (Path(__file__).resolve().parents[2] / "quant" / "README.md").read_text(encoding="utf-8")
-    assert errors(json.loads(REPORT.read_text(encoding="utf-8"))) in readme
+    assert word_errors(kept_report()) in readme
     assert memory() in readme

@@ -23,6 +23,10 @@ ALL = notebooks.sources()
 every_lesson = pytest.mark.parametrize("source", ALL, ids=[source.stem for source in ALL])
 
 
+def outputs_of(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
 def test_every_lesson_of_the_course_has_its_file():
     assert [int(source.stem[:2]) for source in ALL] == list(LESSONS)
 
@@ -52,20 +56,20 @@ def test_the_kept_notebook_was_executed_from_top_to_bottom_without_an_error(sour
     kept = nbformat.read(notebooks.notebook_of(source), as_version=4)
     counts = [cell.execution_count for cell in kept.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    assert not [output for output in notebooks.outputs_of(kept) if output.output_type == "error"]
+    assert not [output for output in outputs_of(kept) if output.output_type == "error"]
 
 
 @every_lesson
 def test_the_kept_notebook_holds_a_figure_beside_the_famous_one(source):
     kept = nbformat.read(notebooks.notebook_of(source), as_version=4)
-    images = [output for output in notebooks.outputs_of(kept) if "image/png" in output.get("data", {})]
+    images = [output for output in outputs_of(kept) if "image/png" in output.get("data", {})]
     assert len(images) >= 2
 
 
 @every_lesson
 def test_the_kept_notebook_holds_no_warning_no_machine_and_no_address(source):
     kept = nbformat.read(notebooks.notebook_of(source), as_version=4)
-    outputs = notebooks.outputs_of(kept)
+    outputs = outputs_of(kept)
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
     texts = [output.get("text", "") + str(output.get("data", {}).get("text/plain", "")) for output in outputs]
     assert not [

@@ -57,7 +57,7 @@ def test_an_adapter_of_ones_own_and_the_figure(adapter: Path, tmp_path: Path, ca
         (["don't"], "allowed are abc"),
         (["a" * 96], "96 letters, the model reads at most 95"),
         (["word", "--accent", "martian"], "no lora adapter for martian; there are american"),
-        (["word", "--method", "lorra"], "unknown technique 'lorra'; there are full"),
+        (["word", "--method", "lorra"], "unknown technique 'lorra': did you mean lora"),
     ],
 )
 def test_what_cannot_be_said_is_explained(arguments: list[str], message: str):

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lessons.compare import figures
-from lessons.compare.page import page
-from lessons.compare.report import by_method, curve, make_report, print_table, spread, table_rows
+from lessons.compare import attention, figures
+from lessons.compare.page import parts, write_report
+from lessons.compare.report import by_method, comparison, make_report
+from lessons.compare.table import print_table, table_rows
+from lessons.drawing.means import curve
+from lessons.task.attention_map import letter_attention
+from lessons.task.base import load_base
 from tests.lessons import fake_rows
 
 CONTRACT = {
@@ -23,8 +27,12 @@ CONTRACT = {
 
 def printed(report: dict, width: int) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    print_table(report, console)
+    print_table(comparison(report), console)
     return console.export_text()
+
+
+def page(report: dict, rows: list[dict]) -> str:
+    return "".join(parts(comparison(report), rows, []))
 
 
 def test_report_json_holds_what_the_contract_names():
@@ -54,7 +62,7 @@ def test_a_row_that_crashed_is_named_and_spoils_no_other():
     assert report["failed"] == [crashed]
     assert list(by_method(report)) == ["lora", "bitfit"]
     assert "dora (seed 0) failed: ValueError: too large [0]" in printed(report, 100)
-    assert "dora (seed 0) failed: ValueError: too large [0]" in page(report, rows, [])
+    assert "dora (seed 0) failed: ValueError: too large [0]" in page(report, rows)
 
 
 def test_several_seeds_are_shown_as_mean_and_standard_deviation():
@@ -62,9 +70,8 @@ def test_several_seeds_are_shown_as_mean_and_standard_deviation():
 
     report = make_report(rows, fake_rows.run(seeds=3))
 
-    mean, deviation = spread(report["rows"], lambda row: row["british"]["word_error"])
-    assert (mean, deviation) == (pytest.approx(0.41), pytest.approx(0.01))
-    assert "41.0 ± 1.0" in table_rows(report)[1]
+    assert comparison(report).word_error["lora", "british"] == (pytest.approx(41.0), pytest.approx(1.0))
+    assert "41.0 ± 1.0" in table_rows(comparison(report))[1]
     assert "41.0 ± 1.0" in printed(report, 120)
 
 
@@ -78,7 +85,7 @@ def test_a_technique_that_gains_less_than_its_spread_is_named():
 
     line = "No better at British words than the untouched base, by the seeds' spread: prompt_tuning."
     assert line in printed(report, 120)
-    assert html.escape(line) in page(report, rows, [])
+    assert html.escape(line) in page(report, rows)
     assert "No better" not in printed(make_report(fake_rows.rows(), fake_rows.run()), 120)
 
 
@@ -102,13 +109,13 @@ def test_a_curve_is_short_and_keeps_the_mean():
 
 
 def test_figures_are_drawn_and_the_page_needs_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    base_alone = {"base": figures.letter_attention(figures.load_base(), "forecast")}
-    monkeypatch.setattr(figures, "attention_maps", lambda report, rows, folder: base_alone)
+    base_alone = {"base": letter_attention(load_base(), "forecast")}
+    monkeypatch.setattr(figures, "attention_maps", lambda found, rows, folder: base_alone)
     rows = fake_rows.rows(("full", "lora", "scratch", "a_new_one"), seeds=2)
     report = make_report(rows, fake_rows.run(seeds=2))
 
-    drawn = figures.draw_all(report, rows, tmp_path)
-    html = page(report, rows, drawn)
+    drawn = figures.draw_all(comparison(report), rows, tmp_path)
+    html = write_report(comparison(report), rows, drawn, tmp_path / "report.html").read_text(encoding="utf-8")
 
     assert len(drawn) >= 4
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
@@ -118,7 +125,7 @@ def test_figures_are_drawn_and_the_page_needs_no_other_file(tmp_path: Path, monk
 
 
 def test_attention_of_a_sound_lies_on_the_letters():
-    found = figures.letter_attention(figures.load_base(), "forecast")
+    found = letter_attention(load_base(), "forecast")
 
     assert found.letters == [*"forecast", "end"]
     assert found.weights.shape == (len(found.sounds), len(found.letters))
@@ -129,5 +136,5 @@ def test_the_word_that_is_drawn_was_learnt():
     before = {"bath": "bˈæθ", "schedule": "?", "castle": "kˈæsəl"}
     after = {"bath": "bˈɑθ", "schedule": "ʃˈɛdjul", "castle": "kˈɑsəl"}
 
-    assert figures.telling_word(before, after) == "castle"
-    assert figures.telling_word(before, before) == figures.WORD
+    assert attention.telling_word(before, after) == "castle"
+    assert attention.telling_word(before, before) == attention.WORD

@@ -49,7 +49,7 @@ def test_an_empty_response_is_refused():
         RewardModel(encoder_decoder())(prompts(), RESPONSES, mask)
 
 
-def test_heads_start_as_published():
+def test_heads_start_as_the_paper_has_them():
     torch.manual_seed(0)
     head = RewardHead(4095)
 

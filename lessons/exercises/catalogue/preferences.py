@@ -380,7 +380,7 @@ EXERCISES = [
                 "groups.std(dim=1, keepdim=True)", "groups.var(dim=1, keepdim=True)", "by the variance, not by its root"
             ),
             Wrong("groups - groups.mean(dim=1, keepdim=True)", "groups", "the mean is not subtracted"),
-            Wrong(" + 1e-4", "", "what must hold"),
+            Wrong("keepdim=True) + 1e-4", "keepdim=True)", "what must hold"),
             Wrong('"(groups member) -> groups member"', '"(member groups) -> groups member"', "value: the advantages"),
             Wrong("better.masked_fill(silent, 0.0)", "better", "the advantages of equal rewards"),
         ),
