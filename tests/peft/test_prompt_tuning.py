@@ -21,7 +21,7 @@ def prompted(seed: int = 1, count: int = 7, **changes: object) -> PeftModel:
 
 
 def prompt_of(model: PeftModel) -> torch.nn.Parameter:
-    return model.adapters["default"].wrappers["source_input"].prompt_embeddings
+    return model.adapters["default"].layers["source_input"].prompt_embeddings
 
 
 def decoder_only() -> DecoderOnly:
