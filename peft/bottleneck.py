@@ -113,7 +113,7 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class AdapterConfig(PeftConfig):
-    """Which style, and how narrow; HF has no such adapters.
+    """Which style, and how narrow; Hugging Face PEFT has no such adapters.
 
     `style`        "houlsby", "pfeiffer" or "parallel"
     `bottleneck`   m, how many features the adapter narrows to

@@ -4,7 +4,7 @@
 
 Changes   a weight matrix (place 1)               Identity at start   yes: B = 0 and m = ‖W‖
 Trains    r (d_in + d_out) + d_out per layer      Merges              yes: W ← diag(m / ‖V‖) V
-Dropout   y = W x + b + (m / ‖V‖ - 1) ⊙ W x' + (m / ‖V‖) ⊙ (α/r) B A x' with x' = dropout(x), as in HF
+Dropout   y = W x + b + (m / ‖V‖ - 1) ⊙ W x' + (m / ‖V‖) ⊙ (α/r) B A x' with x' = dropout(x), as in Hugging Face PEFT
 Paper     "DoRA" (arXiv 2402.09353), with the gradient of section 4.3; with rsLoRA's scale, α/√r
 """
 
@@ -18,10 +18,13 @@ from peft.frame.layers import ChangingLayer
 from peft.frame.weights import rewritten, weight_of
 from peft.low_rank import LowRankLayer, product
 
+SMALLEST = 1e-30
+"""The length of a row of zeros, so that dividing by it stays finite."""
+
 
 def row_lengths(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, " d_out"]:
-    """‖V‖. A row of zeros gets the smallest length there is, so that dividing by it stays finite."""
-    return torch.linalg.vector_norm(weight, dim=1).clamp_min(torch.finfo(weight.dtype).tiny)
+    """‖V‖, at least SMALLEST."""
+    return torch.linalg.vector_norm(weight, dim=1).clamp_min(SMALLEST)
 
 
 class DoraLinear(LowRankLayer, ChangingLayer, variant="dora"):

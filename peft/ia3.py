@@ -56,7 +56,7 @@ class IA3Linear(AdaptedLayer):
 
 @dataclass(frozen=True)
 class IA3Config(PeftConfig):
-    """Names of HF's IA3Config.
+    """Names of Hugging Face PEFT's IA3Config.
 
     `target_modules`        which linear layers (targets.py)
     `feedforward_modules`   those of them that are scaled at the input

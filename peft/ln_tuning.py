@@ -23,7 +23,7 @@ from transformer.add_norm import LayerNorm
 
 @dataclass(frozen=True)
 class LNTuningConfig(LNTuningFiles):
-    """Names of HF's LNTuningConfig.
+    """Names of Hugging Face PEFT's LNTuningConfig.
 
     `target_modules`     which norms: paths, their last parts or a regular expression; None means all within `sites`
     `exclude_modules`    those of them that are not trained

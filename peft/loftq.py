@@ -11,7 +11,7 @@ Changes   a weight matrix (place 1)        Identity at start   no: nearer to the
 Trains    r (d_in + d_out) per layer       Merges              as QLoRA (qlora.py)
 Saved     as the LoRA that it is; it belongs on Q: with T = 1 that is the plain quantized base
 Paper     "LoftQ" (arXiv 2310.08659), algorithm 1
-Note      HF leaves s out: there Q + B A is near to W, and with s ≠ 1 the start is another one.
+Note      Hugging Face PEFT leaves s out: there Q + B A is near to W, and with s ≠ 1 the start is another one.
 """
 
 from collections.abc import Mapping
@@ -49,6 +49,7 @@ class LoftqBase(Linear4bit):
     lost_up: Tensor
 
     def remember(self, lost_up: Float[Tensor, "d_out rank"], lost_down: Float[Tensor, "rank d_in"]) -> None:
+        """Keeps B_T and A_T (for s = 1) with the layer; they are not saved."""
         self.register_buffer("lost_up", lost_up, persistent=False)
         self.register_buffer("lost_down", lost_down, persistent=False)
 

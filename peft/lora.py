@@ -38,7 +38,7 @@ class LoraLinear(LowRankLayer, AdditiveLayer):
 
 @dataclass(frozen=True)
 class LoraConfig(LoraFiles):
-    """Names and defaults of HF's LoraConfig.
+    """Names and defaults of Hugging Face PEFT's LoraConfig.
 
     `r`, `lora_alpha`                  the rank and α
     `target_modules`                   which linear layers (targets.py); q_proj and v_proj in the paper

@@ -12,7 +12,7 @@ Trains    LSTM   p d + 8 h (d + h + 2) + 8 h (3 h + 2) + (4 h² + 2 h) + (2 h d 
           MLP    p d + (d h + h) + (h² + h) + (h d + d)
 Merges    no: it changes no weights
 Paper     "GPT Understands, Too" (arXiv 2103.10385)
-Note      The paper puts its vectors inside a template of words; HF, and we, in front of them.
+Note      The paper puts its vectors inside a template of words; Hugging Face PEFT, and we, in front of them.
 """
 
 from collections.abc import Mapping

@@ -9,8 +9,8 @@ something else: those are rows of hidden state that pass through a layer's norm 
 Changes   the keys and values of an attention (place 3)        Identity at start   no
 Trains    2 p d per attention, and the head                    Merges              no
 Paper     "P-Tuning v2" (arXiv 2110.07602)
-Note      Starts with N(0, 1), as the authors' code does. Saved as what it is in HF: prefix tuning without a
-          projection.
+Note      Starts with N(0, 1), as the authors' code does. Saved as what it is in Hugging Face PEFT: prefix
+          tuning without a projection.
 """
 
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ from peft.pill_layers import (
 
 @dataclass(frozen=True)
 class PillConfig(PeftConfig):
-    """HF has no PILL.
+    """Hugging Face PEFT has no PILL.
 
     `r`            the adapters' rank
     `token_types`  the type of every vocabulary id; without it every token is of type 0, and a warning says so

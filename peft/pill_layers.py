@@ -103,6 +103,7 @@ class RoutedFeedForward(PillLayer):
         self.context = CallContext()
 
     def in_stage_1(self, name: str) -> bool:
+        """All experts but that of type 0."""
         return not name.startswith("experts.0.")
 
     def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time d_model"]:

@@ -12,8 +12,8 @@ mask. With λ = the share of softmax that falls on the prefix, it is  λ Attn(Q,
 Changes   the keys and values of an attention (place 3)        Identity at start   no: even zero keys take their share
 Trains    per kind of attention p d + (d h + h) + L (2 d h + 2 d); direct 2 p d per attention        Merges   no
 Paper     "Prefix-Tuning: Optimizing Continuous Prompts for Generation" (arXiv 2101.00190)
-Note      On an encoder-decoder HF puts a prefix before the decoder's self-attention alone, in the wrong layers (README.md);
-          this follows the paper's code. On a model of one stack both agree: the words stand at p, p+1, ...
+Note      On an encoder-decoder Hugging Face PEFT puts a prefix before the decoder's self-attention alone, in the wrong layers
+          (README.md); this follows the paper's code. On a model of one stack both agree: the words stand at p, p+1, ...
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,6 @@ from torch import Tensor, nn
 
 from peft.frame.casting import in_one_type
 from peft.frame.config import Placement
-from peft.frame.layers import AdaptedLayer
 from peft.frame.paths import site_of
 from peft.huggingface.prefix_tuning import PrefixFiles
 from peft.virtual_tokens import EncodedLayer, VirtualTokensConfig
@@ -60,8 +59,7 @@ class PrefixTrunk(nn.Module):
 class PrefixAttend(EncodedLayer):
     """Around the core of an attention. `prefix` holds [P_K, P_V]; with a trunk it is computed at each call instead.
 
-    Every layer has its own slice of the network's last matrix, so nothing is computed for another layer, or kept from
-    one call to the next. The one that is `owner` counts the trunk's parameters as its own.
+    Every layer has its own slice of the network's last matrix; the `owner` counts the trunk's parameters as its own.
     """
 
     def __init__(
@@ -125,7 +123,7 @@ class PrefixTuningConfig(PrefixFiles, VirtualTokensConfig):
 
     `num_virtual_tokens`    p, how many keys and values each attention gets
     `encoder_hidden_size`   h; d_model unless it is given
-    `prefix_projection`     whether there is a network; True here, as in the paper: else it is P-Tuning v2
+    `prefix_projection`     whether there is a network: True, as in the paper; else it is P-Tuning v2
     """
 
     encoder_hidden_size: int | None = None
@@ -141,7 +139,7 @@ class PrefixTuningConfig(PrefixFiles, VirtualTokensConfig):
     def place(self, model: nn.Module) -> Placement:
         """A prefix in every attention within `sites`, with one trunk for each kind of attention."""
         prompt, d_model = self.num_virtual_tokens, model.config.d_model
-        layers: dict[str, AdaptedLayer] = {}
+        layers: dict[str, EncodedLayer] = {}
         trunks: dict[str | None, PrefixTrunk] = {}
         for path, base in self.named(model, ATTENTIONS).items():
             site = site_of(path)

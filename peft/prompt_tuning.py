@@ -7,8 +7,8 @@ Only the encoder's input has a prompt; the decoder reads it through the memory. 
 Changes   the input embeddings (place 4)        Identity at start   no, however it starts
 Trains    p d                                   Merges              no: it changes no weights
 Paper     "The Power of Scale for Parameter-Efficient Prompt Tuning" (arXiv 2104.08691)
-Note      P comes after the scaling by √d, so rows taken from the vocabulary are scaled ones. On an encoder-decoder HF
-          trains 2 p rows and uses the first p; with num_transformer_submodules = 1 it does what we do.
+Note      P comes after the scaling by √d, so rows taken from the vocabulary are scaled ones. On an encoder-decoder
+          Hugging Face PEFT trains 2 p rows and uses the first p; with num_transformer_submodules = 1 it does what we do.
 """
 
 from collections.abc import Collection

@@ -81,7 +81,7 @@ class VeraLinear(AdditiveLayer):
 
 @dataclass(frozen=True)
 class VeraConfig(PeftConfig):
-    """Names and defaults of HF's VeraConfig.
+    """Names and defaults of Hugging Face PEFT's VeraConfig.
 
     `r`                     the rank; it may be larger than a layer's sides: only two vectors are trained for each
     `target_modules`        which linear layers (targets.py)

@@ -14,7 +14,7 @@ from peft.huggingface.virtual_tokens import VirtualTokenFiles
 
 @dataclass(frozen=True)
 class VirtualTokensConfig(VirtualTokenFiles):
-    """Names of HF's configs. `num_virtual_tokens`: p, how many vectors."""
+    """Names of Hugging Face PEFT's configs. `num_virtual_tokens`: p, how many vectors."""
 
     num_virtual_tokens: int = 20
 

@@ -38,20 +38,25 @@ class OwnedParameters(nn.Module):
             self.copies.append(nn.Parameter(original.detach().clone()))
 
     def enable(self) -> None:
+        """The copies into the modules."""
         self.put(self.copies)
 
     def disable(self) -> None:
+        """The base's own tensors back into the modules."""
         self.put(self.originals)
 
     def put(self, tensors: nn.ParameterList) -> None:
+        """Each tensor into every module that holds it, as the attribute that it is there."""
         for tensor, holders in zip(tensors, self.holders, strict=True):
             for module, name in holders:
                 setattr(module, name, tensor)
 
     def own_parameters(self) -> dict[str, nn.Parameter]:
+        """The copies by the base's names."""
         return dict(zip(self.names, self.copies, strict=True))
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Fills the copies with the tensors of their names; the base stays as it is."""
         with torch.no_grad():
             for name, parameter in self.own_parameters().items():
                 parameter.copy_(tensors[name])

@@ -1,4 +1,4 @@
-"""LayerNorm tuning in HF's folders: there a norm is saved from inside a layer of its own, called ln_tuning_layers."""
+"""LayerNorm tuning in Hugging Face PEFT's folders: a norm is saved from inside a layer called ln_tuning_layers."""
 
 from peft.frame.config import PeftConfig
 

@@ -1,4 +1,4 @@
-"""LoRA's relatives in HF's folders: what starts in a way of its own is kept as the plain LoRA that it has become.
+"""LoRA's relatives in Hugging Face PEFT's folders: what starts in its own way is kept as the LoRA that it has become.
 
 PiSSA   s (B A - B₀ A₀) = s [B, -B₀] [A; A₀]        rank 2 r, with 2 α (√2 α for rsLoRA), so that s is the same
 LoftQ   s B A on the base that was quantized with it

@@ -1,4 +1,4 @@
-"""Prefixes in HF's folders: one matrix for all layers; and in HF's models, where the words stand behind the prefix.
+"""Prefixes in Hugging Face PEFT's folders, one matrix for all layers; and in its models, where words stand behind them.
 
     prompt_embeddings   (p, 2 L d)    [P_K^1, P_V^1, P_K^2, P_V^2, ..., P_K^L, P_V^L]
 

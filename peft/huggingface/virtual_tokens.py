@@ -1,4 +1,4 @@
-"""Prompts and prefixes in HF's folders: one matrix, `prompt_embeddings`, and fields that describe the base.
+"""Prompts and prefixes in Hugging Face PEFT's folders: one matrix, and fields that describe the base.
 
 `encoder_hidden_size` of P-Tuning is always written, and the text that a prompt started from never: a saved prompt needs
 none, and HF would ask for its tokenizer.

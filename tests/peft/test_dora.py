@@ -81,7 +81,7 @@ def test_a_row_of_zeros_does_no_harm() -> None:
     assert all(parameter.grad.isfinite().all() for parameter in layer.own_parameters().values())
 
 
-def test_it_trains_as_many_numbers_as_the_formula_says_under_the_published_names() -> None:
+def test_it_trains_as_many_numbers_as_the_formula_says_under_the_names_of_hf() -> None:
     base, config = small_base(), LoraConfig(r=2, use_dora=True, target_modules=["q_proj", "fc1"])
     model = get_peft_model(base, config)
     count = 5 * (2 * (24 + 24) + 24) + 3 * (2 * (24 + 40) + 40)

@@ -54,7 +54,7 @@ def test_a_head_can_be_trained_with_it(tmp_path: Path) -> None:
     assert torch.equal(model.unload().output.weight, head)
 
 
-def test_it_is_kept_as_the_published_library_keeps_it(tmp_path: Path) -> None:
+def test_it_is_kept_as_hf_keeps_it(tmp_path: Path) -> None:
     model = tuned(sites=("decoder_self", "cross"))
     model.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "adapter_config.json").read_text())

@@ -127,7 +127,7 @@ EXERCISES = [
             "`directions` stands under torch.no_grad(): no gradient passes through the lengths. The bias is never stretched.",
             "What is added to y = base(x): (stretch - 1) · W x + stretch · (α/r) B A x. Without dropout W x is y - bias; in training "
             "with dropout, W x and B A x read dropout(x), while base(x) has read x.",
-            "row_lengths: vector_norm over dim=1, at least the smallest positive number of the type (clamp_min). merged: "
+            "row_lengths: vector_norm over dim=1, at least SMALLEST (clamp_min). merged: "
             "rewritten(self.base, stretch[:, None] * directions, bias).",
         ),
         wrong=(
@@ -136,7 +136,7 @@ EXERCISES = [
                 "torch.linalg.vector_norm(weight, dim=1).square()",
                 "it is the square of the length",
             ),
-            Wrong(".clamp_min(torch.finfo(weight.dtype).tiny)", "", "1 / 0 is infinite"),
+            Wrong(".clamp_min(SMALLEST)", "", "1 / 0 is infinite"),
             Wrong("weight_of(self.base) + product", "product", "the base's weight is missing"),
             Wrong(
                 "self.lora_magnitude_vector / row_lengths(self.directions())",
@@ -210,11 +210,11 @@ EXERCISES = [
         ),
         wrong=(
             Wrong(
-                "F.linear(self.vera_lambda_d * F.linear(x, down), up)",
-                "F.linear(F.linear(x, down), up)",
+                "self.vera_lambda_d * F.linear(",
+                "F.linear(",
                 "λ_d is missing",
             ),
-            Wrong("self.vera_lambda_b * F.linear", "F.linear", "λ_b is missing"),
+            Wrong("return self.vera_lambda_b * ", "return ", "λ_b is missing"),
             Wrong("vera_B[: self.base.out_features]", "vera_B[-self.base.out_features :]", "this layer's part of B"),
             Wrong(
                 "vera_A[:, : self.base.in_features]", "vera_A[:, -self.base.in_features :]", "this layer's part of A"
