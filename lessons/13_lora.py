@@ -37,7 +37,7 @@ from lessons.task.scoring import evaluate, predict, score, source_batch
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import LoraConfig, LoraLinear, PeftModel, get_peft_model
 from peft.low_rank import new_factors, product, scaling_of
-from peft.frame.mixed import BASE
+from peft.frame.core import BASE
 from transformer import train
 
 set_threads()
@@ -197,7 +197,7 @@ def full_change(path: str) -> torch.Tensor:
 
 
 def lora_change(path: str) -> torch.Tensor:
-    found = model.base_model.get_submodule(path).adapters["british"]
+    found = model.base_model.get_submodule(path).layers["british"]
     return product(found.lora_B, found.lora_A, found.scaling).detach()
 
 

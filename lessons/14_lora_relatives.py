@@ -351,7 +351,7 @@ print(f"a fresh PiSSA differs from the base by {difference:.1e} at most; switche
 # %%
 factors: dict[str, list[torch.Tensor]] = {"k_proj": [], "v_proj": [], "fc2": []}
 tuned = PeftModel.from_pretrained(load_base(), BRITISH / "ia3")
-for path, wrapper in tuned.adapters["default"].wrappers.items():
+for path, wrapper in tuned.adapters["default"].layers.items():
     if isinstance(wrapper, IA3Linear):
         factors[path.rpartition(".")[2]].append(wrapper.ia3_l.detach().flatten())
 figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")

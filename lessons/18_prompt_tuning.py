@@ -263,7 +263,7 @@ said_and_so(
 
 # %%
 shipped = PeftModel.from_pretrained(load_base(), HERE / "adapters" / "british" / "prompt_tuning")
-site = shipped.base_model.source_input.adapters["default"]
+site = shipped.base_model.source_input.layers["default"]
 with torch.no_grad():
     rows = site.prompt_embeddings
     table = base.embedding_scale * base.source_embedding.weight

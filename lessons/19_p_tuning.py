@@ -142,7 +142,7 @@ def train_on(model: PeftModel, accent: str, rate: float) -> list[float]:
 
 
 def site_of(model: PeftModel) -> EncodedPromptInput:
-    return model.base_model.source_input.adapters["default"]
+    return model.base_model.source_input.layers["default"]
 
 
 trained = fresh("p_tuning")

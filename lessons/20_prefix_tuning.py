@@ -115,9 +115,7 @@ print(f"without a prefix: {Attend()(query, keys, values).item():.4f}")
 
 # %%
 model = PeftModel.from_pretrained(load_base(), HERE / "adapters" / "british" / "prefix_tuning")
-prefixes = {
-    path: layer for path, layer in model.adapters["default"].wrappers.items() if isinstance(layer, PrefixAttend)
-}
+prefixes = {path: layer for path, layer in model.adapters["default"].layers.items() if isinstance(layer, PrefixAttend)}
 print(f"{len(prefixes)} attentions, each with [P_K, P_V] of {tuple(next(iter(prefixes.values())).prefix.shape)}")
 tokens, base = vocabulary(), load_base()
 source = torch.tensor([tokens.encode_word("schedule")])
@@ -199,7 +197,7 @@ places = {
 found = {}
 for name, takes_part in places.items():
     for path in prefixes:
-        model.site(path).active = ("default",) if takes_part(path) else ()
+        model.slot(path).active = ("default",) if takes_part(path) else ()
     found[name] = 100 * evaluate(model, probe, "british").phoneme_error
 figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
 bars = axis.barh(list(found), list(found.values()), color="C3")
@@ -255,7 +253,7 @@ def keys_and_values(word: str, spoken: str) -> dict[str, torch.Tensor]:
 
 def with_prefixes(rows: dict[str, torch.Tensor]) -> PeftModel:
     made = get_peft_model(load_base(), PTuningV2Config(num_virtual_tokens=10))
-    for path, layer in made.adapters["default"].wrappers.items():
+    for path, layer in made.adapters["default"].layers.items():
         layer.prefix = nn.Parameter(rows[path].clone())
     return made.eval()
 
@@ -301,7 +299,7 @@ for start, colour in (("random", "C0"), ("real text", "C1")):
         length = len(settings[f"by hand: {start_word}"]["encoder.layers.0.self_attention.attend"])
         trained = get_peft_model(load_base(), adapter_config("p_tuning_v2", num_virtual_tokens=length))
         if start == "real text":
-            for path, layer in trained.adapters["default"].wrappers.items():
+            for path, layer in trained.adapters["default"].layers.items():
                 if isinstance(layer, PrefixAttend):
                     layer.prefix = nn.Parameter(settings[f"by hand: {start_word}"][path].clone())
         losses = train(trained, examples, training_config(steps, rate, seed=0))

@@ -75,8 +75,8 @@ with_network = get_peft_model(load_base(), PrefixTuningConfig(num_virtual_tokens
 with torch.no_grad():
     by_network = with_network(source, target)
     drop_encoders(with_network)
-    for path, layer in model.adapters["default"].wrappers.items():
-        layer.prefix.copy_(with_network.adapters["default"].wrappers[path].prefix)
+    for path, layer in model.adapters["default"].layers.items():
+        layer.prefix.copy_(with_network.adapters["default"].layers[path].prefix)
     print(f"prefix tuning and P-Tuning v2 differ by {(model.eval()(source, target) - by_network).abs().max():.1e}")
 
 # %% [markdown]
@@ -156,7 +156,7 @@ said_and_so(
 
 # %%
 shipped = PeftModel.from_pretrained(load_base(), HERE / "adapters" / "british" / "p_tuning_v2")
-prefixes = [path for path, layer in shipped.adapters["default"].wrappers.items() if isinstance(layer, PrefixAttend)]
+prefixes = [path for path, layer in shipped.adapters["default"].layers.items() if isinstance(layer, PrefixAttend)]
 probe = words("british", "development", 60 if quick() else 200)
 chosen = [word for word in probe if len(word) == 8][:20]
 sources = torch.tensor([tokens.encode_word(word) for word in chosen])
@@ -178,7 +178,7 @@ def states(run: PeftModel) -> list[torch.Tensor]:
 
 def only(takes_part) -> PeftModel:
     for path in prefixes:
-        shipped.site(path).active = ("default",) if takes_part(path) else ()
+        shipped.slot(path).active = ("default",) if takes_part(path) else ()
     return shipped
 
 
@@ -230,9 +230,9 @@ def trained(method: str, layer: int | None = None, in_place: bool = False, **cha
         changed.source_positions.table = changed.source_positions.table.roll(5, dims=0)
     torch.manual_seed(0)
     made = get_peft_model(changed, adapter_config(method, **changes))
-    for path, wrapper in made.adapters["default"].wrappers.items():
+    for path, wrapper in made.adapters["default"].layers.items():
         if layer is not None and isinstance(wrapper, PrefixAttend) and f".layers.{layer}." not in path:
-            made.site(path).active = ()
+            made.slot(path).active = ()
             wrapper.requires_grad_(False)
     losses = train(made, examples, training_config(steps, rate_of(method), seed=0))
     return 100 * evaluate(made, probe, "british").phoneme_error, losses
@@ -267,7 +267,7 @@ plt.show()
 
 # %%
 prompted = PeftModel.from_pretrained(load_base(), HERE / "adapters" / "british" / "prompt_tuning")
-rows = prompted.base_model.source_input.adapters["default"].prompt_embeddings
+rows = prompted.base_model.source_input.layers["default"].prompt_embeddings
 before, kept_rows = states(prompted), rows.detach().clone()
 arrived = []
 for seed in range(3 if quick() else 20):

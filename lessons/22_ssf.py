@@ -126,7 +126,7 @@ print("merged:", predict(twin, some))
 # Each place has γ's that began around 1 and β's that began around 0. How far did they go?
 
 # %%
-layers = {path: layer for path, layer in model.adapters["default"].wrappers.items() if isinstance(layer, ScaledShifted)}
+layers = {path: layer for path, layer in model.adapters["default"].layers.items() if isinstance(layer, ScaledShifted)}
 
 
 def spread(paths: list[str]) -> tuple[float, float]:
@@ -186,7 +186,7 @@ nn.functional.cross_entropy(live(source, target[:, :-1]).flatten(0, 1), target[:
 for kind in ("q_proj", "k_proj", "v_proj"):
     gradients = [
         layer.ssf_shift.grad.abs().max()
-        for path, layer in live.adapters["default"].wrappers.items()
+        for path, layer in live.adapters["default"].layers.items()
         if path.endswith(f"self_attention.{kind}")
     ]
     print(f"largest gradient of β behind {kind}: {max(gradients):.1e}")

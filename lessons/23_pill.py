@@ -190,7 +190,7 @@ plt.show()
 
 # %%
 model = PeftModel.from_pretrained(load_base(), HERE / "adapters" / "british" / "pill")
-parts = dict(model.adapters["default"].wrappers.items())
+parts = dict(model.adapters["default"].layers.items())
 gates = {path: layer for path, layer in parts.items() if isinstance(layer, GatedValues)}
 experts = {path: layer for path, layer in parts.items() if isinstance(layer, RoutedFeedForward)}
 chosen = [word for word in probe if len(word) == 8][:30]
@@ -198,7 +198,7 @@ sources = torch.tensor([tokens.encode_word(word) for word in chosen])
 is_vowel = torch.tensor(types)[sources] > 0
 seen: dict[str, torch.Tensor] = {}
 hooks = [
-    layer.gate.register_forward_hook(lambda module, inputs, output, path=path: seen.__setitem__(path, output.tanh()))
+    layer.value_gate.register_forward_hook(lambda module, inputs, output, path=path: seen.__setitem__(path, output))
     for path, layer in gates.items()
 ]
 first_sound = torch.full((len(sources), 1), tokens.bos_id)
@@ -318,7 +318,7 @@ def silence_attention() -> None:
 
 def open_gates() -> None:
     for path in gates:
-        model.site(path).active = ()
+        model.slot(path).active = ()
 
 
 variants = {
@@ -331,7 +331,7 @@ variants = {
 }
 errors = {name: error_with(change) for name, change in variants.items()}
 for path in gates:
-    model.site(path).active = ("default",)
+    model.slot(path).active = ("default",)
 figure, axis = plt.subplots(figsize=(6, 2.7), layout="constrained")
 bars = axis.barh(list(errors), list(errors.values()), color="C1")
 axis.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)

@@ -1,7 +1,6 @@
 """Parameter-efficient fine-tuning, by hand: one file per technique, and the small frame that they all stand in.
 
-Read in this order: config, layers, owned, tokens, adapter, model (the frame), then any technique; lora is the one to
-begin with.
+README.md says in which order to read; of the techniques, lora is the one to begin with.
 """
 
 import warnings
@@ -32,10 +31,10 @@ from peft.virtual_tokens import drop_encoders
 FINETUNE_BY_HAND = True
 """How the rest of this project knows that it has imported this `peft` and not another."""
 
-if published := [found.version for found in metadata.distributions(name="peft")]:
+if theirs := [found.version for found in metadata.distributions(name="peft")]:
     warnings.warn(
-        f"the published peft {published[0]} is installed as well; this process uses the hand-written one in {__path__[0]}. "
-        "In this process the published one, and `from transformers import Trainer`, do not work.",
+        f"Hugging Face PEFT {theirs[0]} is installed as well; this process uses the hand-written peft in {__path__[0]}. "
+        "In this process Hugging Face's, and `from transformers import Trainer`, do not work.",
         stacklevel=2,
     )
 

@@ -3,10 +3,10 @@
     y = W x + b        LayerNorm(x) = g ⊙ x̂ + b        every b, no W and no g
 
 Changes   a parameter that is already there (place 5)        Identity at start   yes
-Trains    L_e (7d + f) + L_d (12d + f), plus d for each      Merges              yes: the copy takes the base's place
-          norm after a whole stack (d = d_model, f = d_ff)
+Trains    L_e (7 d + f) + L_d (12 d + f)                     Merges              yes: the copy takes the base's place
+          (d = d_model, f = d_ff); and d for each norm after a stack or after the embeddings, vocab for an output's bias
 Note      a key's bias gets no gradient: q · b_K is the same for every key, and softmax does not see it
-Paper     "BitFit" (2106.10199)
+Paper     "BitFit" (arXiv 2106.10199)
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,18 @@ from typing import ClassVar
 
 from torch import nn
 
-from peft.frame.config import PeftConfig
-from peft.frame.layers import Placement
+from peft.frame.config import PeftConfig, Placement
 from peft.frame.owned import parameters_of
-from peft.frame.registry import register
 
 
-@register
 @dataclass(frozen=True)
 class BitFitConfig(PeftConfig):
-    """Which biases: all of them, linear layers' and norms', within `sites`."""
+    """Nothing to choose but `sites`: all biases within them are trained, those of linear layers and of norms."""
 
     peft_type: ClassVar[str] = "BITFIT"
 
     def place(self, model: nn.Module) -> Placement:
+        """A copy of every bias within `sites`. Raises ValueError where there is none."""
         biases = tuple(name for name, *_ in parameters_of(model) if name.endswith(".bias") and self.covers(name))
         if not biases:
             raise ValueError("this base has no bias to train within the sites " + ", ".join(self.sites))

@@ -10,11 +10,9 @@
 Changes   the output of a sub-layer (place 2); houlsby besides the LayerNorms (place 5), on each of which 2 d are trained
 Trains    2 d m + m + d per adapter: houlsby 2 per encoder layer and 3 per decoder layer (2 without the site "cross"),
           pfeiffer and parallel 1 per layer
-Identity at start   parallel: yes, W_up = 0; the others nearly: their matrices start with σ = 0.001 and 0.02
-Merges    no: φ is not linear
-Papers    "Parameter-Efficient Transfer Learning for NLP" (1902.00751); "AdapterFusion" (2005.00247), whose single adapter
-          is pfeiffer; "Towards a Unified View" (2110.04366)
-Note      Houlsby's text says σ = 0.01, the authors' code 0.001; this follows the code. Their new head: `modules_to_save`
+Identity at start   parallel: yes, W_up = 0; the others nearly: σ = 0.001 and 0.02        Merges   no: φ is not linear
+Papers    houlsby "Parameter-Efficient Transfer Learning for NLP" (arXiv 1902.00751), σ = 0.001 as in the authors' code, not
+          0.01 as in the text; pfeiffer "AdapterFusion" (arXiv 2005.00247); parallel "Towards a Unified View" (arXiv 2110.04366)
 """
 
 import math
@@ -25,37 +23,35 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.config import PeftConfig, base_modules
-from peft.frame.layers import AdaptedLayer, AdditiveLayer, Placement, adapter_dtype
-from peft.frame.registry import register
-from peft.frame.weights import device_of
+from peft.frame.casting import SideNetwork
+from peft.frame.config import PeftConfig, Placement
+from peft.frame.layers import AdaptedLayer, AdditiveLayer
+from peft.frame.owned import parameters_of
 from transformer.add_norm import LayerNorm
 from transformer.feed_forward import ACTIVATIONS
 
 
-class Bottleneck(nn.Module):
-    """Narrow, bend, widen. What goes in and what comes out have the same size."""
+class Bottleneck(SideNetwork):
+    """d features → m, a non-linearity, and back to d."""
 
     def __init__(self, d_model: int, bottleneck: int, style: str):
         super().__init__()
         self.down = nn.Linear(d_model, bottleneck)
         self.up = nn.Linear(bottleneck, d_model)
         self.activation = "gelu" if style == "houlsby" else "relu"
-        nn.init.zeros_(self.down.bias)
-        nn.init.zeros_(self.up.bias)
+        for linear in (self.down, self.up):
+            nn.init.zeros_(linear.bias)
+            if style == "houlsby":
+                nn.init.trunc_normal_(linear.weight, std=1e-3, a=-2e-3, b=2e-3)
+            elif style == "pfeiffer":
+                nn.init.normal_(linear.weight, std=0.02)
         if style == "parallel":
             nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
             nn.init.zeros_(self.up.weight)
-            return
-        for linear in (self.down, self.up):
-            if style == "houlsby":
-                nn.init.trunc_normal_(linear.weight, std=1e-3, a=-2e-3, b=2e-3)
-            else:
-                nn.init.normal_(linear.weight, std=0.02)
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        narrow = ACTIVATIONS[self.activation](self.down(x.to(self.down.weight.dtype)))  # (*batch, bottleneck)
-        return self.up(narrow).to(x.dtype)
+        """W_up φ(W_down x + b_down) + b_up, with the style's own φ and no residual."""
+        return self.up(ACTIVATIONS[self.activation](self.down(x)))
 
 
 class HoulsbyAdapter(AdaptedLayer):
@@ -68,6 +64,7 @@ class HoulsbyAdapter(AdaptedLayer):
         self.adapter = bottleneck
 
     def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time d_model"]:
+        """h + bottleneck(h)"""
         h = self.base(x)
         return h + self.adapter(h)
 
@@ -84,6 +81,7 @@ class PfeifferAdapter(AdaptedLayer):
     def forward(
         self, x: Float[Tensor, "batch time d_model"], sublayer: Callable[[Tensor], Tensor]
     ) -> Float[Tensor, "batch time d_model"]:
+        """Norm(x + f + bottleneck(Norm(x + f))), f = dropout(sublayer(x)); pre-norm x + f + bottleneck(f), f of Norm(x)."""
         if self.base.order == "pre":
             f = self.base.dropout(sublayer(self.base.norm(x)))
             return x + (f + self.adapter(f))
@@ -102,20 +100,25 @@ class ParallelAdapter(AdditiveLayer):
         self.scaling = scaling
 
     def delta(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """s · bottleneck(x), which is added to the feed forward's output."""
         return self.scaling * self.adapter(x)
 
 
-PLACES = {
+TARGETS = {
     "houlsby": ("self_attention_norm.dropout", "cross_attention_norm.dropout", "feed_forward_norm.dropout"),
     "pfeiffer": ("feed_forward_norm",),
     "parallel": ("feed_forward",),
 }
 
 
-@register
 @dataclass(frozen=True)
 class AdapterConfig(PeftConfig):
-    """`bottleneck` is m; `scaling` is the parallel style's s. The published library has no adapters."""
+    """Which style, and how narrow; Hugging Face PEFT has no such adapters.
+
+    `style`        "houlsby", "pfeiffer" or "parallel"
+    `bottleneck`   m, how many features the adapter narrows to
+    `scaling`      s of the parallel style; the others have no factor
+    """
 
     style: str = "houlsby"
     bottleneck: int = 16
@@ -123,34 +126,25 @@ class AdapterConfig(PeftConfig):
     peft_type: ClassVar[str] = "ADAPTER"
 
     def check(self) -> None:
-        if self.style not in PLACES:
-            raise ValueError(f"style is one of {', '.join(PLACES)}, not {self.style!r}")
+        """Raises ValueError for an unknown style, an empty bottleneck, and a scaling where there is none."""
+        if self.style not in TARGETS:
+            raise ValueError(f"style is one of {', '.join(TARGETS)}, not {self.style!r}")
         if self.bottleneck < 1:
             raise ValueError(f"bottleneck {self.bottleneck} must be at least 1")
         if self.style != "parallel" and self.scaling != 4.0:
-            raise ValueError(
-                f"scaling {self.scaling} belongs to the parallel style; {self.style} adds without a factor"
-            )
+            raise ValueError(f"scaling {self.scaling} belongs to the parallel style; {self.style} has no factor")
 
     def place(self, model: nn.Module) -> Placement:
-        targets = self.named(model, PLACES[self.style])
-        wrappers = {path: self.layer(base, self.new_bottleneck(model)) for path, base in targets.items()}
-        return Placement(wrappers, parameters=self.norms(model) if self.style == "houlsby" else ())
+        """An adapter at each of the style's targets; for houlsby the LayerNorms within `sites` too."""
+        targets = self.named(model, TARGETS[self.style])
+        layers = {path: self.layer(base, model.config.d_model) for path, base in targets.items()}
+        norms = [name for name, _, module, _ in parameters_of(model) if isinstance(module, LayerNorm)]
+        trained = tuple(name for name in norms if self.style == "houlsby" and self.covers(name))
+        return Placement(layers, trained)
 
-    def layer(self, base: nn.Module, bottleneck: Bottleneck) -> AdaptedLayer:
+    def layer(self, base: nn.Module, d_model: int) -> AdaptedLayer:
+        """The style's layer around a base module, with an adapter of its own."""
+        bottleneck = Bottleneck(d_model, self.bottleneck, self.style)
         if self.style == "parallel":
             return ParallelAdapter(base, bottleneck, self.scaling)
         return (HoulsbyAdapter if self.style == "houlsby" else PfeifferAdapter)(base, bottleneck)
-
-    def new_bottleneck(self, model: nn.Module) -> Bottleneck:
-        bottleneck = Bottleneck(model.config.d_model, self.bottleneck, self.style)
-        return bottleneck.to(device=device_of(model), dtype=adapter_dtype(model))
-
-    def norms(self, model: nn.Module) -> tuple[str, ...]:
-        """The gains and biases of every LayerNorm within `sites`, by their names in the base."""
-        return tuple(
-            f"{path}.{name}"
-            for path, module in base_modules(model)
-            if isinstance(module, LayerNorm) and self.covers(path)
-            for name in ("weight", "bias")
-        )

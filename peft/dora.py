@@ -4,8 +4,8 @@
 
 Changes   a weight matrix (place 1)               Identity at start   yes: B = 0 and m = ‖W‖
 Trains    r (d_in + d_out) + d_out per layer      Merges              yes: W ← diag(m / ‖V‖) V
-Dropout   y = W x + b + (m / ‖V‖ - 1) ⊙ W x' + (m / ‖V‖) ⊙ (α/r) B A x' with x' = dropout(x), as in the published library
-Paper     "DoRA" (2402.09353), with the gradient of section 4.3; with rsLoRA's scale, α/√r
+Dropout   y = W x + b + (m / ‖V‖ - 1) ⊙ W x' + (m / ‖V‖) ⊙ (α/r) B A x' with x' = dropout(x), as in Hugging Face PEFT
+Paper     "DoRA" (arXiv 2402.09353), with the gradient of section 4.3; with rsLoRA's scale, α/√r
 """
 
 import torch
@@ -13,60 +13,51 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.layers import AdaptedLayer, adapter_dtype, own_precision
-from peft.frame.registry import lora_variant
-from peft.frame.weights import device_of, rewritten, weight_of
-from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
-from quant.precision import without_autocast
+from peft.frame.casting import in_full_precision
+from peft.frame.layers import ChangingLayer
+from peft.frame.weights import rewritten, weight_of
+from peft.low_rank import LowRankLayer, product
+
+SMALLEST = 1e-30
+"""The length of a row of zeros, so that dividing by it stays finite."""
 
 
 def row_lengths(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, " d_out"]:
-    """‖V‖. A row of zeros gets the smallest length there is, so that dividing by it stays finite."""
-    return torch.linalg.vector_norm(weight, dim=1).clamp_min(torch.finfo(weight.dtype).tiny)
+    """‖V‖, at least SMALLEST."""
+    return torch.linalg.vector_norm(weight, dim=1).clamp_min(SMALLEST)
 
 
-@lora_variant("dora")
-class DoraLinear(AdaptedLayer):
+class DoraLinear(LowRankLayer, ChangingLayer, variant="dora"):
     """A frozen linear layer whose rows are turned by a low-rank update and stretched by a magnitude."""
 
-    def __init__(
-        self,
-        base: nn.Module,
-        rank: int,
-        alpha: float,
-        dropout: float = 0.0,
-        use_rslora: bool = False,
-        initialization: Initialization = True,
-    ):
-        super().__init__(base)
-        check_rank(rank, base.in_features, base.out_features, type(base).__name__)
-        self.scaling = scaling_of(rank, alpha, use_rslora)
-        self.lora_A, self.lora_B = new_factors(
-            base.in_features, base.out_features, rank, initialization, device_of(base), adapter_dtype(base)
-        )
-        self.dropout = nn.Dropout(dropout)
-        self.lora_magnitude_vector = nn.Parameter(row_lengths(self.directions()))
+    def start(self) -> None:
+        """m = ‖W‖"""
+        self.lora_magnitude_vector = nn.Parameter(row_lengths(weight_of(self.base).detach()))
 
     @torch.no_grad()
+    @in_full_precision
     def directions(self) -> Float[Tensor, "d_out d_in"]:
-        """V, in full precision also under autocast: its lengths must be those that the magnitudes were taken from."""
-        with without_autocast(self.lora_A.weight):
-            delta = product(self.lora_B, self.lora_A, self.scaling)
-            return weight_of(self.base).to(delta.dtype) + delta
+        """V, always in full precision: its lengths must be those that the magnitudes were taken from."""
+        return weight_of(self.base) + product(self.lora_B, self.lora_A, self.scaling)
 
     def stretch(self) -> Float[Tensor, " d_out"]:
         """m / ‖V‖. `directions` passes no gradient on, so the rows learn as if their lengths were fixed."""
         return self.lora_magnitude_vector / row_lengths(self.directions())
 
-    def forward(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
-        y, stretch, bias = self.base(x), self.stretch(), self.base.bias
+    def change(
+        self, x: Float[Tensor, "*batch d_in"], y: Float[Tensor, "*batch d_out"]
+    ) -> Float[Tensor, "*batch d_out"]:
+        """What is added to y = W x + b: (m / ‖V‖ - 1) ⊙ W x' + (m / ‖V‖) ⊙ (α/r) B A x'.
+
+        W x' is y - b where x' = x; with dropout, in training, it is a product of its own.
+        """
+        stretch, unturned = self.stretch(), y if self.base.bias is None else y - self.base.bias
         if self.training and self.dropout.p > 0.0:
             x = self.dropout(x)
-            turned = F.linear(x, weight_of(self.base).to(x.dtype))
-        else:
-            turned = y if bias is None else y - bias
-        update = self.lora_B(self.scaling * self.lora_A(own_precision(x, self.lora_A.weight.dtype)))
-        return y + ((stretch - 1) * turned + stretch * update).to(y.dtype)
+            unturned = F.linear(x, weight_of(self.base))
+        update = self.lora_B(self.scaling * self.lora_A(x))
+        return (stretch - 1) * unturned + stretch * update
 
     def merged(self) -> nn.Module:
+        """A plain linear layer of diag(m / ‖V‖) V and b; the base stays as it is."""
         return rewritten(self.base, self.stretch()[:, None] * self.directions(), self.base.bias)

@@ -11,18 +11,16 @@ from typing import ClassVar
 
 from torch import nn
 
-from peft.frame.config import PeftConfig
-from peft.frame.layers import Placement
+from peft.frame.config import PeftConfig, Placement
 from peft.frame.owned import parameters_of
-from peft.frame.registry import register
 
 
-@register
 @dataclass(frozen=True)
 class FullConfig(PeftConfig):
-    """Nothing to choose but the sites."""
+    """Nothing to choose but `sites`, the part of the base that is trained: all of it by default."""
 
     peft_type: ClassVar[str] = "FULL"
 
     def place(self, model: nn.Module) -> Placement:
+        """A copy of every parameter within `sites`, tied ones under each of their names."""
         return Placement(parameters=tuple(name for name, _, _, _ in parameters_of(model) if self.covers(name)))

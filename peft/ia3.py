@@ -5,7 +5,7 @@
 Changes   a weight matrix (place 1)        Identity at start   yes: every factor is 1
 Trains    2 d per attention, d_ff per      Merges              yes: W ← diag(l) W, b ← l ⊙ b for keys and values;
           feed forward (d = d_model)                           W_2 ← W_2 diag(l), b_2 as it is
-Paper     "Few-Shot Parameter-Efficient Fine-Tuning" (2205.05638)
+Paper     "Few-Shot Parameter-Efficient Fine-Tuning" (arXiv 2205.05638)
 """
 
 from collections.abc import Collection
@@ -16,11 +16,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.config import PeftConfig
-from peft.frame.layers import AdaptedLayer, Placement, adapter_dtype
-from peft.frame.registry import register
+from peft.frame.casting import in_one_type
+from peft.frame.config import PeftConfig, Placement
+from peft.frame.layers import AdaptedLayer
 from peft.frame.targets import is_named, target_linears
-from peft.frame.weights import device_of, rewritten, weight_of
+from peft.frame.weights import rewritten, weight_of
+
+
+@in_one_type
+def scaled(
+    features: Float[Tensor, "*batch features"], factors: Float[Tensor, "..."]
+) -> Float[Tensor, "*batch features"]:
+    """l ⊙ x: one factor for each feature, as a row or as a column."""
+    return factors.flatten() * features
 
 
 class IA3Linear(AdaptedLayer):
@@ -30,31 +38,29 @@ class IA3Linear(AdaptedLayer):
         super().__init__(base)
         self.feedforward = feedforward
         shape = (1, base.in_features) if feedforward else (base.out_features, 1)
-        start = torch.ones(shape) if init_ia3_weights else torch.randn(shape)
-        self.ia3_l = nn.Parameter(start.to(device=device_of(base), dtype=adapter_dtype(base)))
+        self.ia3_l = nn.Parameter(torch.ones(shape) if init_ia3_weights else torch.randn(shape))
 
     def forward(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
+        """l ⊙ (W x + b); in the feed forward W (l ⊙ x) + b."""
         if self.feedforward:
-            return self.base(self.scaled(x))
-        return self.scaled(self.base(x))
-
-    def scaled(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
-        return self.ia3_l.flatten().to(x.dtype) * x
+            return self.base(scaled(x, self.ia3_l))
+        return scaled(self.base(x), self.ia3_l)
 
     def merged(self) -> nn.Module:
+        """A plain linear layer of the same numbers; the base stays as it is, and may have no bias."""
         bias = self.base.bias
         if bias is not None and not self.feedforward:
-            bias = self.scaled(bias)
+            bias = scaled(bias, self.ia3_l)
         return rewritten(self.base, self.ia3_l * weight_of(self.base), bias)
 
 
-@register
 @dataclass(frozen=True)
 class IA3Config(PeftConfig):
-    """Names of the published IA3Config.
+    """Names of Hugging Face PEFT's IA3Config.
 
     `target_modules`        which linear layers (targets.py)
     `feedforward_modules`   those of them that are scaled at the input
+    `exclude_modules`       those of the targets that get none
     `init_ia3_weights`      False: random factors, for tests
     """
 
@@ -65,6 +71,7 @@ class IA3Config(PeftConfig):
     peft_type: ClassVar[str] = "IA3"
 
     def check(self) -> None:
+        """Raises ValueError for feedforward_modules that are no target_modules, where both are lists."""
         if isinstance(self.target_modules, str) or isinstance(self.feedforward_modules, str):
             return
         if extra := set(self.feedforward_modules) - set(self.target_modules):
@@ -74,6 +81,7 @@ class IA3Config(PeftConfig):
             )
 
     def place(self, model: nn.Module) -> Placement:
+        """A layer around each target."""
         targets = target_linears(self, model, self.target_modules, self.exclude_modules)
         return Placement(
             {

@@ -10,31 +10,27 @@ matrices they go away again, since a large s B A widens the blocks that are roun
 Changes   a weight matrix (place 1)        Identity at start   no: nearer to the base before the rounding
 Trains    r (d_in + d_out) per layer       Merges              as QLoRA (qlora.py)
 Saved     as the LoRA that it is; it belongs on Q: with T = 1 that is the plain quantized base
-Paper     "LoftQ" (2310.08659), algorithm 1
-Note      The published library leaves s out: there Q + B A is near to W, and with s ≠ 1 the start is another one.
+Paper     "LoftQ" (arXiv 2310.08659), algorithm 1
+Note      Hugging Face PEFT leaves s out: there Q + B A is near to W, and with s ≠ 1 the start is another one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.layers import adapter_dtype
-from peft.frame.registry import lora_variant
 from peft.frame.targets import pattern_value, target_linears
-from peft.frame.weights import linear_like
+from peft.frame.weights import linear_like, own_copy, weight_of
 from peft.lora import LoraConfig, LoraLinear
-from peft.low_rank import Initialization
 from peft.pissa import principal_factors
 from quant import Linear4bit, linear_layers
 
 
 @dataclass(frozen=True)
 class LoftQConfig:
-    """The published names: how many bits (four, here), and how often quantization and SVD take turns."""
+    """HF's names. `loftq_bits`: how many bits (four, here); `loftq_iter`: how often quantization and SVD take turns, T."""
 
     loftq_bits: int = 4
     loftq_iter: int = 1
@@ -53,17 +49,17 @@ class LoftqBase(Linear4bit):
     lost_up: Tensor
 
     def remember(self, lost_up: Float[Tensor, "d_out rank"], lost_down: Float[Tensor, "rank d_in"]) -> None:
+        """Keeps B_T and A_T (for s = 1) with the layer; they are not saved."""
         self.register_buffer("lost_up", lost_up, persistent=False)
         self.register_buffer("lost_down", lost_down, persistent=False)
 
 
 def alternate(linear: nn.Linear, rank: int, iterations: int, **quantization: Any) -> LoftqBase:
     """Q_T, with B_T and A_T beside it (for s = 1). `quantization` goes to `Linear4bit.from_linear`."""
-    weight = linear.weight.detach().to(adapter_dtype(linear))
-    rest = weight
+    weight = rest = weight_of(linear).detach()
     for _ in range(iterations):
-        layer = LoftqBase.from_linear(linear_like(linear, rest.to(linear.weight.dtype), linear.bias), **quantization)
-        lost_up, lost_down = principal_factors(weight - layer.dequantized(weight.dtype), rank, scaling=1.0)
+        layer = LoftqBase.from_linear(linear_like(linear, rest, linear.bias), **quantization)
+        lost_up, lost_down = principal_factors(weight - weight_of(layer), rank, scaling=1.0)
         rest = weight - lost_up @ lost_down
     layer.remember(lost_up, lost_down)
     return layer
@@ -93,34 +89,20 @@ def quantize_with_loftq(model: nn.Module, config: LoraConfig, **quantization: An
     return model
 
 
-@lora_variant("loftq")
-class LoftqLinear(LoraLinear):
+class LoftqLinear(LoraLinear, variant="loftq"):
     """LoRA whose A and B start at what the base below it has lost."""
 
-    def __init__(
-        self,
-        base: nn.Module,
-        rank: int,
-        alpha: float,
-        dropout: float = 0.0,
-        use_rslora: bool = False,
-        initialization: Initialization = "loftq",
-    ):
-        super().__init__(base, rank, alpha, dropout, use_rslora, initialization)
-        if not isinstance(base, LoftqBase):
+    def start(self) -> None:
+        """B₀ and A₀ with s B₀ A₀ = what the rounding took. Raises ValueError where the base does not know that."""
+        if not isinstance(self.base, LoftqBase):
             raise ValueError(
-                f"LoftQ starts at what the rounding took, and this {type(base).__name__} does not know it: call "
+                f"LoftQ starts at what the rounding took, and this {type(self.base).__name__} does not know it: call "
                 "quantize_with_loftq(model, config) on the full-precision model first. Where that is gone, "
                 "init_lora_weights=True starts at the quantized base"
             )
-        if len(base.lost_down) != rank:
-            raise ValueError(f"this base was quantized with LoftQ for rank {len(base.lost_down)}, not {rank}")
+        rank, known = self.lora_A.out_features, len(self.base.lost_down)
+        if known != rank:
+            raise ValueError(f"this base was quantized with LoftQ for rank {known}, not {rank}")
         root = self.scaling**0.5
-        with torch.no_grad():
-            self.lora_A.weight.copy_(base.lost_down / root)
-            self.lora_B.weight.copy_(base.lost_up / root)
-
-    @staticmethod
-    def exported(config: LoraConfig, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], LoraConfig]:
-        """Once trained it is plain LoRA, which asks nothing of its base but Q."""
-        return tensors, replace(config, init_lora_weights=True, loftq_config={})
+        self.lora_A.weight = own_copy(self.base.lost_down / root)
+        self.lora_B.weight = own_copy(self.base.lost_up / root)

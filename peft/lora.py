@@ -4,7 +4,7 @@
 
 Changes   a weight matrix (place 1)        Identity at start   yes: B = 0
 Trains    r (d_in + d_out) per layer       Merges              yes: W ← W + (α/r) B A
-Paper     "LoRA" (2106.09685); rsLoRA, scale α/√r: "A Rank Stabilization Scaling Factor" (2312.03732)
+Papers    "LoRA" (arXiv 2106.09685); rsLoRA, scale α/√r: "A Rank Stabilization Scaling Factor" (arXiv 2312.03732)
 """
 
 from collections.abc import Collection, Mapping
@@ -14,50 +14,40 @@ from typing import Any, ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.config import PeftConfig
-from peft.frame.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
-from peft.frame.registry import LORA_VARIANTS, register
+from peft.frame.config import Placement
+from peft.frame.layers import AdditiveLayer
 from peft.frame.targets import check_patterns, pattern_value, target_linears
-from peft.frame.weights import device_of, plus_delta
-from peft.low_rank import Initialization, check_rank, new_factors, product, scaling_of
+from peft.frame.weights import plus_delta
+from peft.huggingface.lora import LoraFiles
+from peft.low_rank import Initialization, LowRankLayer, deltas_in_one_product, product
 
 
-class LoraLinear(AdditiveLayer):
+class LoraLinear(LowRankLayer, AdditiveLayer):
     """A frozen linear layer and its low-rank update."""
 
-    def __init__(
-        self,
-        base: nn.Module,
-        rank: int,
-        alpha: float,
-        dropout: float = 0.0,
-        use_rslora: bool = False,
-        initialization: Initialization = True,
-    ):
-        super().__init__(base)
-        check_rank(rank, base.in_features, base.out_features, type(base).__name__)
-        self.scaling = scaling_of(rank, alpha, use_rslora)
-        self.lora_A, self.lora_B = new_factors(
-            base.in_features, base.out_features, rank, initialization, device_of(base), adapter_dtype(base)
-        )
-        self.dropout = nn.Dropout(dropout)
+    deltas = staticmethod(deltas_in_one_product)
 
     def delta(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
-        x = own_precision(self.dropout(x), self.lora_A.weight.dtype)
-        return self.lora_B(self.scaling * self.lora_A(x))
+        """(α/r) · B A dropout(x), which is added to the base's output."""
+        return self.lora_B(self.scaling * self.lora_A(self.dropout(x)))
 
     def merged(self) -> nn.Module:
+        """A plain linear layer of W + (α/r) B A and b; the base stays as it is."""
         return plus_delta(self.base, product(self.lora_B, self.lora_A, self.scaling))
 
 
-@register
 @dataclass(frozen=True)
-class LoraConfig(PeftConfig):
-    """Names and defaults of the published LoraConfig.
+class LoraConfig(LoraFiles):
+    """Names and defaults of Hugging Face PEFT's LoraConfig.
 
+    `r`, `lora_alpha`                  the rank and α
     `target_modules`                   which linear layers (targets.py); q_proj and v_proj in the paper
-    `rank_pattern`, `alpha_pattern`    path, last part of a path or regular expression → its own r or alpha
+    `exclude_modules`                  those of them that get none
+    `lora_dropout`                     the probability with which a feature of x is left out of the update in training
+    `use_rslora`                       the scale α/√r
+    `use_dora`                         DoRA (dora.py)
     `init_lora_weights`                True, "gaussian", False (both random, for tests), or another technique's start
+    `rank_pattern`, `alpha_pattern`    path, last part of a path or regular expression → its own r or alpha
     `loftq_config`                     what the start "loftq" needs: a LoftQConfig or its fields (loftq.py)
     """
 
@@ -73,9 +63,34 @@ class LoraConfig(PeftConfig):
     alpha_pattern: Mapping[str, float] = field(default_factory=dict)
     loftq_config: Any = field(default_factory=dict)
     peft_type: ClassVar[str] = "LORA"
-    variants: ClassVar[dict[str, Any]] = LORA_VARIANTS
+    variants: ClassVar[dict[str, Any]] = LowRankLayer.variants
+
+    def place(self, model: nn.Module) -> Placement:
+        """A layer around each target, with the rank and the α of the pattern that its path matches."""
+        layer_class = self.variants.get(self.variant, LoraLinear)
+        targets = target_linears(self, model, self.target_modules, self.exclude_modules)
+        check_patterns({**self.rank_pattern, **self.alpha_pattern}, targets)
+        return Placement(
+            {
+                path: layer_class(
+                    base,
+                    pattern_value(self.rank_pattern, path, self.r),
+                    pattern_value(self.alpha_pattern, path, self.lora_alpha),
+                    self.lora_dropout,
+                    self.use_rslora,
+                    self.init_lora_weights,
+                )
+                for path, base in targets.items()
+            }
+        )
+
+    @property
+    def variant(self) -> str:
+        """The relative of LoRA that this config asks for."""
+        return "dora" if self.use_dora else str(self.init_lora_weights)
 
     def check(self) -> None:
+        """Raises ValueError for an impossible rank or dropout, and for starts that are unknown or do not go together."""
         if self.r < 1:
             raise ValueError(f"rank {self.r} must be at least 1")
         if not 0.0 <= self.lora_dropout < 1.0:
@@ -93,34 +108,3 @@ class LoraConfig(PeftConfig):
             raise ValueError(
                 f'loftq_config {self.loftq_config} goes with init_lora_weights "loftq", not {self.init_lora_weights!r}'
             )
-
-    @property
-    def variant(self) -> str:
-        """The relative of LoRA that this config asks for."""
-        return "dora" if self.use_dora else str(self.init_lora_weights)
-
-    def exported(self, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], PeftConfig]:
-        layer_class = self.variants.get(self.variant)
-        return layer_class.exported(self, tensors) if hasattr(layer_class, "exported") else (tensors, self)
-
-    def imported(self, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        layer_class = self.variants.get(self.variant)
-        return layer_class.imported(tensors, wanted) if hasattr(layer_class, "imported") else tensors
-
-    def place(self, model: nn.Module) -> Placement:
-        layer_class = self.variants.get(self.variant, LoraLinear)
-        targets = target_linears(self, model, self.target_modules, self.exclude_modules)
-        check_patterns({**self.rank_pattern, **self.alpha_pattern}, targets)
-        return Placement(
-            {
-                path: layer_class(
-                    base,
-                    pattern_value(self.rank_pattern, path, self.r),
-                    pattern_value(self.alpha_pattern, path, self.lora_alpha),
-                    self.lora_dropout,
-                    self.use_rslora,
-                    self.init_lora_weights,
-                )
-                for path, base in targets.items()
-            }
-        )

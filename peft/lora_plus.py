@@ -3,7 +3,7 @@
     η_B = λ · η_A        λ = 16
 
 Changes   nothing of the model: only the optimizer's parameter groups
-Paper     "LoRA+" (2402.12354)
+Paper     "LoRA+" (arXiv 2402.12354)
 """
 
 from typing import Any

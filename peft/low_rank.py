@@ -4,11 +4,14 @@
 """
 
 import math
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from peft.frame.layers import AdaptedLayer, UpLinear
 
 Initialization = bool | Literal["gaussian", "pissa", "loftq"]
 
@@ -22,29 +25,14 @@ def check_rank(rank: int, d_in: int, d_out: int, path: str) -> None:
 
 
 def scaling_of(rank: int, alpha: float, use_rslora: bool) -> float:
-    """α/r, or α/√r for rsLoRA, which keeps the update's size at large ranks (2312.03732)."""
+    """α/r, or α/√r for rsLoRA, which keeps the update's size at large ranks (arXiv 2312.03732)."""
     return alpha / math.sqrt(rank) if use_rslora else alpha / rank
 
 
-def up_product(x: Float[Tensor, "*batch rank"], up: Float[Tensor, "d_out rank"]) -> Float[Tensor, "*batch d_out"]:
-    """x Bᵀ. Bᵀ is laid out anew, r · d_out numbers: the gradient of B then runs along rows, which a CPU does several times
-    as fast (tests/benchmarks/bench_peft.py prints how many)."""
-    return x @ up.T.contiguous()
-
-
-class UpLinear(nn.Linear):
-    """nn.Linear without a bias, for an input of few features."""
-
-    def forward(self, x: Float[Tensor, "*batch rank"]) -> Float[Tensor, "*batch d_out"]:
-        return up_product(x, self.weight)
-
-
-def new_factors(
-    d_in: int, d_out: int, rank: int, initialization: Initialization, device: torch.device, dtype: torch.dtype
-) -> tuple[nn.Linear, nn.Linear]:
+def new_factors(d_in: int, d_out: int, rank: int, initialization: Initialization) -> tuple[nn.Linear, nn.Linear]:
     """A: uniform on ±1/√d_in (True) or N(0, 1/r²) ("gaussian"). B: zeros, so that ΔW = 0; with False both are random."""
-    down = nn.Linear(d_in, rank, bias=False, device=device, dtype=dtype)
-    up = UpLinear(rank, d_out, bias=False, device=device, dtype=dtype)
+    down = nn.Linear(d_in, rank, bias=False)
+    up = UpLinear(rank, d_out, bias=False)
     if initialization == "gaussian":
         nn.init.normal_(down.weight, std=1 / rank)
     if initialization is not False:
@@ -53,8 +41,59 @@ def new_factors(
 
 
 def product(up: nn.Linear, down: nn.Linear, scaling: float) -> Float[Tensor, "d_out d_in"]:
-    """s · B A, in the factors' own precision."""
+    """s · B A"""
     return scaling * (up.weight @ down.weight)
+
+
+class LowRankLayer(AdaptedLayer):
+    """A frozen linear layer with A and B beside it. What is made of them is the technique's.
+
+    A relative that a LoraConfig can ask for says its name: `class DoraLinear(LowRankLayer, variant="dora")`.
+    """
+
+    variants: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls, variant: str = "") -> None:
+        super().__init_subclass__()
+        if variant:
+            LowRankLayer.variants[variant] = cls
+
+    def __init__(
+        self,
+        base: nn.Module,
+        rank: int,
+        alpha: float,
+        dropout: float = 0.0,
+        use_rslora: bool = False,
+        initialization: Initialization = True,
+    ):
+        super().__init__(base)
+        check_rank(rank, base.in_features, base.out_features, type(base).__name__)
+        self.scaling = scaling_of(rank, alpha, use_rslora)
+        self.lora_A, self.lora_B = new_factors(base.in_features, base.out_features, rank, initialization)
+        self.dropout = nn.Dropout(dropout)
+        self.start()
+
+    def start(self) -> None:
+        """What a relative of LoRA starts with, besides A and B or in their place."""
+
+
+def deltas_in_one_product(
+    layers: Mapping[str, Any], names: Sequence[str], x: Float[Tensor, "rows *time d_in"]
+) -> Float[Tensor, "rows *time d_out"] | None:
+    """s B A x, each row with the factors of its own layer; 0 where it has none here.
+
+    None where that is no single product: with unequal ranks, with dropout in this call, or for rows without a time.
+    """
+    ranks = {len(layer.lora_A.weight) for layer in layers.values()}
+    drops = any(layer.training and layer.dropout.p > 0.0 for layer in layers.values())
+    if len(ranks) > 1 or drops or x.dim() != 3:
+        return None
+    factors = {name: (layer.lora_A.weight, layer.scaling * layer.lora_B.weight) for name, layer in layers.items()}
+    down, up = next(iter(factors.values()))
+    nothing = (down, torch.zeros_like(up))
+    downs, ups = zip(*(factors.get(name, nothing) for name in names), strict=True)
+    return x @ torch.stack(downs).mT @ torch.stack(ups).mT
 
 
 def at_most_full_rank(
@@ -65,5 +104,5 @@ def at_most_full_rank(
     if down.shape[0] <= min(d_in, d_out):
         return up, down
     if d_in < d_out:
-        return up @ down, torch.eye(d_in, device=down.device, dtype=down.dtype)
-    return torch.eye(d_out, device=up.device, dtype=up.dtype), up @ down
+        return up @ down, torch.eye(d_in).to(down)
+    return torch.eye(d_out).to(up), up @ down

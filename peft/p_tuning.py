@@ -11,24 +11,23 @@ Changes   the input embeddings (place 4)        Identity at start   no
 Trains    LSTM   p d + 8 h (d + h + 2) + 8 h (3 h + 2) + (4 h² + 2 h) + (2 h d + d)
           MLP    p d + (d h + h) + (h² + h) + (h d + d)
 Merges    no: it changes no weights
-Paper     "GPT Understands, Too" (2103.10385)
-Note      The paper puts its vectors inside a template of words; the published library, and we, in front of them.
+Paper     "GPT Understands, Too" (arXiv 2103.10385)
+Note      The paper puts its vectors inside a template of words; Hugging Face PEFT, and we, in front of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from peft.frame.layers import Placement, adapter_dtype
-from peft.frame.registry import register
-from peft.frame.weights import device_of
+from peft.frame.casting import in_full_precision
+from peft.frame.config import Placement
+from peft.huggingface.virtual_tokens import KEY, EncodedPromptFiles
 from peft.prompt_tuning import in_front
-from peft.virtual_tokens import KEY, EncodedLayer, VirtualTokensConfig
-from quant.precision import without_autocast
+from peft.virtual_tokens import EncodedLayer, VirtualTokensConfig
 
 ENCODERS = ("MLP", "LSTM")
 
@@ -49,11 +48,11 @@ class PromptEncoder(nn.Module):
                 nn.Linear(d_model, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, d_model)
             )
 
+    @in_full_precision
     def forward(self) -> Float[Tensor, "prompt d_model"]:
-        """In full precision also under autocast: what will be kept is what was trained, and few CPUs have a bf16 LSTM."""
-        with without_autocast(self.embedding):
-            hidden = self.embedding if self.lstm is None else self.lstm(self.embedding)[0]  # (prompt, 2 · hidden)
-            prompt: Tensor = self.head(hidden)
+        """The prompt. In full precision: what will be kept is what was trained, and few CPUs have an LSTM in bf16."""
+        hidden = self.embedding if self.lstm is None else self.lstm(self.embedding)[0]  # (prompt, 2 · hidden)
+        prompt: Tensor = self.head(hidden)
         return prompt
 
     @torch.no_grad()
@@ -76,12 +75,15 @@ class EncodedPromptInput(EncodedLayer):
     def forward(
         self, x: Float[Tensor, "batch source d_model"], mask: Bool[Tensor, "batch 1 1 source"]
     ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
+        """The base's vectors and mask with the prompt in front."""
         return in_front(self.prompt(), *self.base(x, mask))
 
     def prompt(self) -> Float[Tensor, "prompt d_model"]:
+        """What the encoder makes; once it is gone, what was kept of it."""
         return self.prompt_embeddings if self.encoder is None else self.encoder()
 
     def saved(self) -> dict[str, Tensor]:
+        """The prompt: the encoder is not kept."""
         return {KEY: self.encoder.result() if self.encoder is not None else self.prompt_embeddings.detach()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -90,15 +92,22 @@ class EncodedPromptInput(EncodedLayer):
         super().load(tensors)
 
     def drop_encoder(self) -> None:
+        """Keeps the encoder's output as a parameter, trained if the encoder was; does nothing where it is gone already."""
         if self.encoder is not None:
             self.prompt_embeddings = nn.Parameter(self.encoder.result(), self.encoder.embedding.requires_grad)
             self.encoder = None
 
 
-@register
 @dataclass(frozen=True)
-class PTuningConfig(VirtualTokensConfig):
-    """The published names; there this is PromptEncoderConfig. `encoder_hidden_size` is d_model unless it is given."""
+class PTuningConfig(EncodedPromptFiles, VirtualTokensConfig):
+    """HF's names; there this is PromptEncoderConfig.
+
+    `num_virtual_tokens`                    p, how many vectors
+    `encoder_reparameterization_type`       "MLP" or "LSTM"
+    `encoder_hidden_size`                   h; d_model unless it is given
+    `encoder_num_layers`                    layers of the LSTM
+    `encoder_dropout`                       between the LSTM's layers
+    """
 
     encoder_reparameterization_type: str = "MLP"
     encoder_hidden_size: int | None = None
@@ -107,15 +116,14 @@ class PTuningConfig(VirtualTokensConfig):
     peft_type: ClassVar[str] = "P_TUNING"
 
     def check(self) -> None:
+        """Raises ValueError for an unknown encoder, impossible sizes, and what the MLP does not have."""
         super().check()
         kind = self.encoder_reparameterization_type
         if kind not in ENCODERS:
             raise ValueError(f"encoder_reparameterization_type is one of {', '.join(ENCODERS)}, not {kind!r}")
         if self.encoder_num_layers < 1 or (self.encoder_hidden_size is not None and self.encoder_hidden_size < 1):
-            raise ValueError(
-                f"encoder_num_layers {self.encoder_num_layers} and encoder_hidden_size {self.encoder_hidden_size} "
-                "must be at least 1"
-            )
+            sizes = f"encoder_num_layers {self.encoder_num_layers} and encoder_hidden_size {self.encoder_hidden_size}"
+            raise ValueError(f"{sizes} must be at least 1")
         if not 0.0 <= self.encoder_dropout < 1.0:
             raise ValueError(f"encoder_dropout is a probability in [0, 1), not {self.encoder_dropout}")
         if kind == "MLP" and (self.encoder_num_layers != 2 or self.encoder_dropout):
@@ -124,10 +132,8 @@ class PTuningConfig(VirtualTokensConfig):
                 "the MLP has three layers and no dropout"
             )
 
-    def published_extras(self) -> dict[str, Any]:
-        return {"encoder_hidden_size": self.encoder_hidden_size or self.token_dim}
-
     def place(self, model: nn.Module) -> Placement:
+        """The encoder's prompt around the source's way in."""
         self.check_room(model)
         encoder = PromptEncoder(
             self.num_virtual_tokens,
@@ -136,7 +142,7 @@ class PTuningConfig(VirtualTokensConfig):
             self.encoder_reparameterization_type,
             self.encoder_num_layers,
             self.encoder_dropout,
-        ).to(device=device_of(model), dtype=adapter_dtype(model))
+        )
         targets = self.named(model, ("source_input",))
         return Placement({path: EncodedPromptInput(base, encoder) for path, base in targets.items()})
 

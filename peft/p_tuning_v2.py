@@ -8,27 +8,30 @@ something else: those are rows of hidden state that pass through a layer's norm 
 
 Changes   the keys and values of an attention (place 3)        Identity at start   no
 Trains    2 p d per attention, and the head                    Merges              no
-Paper     "P-Tuning v2" (2110.07602)
-Note      Starts with N(0, 1), as the authors' code does. Saved as what it is in the published library: prefix tuning
-          without a projection.
+Paper     "P-Tuning v2" (arXiv 2110.07602)
+Note      Starts with N(0, 1), as the authors' code does. Saved as what it is in Hugging Face PEFT: prefix
+          tuning without a projection.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from peft.frame.registry import register
 from peft.prefix_tuning import PrefixTuningConfig
 
 
-@register
 @dataclass(frozen=True)
 class PTuningV2Config(PrefixTuningConfig):
-    """How many keys and values each attention gets."""
+    """Prefix tuning's config without its network.
+
+    `num_virtual_tokens`    p, how many keys and values each attention gets
+    `prefix_projection`     False: there is no network behind them, and no `encoder_hidden_size`
+    """
 
     prefix_projection: bool = False
     peft_type: ClassVar[str] = "P_TUNING_V2"
 
     def check(self) -> None:
+        """Raises ValueError for settings of a network."""
         super().check()
         if self.prefix_projection or self.encoder_hidden_size is not None:
             raise ValueError(

@@ -13,31 +13,34 @@ Changes   the input of a sub-layer (place 2) and the values of an attention (pla
 Trains    3 r d for each expert (one per type and feed forward) and each self-attention; d · heads for each gate
 Identity at start   where every token is of type 0: U = 0. A new token's values are 0, yet its key draws attention
 Merges    no: φ is not linear, and a token's type decides
-Paper     "PILL" (2311.02126), r = 32: a decoder that reads images and text. The encoder-decoder form is ours
+Paper     "PILL" (arXiv 2311.02126), r = 32: a decoder that reads images and text. The encoder-decoder form is ours
 """
 
 import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from torch import nn
 
-from peft.frame.config import PeftConfig, base_modules, site_of
-from peft.frame.layers import Placement, adapter_dtype
-from peft.frame.registry import register
-from peft.frame.weights import device_of
+from peft.frame.config import PeftConfig, Placement
+from peft.frame.core import Core
+from peft.frame.paths import base_modules, site_of
 from peft.low_rank import check_rank
-from peft.pill_layers import AdaptedSelfAttention, GatedValues, GLUAdapter, PillLayer, RoutedFeedForward, TokenTypes
+from peft.pill_layers import (
+    AdaptedSelfAttention,
+    GatedValues,
+    GLUAdapter,
+    PillLayer,
+    RoutedFeedForward,
+    TokenTypes,
+    ValueGate,
+)
 
-if TYPE_CHECKING:
-    from peft.model import PeftModel
 
-
-@register
 @dataclass(frozen=True)
 class PillConfig(PeftConfig):
-    """The published library has no PILL.
+    """Hugging Face PEFT has no PILL.
 
     `r`            the adapters' rank
     `token_types`  the type of every vocabulary id; without it every token is of type 0, and a warning says so
@@ -50,21 +53,27 @@ class PillConfig(PeftConfig):
     peft_type: ClassVar[str] = "PILL"
 
     def check(self) -> None:
+        """Raises ValueError for an unknown stage and for types below 0."""
         if self.stage not in (1, 2):
             raise ValueError(f"stage is 1 or 2, not {self.stage}")
         if any(kind < 0 for kind in self.token_types):
             raise ValueError(f"token types count from 0, so {min(self.token_types)} is none")
 
     def place(self, model: nn.Module) -> Placement:
-        types = TokenTypes(self.types_of(model)).to(device_of(model))
-        wrappers = dict(self.layers(model, types))
-        if not wrappers:
+        """An expert for each type in every feed forward, an adapter in every self-attention, a gate at the values."""
+        layers = dict(self.layers(model, TokenTypes(self.types_of(model))))
+        if not layers:
             raise ValueError(f"PILL has no place within the sites {', '.join(self.sites)} of this base")
-        for layer in wrappers.values():
+        for layer in layers.values():
             layer.enter_stage(self.stage)
-        return Placement(dict(wrappers))
+        return Placement(dict(layers))
+
+    def key(self, path: str, name: str) -> str:
+        """A value gate is saved as `gate`."""
+        return super().key(path, name.replace("value_gate", "gate"))
 
     def types_of(self, model: nn.Module) -> list[int]:
+        """The type of every id of the vocabulary. Raises ValueError where there is no encoder to read them."""
         vocab = model.config.vocab_size
         if getattr(model, "continues_source", False):
             raise ValueError("PILL needs a base with an encoder: there the types of the tokens are read")
@@ -75,9 +84,9 @@ class PillConfig(PeftConfig):
         return list(self.token_types) or [0] * vocab
 
     def layers(self, model: nn.Module, types: TokenTypes) -> Iterator[tuple[str, PillLayer]]:
+        """Every layer with the path of the base module that it stands around."""
         d_model, heads = model.config.d_model, model.config.num_heads
         check_rank(self.r, d_model, d_model, "PILL")
-        device, dtype = device_of(model), adapter_dtype(model)
         count = max([1, *self.token_types]) + 1
         last = (model.config.num_encoder_layers - 1, model.config.num_decoder_layers - 1)
         last_layers = (f"encoder.layers.{last[0]}", f"decoder.layers.{last[1]}")
@@ -86,24 +95,24 @@ class PillConfig(PeftConfig):
             if not self.covers(path):
                 continue
             if name == "feed_forward":
-                experts = nn.ModuleList(GLUAdapter(d_model, self.r) for _ in range(count)).to(device, dtype)
+                experts = nn.ModuleList(GLUAdapter(d_model, self.r) for _ in range(count))
                 reads = "source" if path.startswith("encoder") else "target"
                 yield path, RoutedFeedForward(base, experts, types, reads, is_last=parent in last_layers)
             elif name == "self_attention":
-                yield path, AdaptedSelfAttention(base, GLUAdapter(d_model, self.r).to(device, dtype))
+                yield path, AdaptedSelfAttention(base, GLUAdapter(d_model, self.r))
             elif name == "v_proj" and site_of(path) in ("encoder_self", "cross"):
-                yield path, GatedValues(base, nn.Linear(d_model, heads, bias=False).to(device, dtype), types)
+                yield path, GatedValues(base, ValueGate(d_model, heads), types)
 
 
-def set_stage(peft_model: "PeftModel", stage: int, adapter_name: str = "default") -> None:
+def set_stage(core: Core, stage: int, adapter_name: str = "default") -> None:
     """Goes on with another stage: what is trained, the gates and the last layers' routing follow it."""
-    peft_model.require([adapter_name])
-    adapter = peft_model.adapters[adapter_name]
+    core.require([adapter_name])
+    adapter = core.adapters[adapter_name]
     if not isinstance(adapter.config, PillConfig):
         raise ValueError(f"only PILL has stages, and {adapter_name!r} is made by {type(adapter.config).__name__}")
     adapter.config = replace(adapter.config, stage=stage)
-    for layer in adapter.wrappers.values():
+    for layer in adapter.layers.values():
         if isinstance(layer, PillLayer):
             layer.enter_stage(stage)
-    if adapter_name in peft_model.active:
-        peft_model.set_adapter(peft_model.active)
+    if adapter_name in core.active:
+        core.set_adapter(core.active)

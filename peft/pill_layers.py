@@ -1,11 +1,11 @@
-"""PILL's parts: the adapter, the experts, and the gate (pill.py says where each of them stands).
+"""PILL's parts: the adapter, the experts, and the value gate (pill.py says where each of them stands).
 
     GLU(x) = U (silu(G x) ⊙ D x)            G, D ∈ R^{r × d},  U ∈ R^{d × r}, without biases
 
-At the start U = 0, D ~ N(0, 0.02²), G is uniform on ±1/√d, and the gates are 0.
+At the start U = 0, D ~ N(0, 0.02²), G is uniform on ±1/√d, and W_g of the value gates is 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,11 +13,13 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from peft.frame.casting import SideNetwork, in_one_type
+from peft.frame.context import CallContext
 from peft.frame.layers import AdaptedLayer
 
 
-class GLUAdapter(nn.Module):
-    """Narrow twice, let one narrow vector weight the other, widen."""
+class GLUAdapter(SideNetwork):
+    """A gated linear unit: d features → r twice, one weighted by the silu of the other, and back to d."""
 
     def __init__(self, d_model: int, rank: int):
         super().__init__()
@@ -28,8 +30,29 @@ class GLUAdapter(nn.Module):
         nn.init.zeros_(self.up.weight)
 
     def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time d_model"]:
-        wide = x.to(self.down.weight.dtype)
-        return self.up(F.silu(self.gate(wide)) * self.down(wide)).to(x.dtype)
+        """U (silu(G x) ⊙ D x), with G the gate, D down and U up."""
+        return self.up(F.silu(self.gate(x)) * self.down(x))
+
+
+class ValueGate(SideNetwork, nn.Linear):
+    """One factor for each head, 0 at the start."""
+
+    def __init__(self, d_model: int, heads: int):
+        super().__init__(d_model, heads, bias=False)
+        nn.init.zeros_(self.weight)
+
+    def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time heads"]:
+        """tanh(W_g x)"""
+        return F.linear(x, self.weight).tanh()
+
+
+@in_one_type
+def weighted_by_head(
+    values: Float[Tensor, "batch time d_model"], factors: Float[Tensor, "batch time heads"]
+) -> Float[Tensor, "batch time d_model"]:
+    """Each head's block of features times the head's factor."""
+    heads = rearrange(values, "batch time (heads d_head) -> batch time heads d_head", heads=factors.shape[-1])
+    return rearrange(heads * factors.unsqueeze(-1), "batch time heads d_head -> batch time (heads d_head)")
 
 
 class TokenTypes(nn.Module):
@@ -59,22 +82,13 @@ class PillLayer(AdaptedLayer):
         for parameter in self.every_parameter().values():
             parameter.requires_grad_(False)
 
-    def every_parameter(self) -> dict[str, nn.Parameter]:
-        return super().own_parameters()
-
     def own_parameters(self) -> dict[str, nn.Parameter]:
+        """What the stage trains."""
         return {name: p for name, p in self.every_parameter().items() if self.stage == 2 or self.in_stage_1(name)}
 
     def in_stage_1(self, name: str) -> bool:
+        """Whether stage 1 trains it: only the new types' experts."""
         return False
-
-    def saved(self) -> dict[str, Tensor]:
-        return {name: parameter.detach() for name, parameter in self.every_parameter().items()}
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self.every_parameter().items():
-                parameter.copy_(tensors[name])
 
 
 class RoutedFeedForward(PillLayer):
@@ -86,11 +100,15 @@ class RoutedFeedForward(PillLayer):
         self.types = types
         self.reads = reads
         self.is_last = is_last
+        self.context = CallContext()
 
     def in_stage_1(self, name: str) -> bool:
+        """All experts but that of type 0."""
         return not name.startswith("experts.0.")
 
     def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time d_model"]:
+        """FFN(x + GLU_t(x)), t: each token's type, in the decoder the target's. In stage 1 the last layer takes type 0 for 1,
+        and every other for 0."""
         types = self.types(getattr(self.context, self.reads), len(x))
         if self.stage == 1 and self.is_last:
             types = (types == 0).long()
@@ -108,6 +126,7 @@ class AdaptedSelfAttention(PillLayer):
         self.adapter = adapter
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, *rest: object) -> Float[Tensor, "batch query d_model"]:
+        """The base's attention on x + GLU(x)."""
         x = query + self.adapter(query)  # in a self-attention all three are one
         return self.base(x, x, x, *rest)
 
@@ -115,18 +134,17 @@ class AdaptedSelfAttention(PillLayer):
 class GatedValues(PillLayer):
     """Around the projection of the values: those of new types count as much as a gate for each head says."""
 
-    def __init__(self, base: nn.Module, gate: nn.Linear, types: TokenTypes):
+    def __init__(self, base: nn.Module, value_gate: ValueGate, types: TokenTypes):
         super().__init__(base)
-        self.gate = gate
+        self.value_gate = value_gate
         self.types = types
-        nn.init.zeros_(gate.weight)
+        self.context = CallContext()
 
     def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time d_model"]:
+        """V, and of source tokens of new types tanh(W_g x) · V, head by head. In stage 1 there is no gate."""
         values = self.base(x)
         if self.stage == 1:
             return values
         is_new = self.types(self.context.source, len(x)) > 0
-        strength = self.gate(x.to(self.gate.weight.dtype)).tanh().to(values.dtype)  # (batch, time, heads)
-        strength = strength.masked_fill(~is_new.unsqueeze(-1), 1.0)
-        heads = rearrange(values, "batch time (heads d_head) -> batch time heads d_head", heads=strength.shape[-1])
-        return rearrange(heads * strength.unsqueeze(-1), "batch time heads d_head -> batch time (heads d_head)")
+        factors = self.value_gate(x).masked_fill(~is_new.unsqueeze(-1), 1.0)
+        return weighted_by_head(values, factors)

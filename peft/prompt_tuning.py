@@ -6,14 +6,14 @@ Only the encoder's input has a prompt; the decoder reads it through the memory. 
 
 Changes   the input embeddings (place 4)        Identity at start   no, however it starts
 Trains    p d                                   Merges              no: it changes no weights
-Paper     "The Power of Scale for Parameter-Efficient Prompt Tuning" (2104.08691)
-Note      P comes after the scaling by √d, so rows taken from the vocabulary are scaled ones. On an encoder-decoder the
-          published library trains 2 p rows and uses the first p; with num_transformer_submodules = 1 it does what we do.
+Paper     "The Power of Scale for Parameter-Efficient Prompt Tuning" (arXiv 2104.08691)
+Note      P comes after the scaling by √d, so rows taken from the vocabulary are scaled ones. On an encoder-decoder
+          Hugging Face PEFT trains 2 p rows and uses the first p; with num_transformer_submodules = 1 it does what we do.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -21,22 +21,24 @@ from einops import repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from peft.frame.config import PeftConfig, base_modules
-from peft.frame.layers import AdaptedLayer, Placement, adapter_dtype
-from peft.frame.registry import register
-from peft.frame.weights import device_of
+from peft.frame.casting import in_one_type
+from peft.frame.config import Placement
+from peft.frame.layers import AdaptedLayer
+from peft.frame.paths import base_modules
+from peft.huggingface.virtual_tokens import PromptFiles
 from peft.virtual_tokens import VirtualTokensConfig
 
 INITIALIZATIONS = ("RANDOM", "SAMPLE_VOCAB", "TEXT")
 
 
+@in_one_type
 def in_front(
     prompt: Float[Tensor, "prompt d_model"],
     x: Float[Tensor, "batch source d_model"],
     mask: Bool[Tensor, "batch 1 1 source"],
 ) -> tuple[Float[Tensor, "batch prompt_and_source d_model"], Bool[Tensor, "batch 1 1 prompt_and_source"]]:
     """[P; x] for every row of the batch, and the mask in which everybody sees the prompt."""
-    rows = repeat(prompt.to(x.dtype), "prompt d_model -> batch prompt d_model", batch=x.shape[0])
+    rows = repeat(prompt, "prompt d_model -> batch prompt d_model", batch=x.shape[0])
     return torch.cat([rows, x], dim=1), F.pad(mask, (prompt.shape[0], 0), value=True)
 
 
@@ -52,14 +54,15 @@ class PromptInput(AdaptedLayer):
     def forward(
         self, x: Float[Tensor, "batch source d_model"], mask: Bool[Tensor, "batch 1 1 source"]
     ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
+        """The base's vectors and mask with the prompt in front."""
         return in_front(self.prompt_embeddings, *self.base(x, mask))
 
 
-@register
 @dataclass(frozen=True)
-class PromptTuningConfig(VirtualTokensConfig):
+class PromptTuningConfig(PromptFiles, VirtualTokensConfig):
     """How many vectors, and how they start.
 
+    `num_virtual_tokens`             p, how many
     `prompt_tuning_init`             RANDOM: N(0, 1); SAMPLE_VOCAB: rows of random tokens; TEXT: rows of given tokens
     `prompt_tuning_init_token_ids`   the tokens of the text, cut or repeated to `num_virtual_tokens`
     """
@@ -70,6 +73,7 @@ class PromptTuningConfig(VirtualTokensConfig):
     ours: ClassVar[tuple[str, ...]] = ("sites", "prompt_tuning_init_token_ids")
 
     def check(self) -> None:
+        """Raises ValueError for an unknown start, for a text without ids, and for ids without a text."""
         super().check()
         if self.prompt_tuning_init not in INITIALIZATIONS:
             raise ValueError(
@@ -82,8 +86,9 @@ class PromptTuningConfig(VirtualTokensConfig):
             )
 
     def place(self, model: nn.Module) -> Placement:
+        """The prompt around the source's way in."""
         self.check_room(model)
-        prompt = self.start(model).to(device=device_of(model), dtype=adapter_dtype(model))
+        prompt = self.start(model)
         return Placement(
             {path: PromptInput(base, prompt) for path, base in self.named(model, ("source_input",)).items()}
         )
@@ -91,7 +96,7 @@ class PromptTuningConfig(VirtualTokensConfig):
     def start(self, model: nn.Module) -> Float[Tensor, "prompt d_model"]:
         """The first P. From the vocabulary it takes vectors as the encoder sees them: scaled."""
         if self.prompt_tuning_init == "RANDOM":
-            return torch.randn(self.num_virtual_tokens, model.config.d_model, dtype=adapter_dtype(model))
+            return torch.randn(self.num_virtual_tokens, model.config.d_model)
         embeddings = dict(base_modules(model))["source_embedding"].weight.detach()
         ids = torch.randint(len(embeddings), (self.num_virtual_tokens,))
         if self.prompt_tuning_init == "TEXT":
@@ -102,17 +107,4 @@ class PromptTuningConfig(VirtualTokensConfig):
                     f"vocabulary 0..{len(embeddings) - 1}"
                 )
             ids = text[torch.arange(self.num_virtual_tokens) % len(text)]
-        return model.embedding_scale * embeddings[ids.to(embeddings.device)]
-
-    def exported(self, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], PeftConfig]:
-        """A saved prompt needs no text to start from, and the published library would ask for its tokenizer."""
-        if self.prompt_tuning_init != "TEXT":
-            return tensors, self
-        return tensors, replace(self, prompt_tuning_init="RANDOM", prompt_tuning_init_token_ids=())
-
-    @classmethod
-    def from_published(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Without the text that a prompt once started from: its rows come from the file."""
-        text = ("prompt_tuning_init_text", "tokenizer_name_or_path", "tokenizer_kwargs")
-        values = {name: value for name, value in values.items() if name not in text}
-        return {**values, "prompt_tuning_init": "RANDOM"} if values.get("prompt_tuning_init") == "TEXT" else values
+        return model.embedding_scale * embeddings[ids]

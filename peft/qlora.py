@@ -4,7 +4,7 @@
 
 Changes   a weight matrix (place 1)        Identity at start   yes, to the quantized base (not to the base before it)
 Trains    r (d_in + d_out) per layer       Merges              into the dequantized weight; back into 4 bits with a loss
-Paper     "QLoRA" (2305.14314)
+Paper     "QLoRA" (arXiv 2305.14314)
 
 There is no QLoRA layer: it is LoraLinear around a Linear4bit. What is special is what is done to the base first, and
 what a merge loses. A student's path: quantize → place LoRA → train → merge → measure what the rounding took.

@@ -55,6 +55,7 @@ class Recipe:
     groups: Callable[[nn.Module, float, float], list[dict[str, Any]]] = parameter_groups
 
     def config(self, **changes: Any) -> PeftConfig:
+        """A new config with these settings and whatever is to differ from them."""
         return self.config_class(**{**self.settings, **changes})
 
 

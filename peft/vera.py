@@ -6,7 +6,7 @@ A and B are as large as the largest layer; a smaller one uses A's first columns 
 
 Changes   a weight matrix (place 1)        Identity at start   yes: λ_b = 0, λ_d = 0.1
 Trains    r + d_out per layer              Merges              yes: W ← W + diag(λ_b) B diag(λ_d) A
-Paper     "VeRA" (2310.11454)
+Paper     "VeRA" (arXiv 2310.11454)
 """
 
 import math
@@ -19,11 +19,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.config import PeftConfig
-from peft.frame.layers import AdditiveLayer, Placement, adapter_dtype, own_precision
-from peft.frame.registry import register
+from peft.frame.config import PeftConfig, Placement
+from peft.frame.layers import AdditiveLayer
 from peft.frame.targets import target_linears
-from peft.frame.weights import device_of, plus_delta, weight_of
+from peft.frame.weights import plus_delta
 
 
 class Projections(nn.Module):
@@ -39,9 +38,9 @@ class Projections(nn.Module):
 
 
 def kaiming_uniform(shape: tuple[int, int], generator: torch.Generator) -> Float[Tensor, "rows columns"]:
-    """Uniform on ±√(6 / columns), in fp32 on the CPU, so that a seed gives the same numbers everywhere."""
+    """Uniform on ±√(6 / columns). The generator's own numbers, so that a seed gives the same ones everywhere."""
     bound = math.sqrt(6 / shape[1])
-    return torch.empty(shape, dtype=torch.float32).uniform_(-bound, bound, generator=generator)
+    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
 
 
 class VeraLinear(AdditiveLayer):
@@ -57,11 +56,9 @@ class VeraLinear(AdditiveLayer):
     ):
         super().__init__(base)
         self.projections = projections
-        rank, device, dtype = len(projections.vera_A), device_of(base), adapter_dtype(base)
-        lambda_b = torch.full(weight_of(base).shape[:1], 0.0 if init_weights else 1.0)
-        lambda_d = torch.full((rank,), d_initial) if init_weights else torch.randn(rank)
-        self.vera_lambda_b = nn.Parameter(lambda_b.to(device, dtype))
-        self.vera_lambda_d = nn.Parameter(lambda_d.to(device, dtype))
+        rank = len(projections.vera_A)
+        self.vera_lambda_b = nn.Parameter(torch.full((base.out_features,), 0.0 if init_weights else 1.0))
+        self.vera_lambda_d = nn.Parameter(torch.full((rank,), d_initial) if init_weights else torch.randn(rank))
         self.dropout = nn.Dropout(dropout)
 
     def shared(self) -> tuple[Float[Tensor, "d_out rank"], Float[Tensor, "rank d_in"]]:
@@ -72,23 +69,27 @@ class VeraLinear(AdditiveLayer):
         )
 
     def delta(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
+        """λ_b ⊙ B (λ_d ⊙ A dropout(x)), which is added to the base's output."""
         up, down = self.shared()
-        x = own_precision(self.dropout(x), self.vera_lambda_d.dtype)
-        return self.vera_lambda_b * F.linear(self.vera_lambda_d * F.linear(x, down), up)
+        return self.vera_lambda_b * F.linear(self.vera_lambda_d * F.linear(self.dropout(x), down), up)
 
     def merged(self) -> nn.Module:
+        """A plain linear layer of W + diag(λ_b) B diag(λ_d) A and b; the base stays as it is."""
         up, down = self.shared()
         return plus_delta(self.base, (self.vera_lambda_b[:, None] * up) @ (self.vera_lambda_d[:, None] * down))
 
 
-@register
 @dataclass(frozen=True)
 class VeraConfig(PeftConfig):
-    """Names and defaults of the published VeraConfig.
+    """Names and defaults of Hugging Face PEFT's VeraConfig.
 
-    `r`                     may be larger than a layer's sides: only two vectors are trained for each
+    `r`                     the rank; it may be larger than a layer's sides: only two vectors are trained for each
+    `target_modules`        which linear layers (targets.py)
+    `exclude_modules`       those of them that get none
     `projection_prng_key`   the seed of A and B
     `save_projection`       whether A and B are saved too; without them the seed makes them again
+    `vera_dropout`          the probability with which a feature of x is left out of the update in training
+    `d_initial`             λ_d at the start
     `init_weights`          False: λ_b = 1 and a random λ_d, for tests
     """
 
@@ -103,16 +104,17 @@ class VeraConfig(PeftConfig):
     peft_type: ClassVar[str] = "VERA"
 
     def check(self) -> None:
+        """Raises ValueError for an impossible rank or dropout."""
         if self.r < 1:
             raise ValueError(f"rank {self.r} must be at least 1")
         if not 0.0 <= self.vera_dropout < 1.0:
             raise ValueError(f"vera_dropout is a probability in [0, 1), not {self.vera_dropout}")
 
     def place(self, model: nn.Module) -> Placement:
+        """A layer around each target, all with the same A and B, as large as the largest target."""
         targets: Mapping[str, Any] = target_linears(self, model, self.target_modules, self.exclude_modules)
         d_in = max(base.in_features for base in targets.values())
         d_out = max(base.out_features for base in targets.values())
         shared = Projections(self.r, d_in, d_out, self.projection_prng_key, self.save_projection)
-        shared.to(device=device_of(model), dtype=adapter_dtype(model))
         settings = (self.vera_dropout, self.d_initial, self.init_weights)
         return Placement({path: VeraLinear(base, shared, *settings) for path, base in targets.items()}, shared=shared)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from peft.frame.layers import adapter_dtype
+from peft.frame.casting import adapter_dtype
 from rlhf.heads import RewardHead
 from rlhf.masked import last_token
 from rlhf.responses import response_mask, states_after

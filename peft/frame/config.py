@@ -1,16 +1,31 @@
-"""What every technique's configuration has in common, and the base's own module paths."""
+"""What every technique's configuration has in common, and what it answers with: what is put where."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from peft.frame.layers import Placement
+from peft.frame.layers import AdaptedLayer
+from peft.frame.paths import SITES, base_modules, site_of
 
-SITES = ("encoder_self", "decoder_self", "cross", "feed_forward")
-"""The places of an encoder-decoder that a technique can be restricted to."""
+CONFIGS: dict[str, type["PeftConfig"]] = {}
+"""peft_type → config class: how a saved adapter finds its technique again. A class adds itself by having a peft_type."""
+
+
+@dataclass
+class Placement:
+    """What a technique puts where.
+
+    `layers`      path of a base module → the layer that stands around it
+    `parameters`  names of base parameters of which the adapter owns a copy
+    `shared`      what several layers use together
+    """
+
+    layers: dict[str, AdaptedLayer] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
+    shared: nn.Module | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +36,7 @@ class PeftConfig:
     `trainable_token_indices`  rows of the embedding that are trained besides, e.g. symbols that pretraining never saw
     `modules_to_save`          modules that are trained whole and saved with the adapter
 
-    `ours` names the fields that the published library does not have.
+    `peft_type` is the technique's name in a saved adapter. `ours` names the fields that Hugging Face PEFT does not have.
     """
 
     peft_type: ClassVar[str] = ""
@@ -30,14 +45,25 @@ class PeftConfig:
     trainable_token_indices: Collection[int] = ()
     modules_to_save: Collection[str] = ()
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "peft_type" not in cls.__dict__:
+            return
+        known = CONFIGS.setdefault(cls.peft_type, cls)
+        if known.__name__ != cls.__name__:
+            raise ValueError(f"peft_type {cls.peft_type!r} of {cls.__name__} is taken by {known.__name__}")
+        CONFIGS[cls.peft_type] = cls  # a class that is defined anew, as in a notebook, takes its own place
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for item in fields(self):
+            value = getattr(self, item.name)
             if isinstance(value, list | set):
-                object.__setattr__(self, field.name, tuple(sorted(value) if isinstance(value, set) else value))
+                object.__setattr__(self, item.name, tuple(sorted(value) if isinstance(value, set) else value))
         if not self.sites or not set(self.sites) <= set(SITES):
             raise ValueError(f"sites are among {', '.join(SITES)}, not {self.sites}")
         self.check()
+
+    # What a technique writes -------------------------------------------------------------------------------------
 
     def check(self) -> None:
         """Raises ValueError for an impossible value, with the numbers in the message."""
@@ -46,30 +72,34 @@ class PeftConfig:
         """The config with what only the base can say filled in."""
         return self
 
-    def place(self, model: nn.Module) -> "Placement":
+    def place(self, model: nn.Module) -> Placement:
         """What the technique puts where: the one method that every technique writes."""
         raise NotImplementedError
 
+    # How it stands in a folder: as Hugging Face PEFT has it (peft/huggingface/) ----------------------------------
+
     def key(self, path: str, name: str) -> str:
-        """The name under which a tensor is saved: the published library's convention."""
+        """The name under which a tensor is saved."""
         return f"base_model.model.{path}.{name}"
 
-    def exported(self, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], "PeftConfig"]:
-        """What is written to disk. A technique whose trained form differs from its saved one converts here."""
+    def to_hf(self, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], "PeftConfig"]:
+        """What is written: tensors and config. Another technique's, where the trained form is not the saved one."""
         return tensors, self
 
-    def imported(self, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The inverse of `exported`: tensors from disk under the names and in the shapes of `wanted`."""
+    def from_hf(self, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The inverse: tensors of a file under the names and in the shapes of `wanted`."""
         return tensors
 
-    def published_extras(self) -> dict[str, Any]:
-        """Fields that the published library needs besides ours."""
+    def fields_to_hf(self) -> dict[str, Any]:
+        """Fields that the file needs besides ours."""
         return {}
 
     @classmethod
-    def from_published(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The fields of a saved config in our own names."""
+    def fields_from_hf(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a file that are ours."""
         return values
+
+    # Where it may sit --------------------------------------------------------------------------------------------
 
     def named(self, model: nn.Module, suffixes: Sequence[str]) -> dict[str, nn.Module]:
         """The base modules whose path ends in one of `suffixes` and lies within `sites`."""
@@ -88,20 +118,8 @@ class PeftConfig:
         return site in self.sites if site else set(self.sites) == set(SITES)
 
 
-def site_of(path: str) -> str | None:
-    """The place that a module path belongs to; None for embeddings, output and final norms."""
-    if "cross_attention" in path:
-        return "cross"
-    if "feed_forward" in path:
-        return "feed_forward"
-    if "self_attention" in path:
-        return "encoder_self" if path.startswith("encoder") else "decoder_self"
-    return None
-
-
-def base_modules(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Every module of the base by its own path, as if no adapter were there."""
-    model = getattr(model, "adapted_base", model)
-    yield path, model
-    for name, child in model.named_children():
-        yield from base_modules(child, f"{path}.{name}" if path else name)
+def config_class(peft_type: str, source: str | Path) -> type[PeftConfig]:
+    """The technique of that name. Raises ValueError that names the source and lists the names there are."""
+    if peft_type not in CONFIGS:
+        raise ValueError(f"{source} is of peft_type {peft_type!r}; known are {', '.join(sorted(CONFIGS))}")
+    return CONFIGS[peft_type]

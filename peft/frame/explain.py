@@ -1,68 +1,80 @@
 """Looking: what is trainable, and where every adapter sits."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from peft.frame.tokens import TokenRows
+from peft.frame.core import Core
+from peft.frame.patterns import written_as_one
 
-if TYPE_CHECKING:
-    from peft.model import PeftModel
+WIDEST = 60
+"""The columns that a site takes at most where several are written as one: of 80, the numbers need the rest."""
 
 
-def count_parameters(peft_model: "PeftModel") -> tuple[int, int]:
+def count_parameters(core: Core) -> tuple[int, int]:
     """(trainable, all). All is what the model computes with: a parameter that an adapter has replaced counts once.
 
     A layer in 4 bits counts the weights that it stands for.
     """
-    parameters = {id(p): p for p in peft_model.base_model.parameters()}
-    for adapter in peft_model.adapters.values():
-        parameters |= (
-            {id(p): p for p in adapter.own_parameters().values()} if adapter_is_active(peft_model, adapter) else {}
-        )
+    parameters = {id(p): p for p in core.base_model.parameters()}
+    for name in core.active:
+        parameters |= {id(p): p for p in core.adapters[name].own_parameters().values()}
     packed = sum(
         module.in_features * module.out_features
-        for module in peft_model.base_model.modules()
+        for module in core.base_model.modules()
         if hasattr(module, "dequantized")
     )
     trainable = sum(p.numel() for p in parameters.values() if p.requires_grad)
     return trainable, packed + sum(p.numel() for p in parameters.values())
 
 
-def adapter_is_active(peft_model: "PeftModel", adapter: nn.Module) -> bool:
-    return any(peft_model.adapters[name] is adapter for name in peft_model.active)
-
-
-def trainable_line(peft_model: "PeftModel") -> str:
-    trainable, total = count_parameters(peft_model)
+def trainable_line(core: Core) -> str:
+    """Both counts and their ratio, in the words of Hugging Face PEFT."""
+    trainable, total = count_parameters(core)
     return f"trainable params: {trainable:,} || all params: {total:,} || trainable%: {100 * trainable / total:.4f}"
 
 
-def explain(peft_model: "PeftModel", console: Console | None = None) -> list[dict[str, Any]]:
-    """One row for every place of every adapter: prints a table and returns the rows."""
-    rows = [row for name in peft_model.adapters for row in adapter_rows(peft_model, name)]
-    table = Table("adapter", "site", "technique", "shape", "parameters", "active", title=trainable_line(peft_model))
-    for row in rows:
-        table.add_row(
-            row["adapter"], row["site"], row["technique"], row["shape"], f"{row['parameters']:,}", str(row["active"])
-        )
-    (console or Console()).print(table)
+def explain(core: Core, console: Console | None = None) -> list[dict[str, Any]]:
+    """Prints a table and returns its rows, one for every site of every adapter; the table writes equal rows as one."""
+    rows = [row for name in core.adapters for row in adapter_rows(core, name)]
+    table = Table("site", box=None, pad_edge=False)
+    for header in ("×", "parameters"):
+        table.add_column(header, justify="right")
+    for column in table.columns:
+        column.no_wrap = True
+    for heading, alike in grouped(rows).items():
+        table.add_row(f"[bold]{heading}[/bold]")
+        for pattern, count in written_as_one([row["site"] for row in alike], WIDEST):
+            table.add_row(f"  {pattern}", str(count), f"{count * alike[0]['parameters']:,}")
+    console = console or Console()
+    console.print(trainable_line(core), highlight=False)
+    console.print(table)
     return rows
 
 
-def adapter_rows(peft_model: "PeftModel", name: str) -> list[dict[str, Any]]:
-    adapter, active = peft_model.adapters[name], name in peft_model.active
-    rows = []
-    for path, wrapper in adapter.wrappers.items():
-        own = wrapper.own_parameters()
-        technique = type(wrapper.base if isinstance(wrapper, TokenRows) and own else wrapper).__name__
-        rows.append((path, technique, own))
+def grouped(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Adapter, technique and shape, said once → the sites of which they are true."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        shapes = row["shape"] if len(row["shape"]) <= WIDEST - 24 else f"{row['shape'].count(',') + 1} tensors"
+        off = "" if row["active"] else " (not active)"
+        found.setdefault(f"{row['adapter']}{off}: {row['technique']} {shapes}", []).append(row)
+    return found
+
+
+def adapter_rows(core: Core, name: str) -> list[dict[str, Any]]:
+    """What one adapter has at each site: its layers, what they share, its copies of parameters, its rows of tokens."""
+    adapter = core.adapters[name]
+    parts: list[tuple[str, str, dict[str, nn.Parameter]]] = [
+        (path, type(layer).__name__, layer.own_parameters()) for path, layer in adapter.layers.items()
+    ]
     if adapter.shared is not None:
-        rows.append(("(shared)", type(adapter.shared).__name__, dict(adapter.shared.named_parameters())))
-    rows += [(site, "copy", {site: parameter}) for site, parameter in adapter.owned.own_parameters().items()]
-    rows += [
+        parts.append(("(shared)", type(adapter.shared).__name__, dict(adapter.shared.named_parameters())))
+    parts += [(path, "copy", {path: parameter}) for path, parameter in adapter.owned.own_parameters().items()]
+    parts += [
         (key.removeprefix("base_model.model."), "trained rows", {key: p}) for key, p in adapter.token_rows().items()
     ]
     return [
@@ -72,8 +84,8 @@ def adapter_rows(peft_model: "PeftModel", name: str) -> list[dict[str, Any]]:
             "technique": technique,
             "shape": ", ".join("×".join(map(str, parameter.shape)) for parameter in own.values()),
             "parameters": sum(parameter.numel() for parameter in own.values()),
-            "active": active,
+            "active": name in core.active,
             "merged": False,
         }
-        for site, technique, own in rows
+        for site, technique, own in parts
     ]

@@ -1,57 +1,75 @@
 """Keeping: an adapter is a folder with `adapter_config.json` and `adapter_model.safetensors`.
 
-Names and keys are the published library's wherever it has the technique. What is ours alone stands in the config under
-one key, "finetune_by_hand": fields that the published library does not know, and what base the adapter was trained on.
+Names and keys are Hugging Face PEFT's (HF's) wherever it has the technique. What is ours alone stands in the config under
+one key, "finetune_by_hand": fields that HF does not know, and what base the adapter was trained on.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from peft.frame.config import PeftConfig, base_modules
+from peft.frame.config import PeftConfig, config_class
+from peft.frame.core import Core
+from peft.frame.merging import unload
 from peft.frame.owned import parameters_of
-from peft.frame.registry import config_class
+from peft.frame.paths import base_modules
 from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
-
-if TYPE_CHECKING:
-    from peft.model import PeftModel
 
 CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "finetune_by_hand"
 FORMAT = 1
 BOOKKEEPING = ("task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version", "inference_mode")
-"""What the published library writes about a file's history, which changes nothing that is computed."""
+"""What HF writes about a file's history, which changes nothing that is computed."""
 ASLEEP = ("megatron_core", "qalora_group_size")
 """What it always writes, though it counts only where another field is set that we refuse."""
 
 
-def save_pretrained(peft_model: "PeftModel", folder: str | Path) -> None:
-    with peft_model.disable_adapter():
-        base = fingerprint(peft_model.base_model)
-    for name, adapter in peft_model.adapters.items():
-        place = Path(folder) if name == "default" else Path(folder) / name
-        place.mkdir(parents=True, exist_ok=True)
-        tensors, config = adapter.config.exported(adapter.saved())
-        write_tensors(place / TENSORS, tensors)
-        write_json(place / CONFIG, config_to_json(config, base))
+def save_pretrained(core: Core, folder: str | Path) -> None:
+    """Writes every adapter: "default" into `folder`, others into a folder of their own inside it."""
+    with core.disable_adapter():
+        base = fingerprint(core.base_model)
+    for name, adapter in core.adapters.items():
+        own = Path(folder) if name == "default" else Path(folder) / name
+        own.mkdir(parents=True, exist_ok=True)
+        tensors, config = adapter.config.to_hf(adapter.saved())
+        write_tensors(own / TENSORS, tensors)
+        write_json(own / CONFIG, config_to_json(config, base))
 
 
 def config_to_json(config: PeftConfig, base: str) -> dict[str, Any]:
+    """The fields that HF knows under its names, and ours under one key."""
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     ours = {name: values.pop(name) for name in config.ours if name in values}
-    published = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-    empty = {name: None for name in ("modules_to_save", "trainable_token_indices") if not published.get(name)}
+    theirs = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    empty = {name: None for name in ("modules_to_save", "trainable_token_indices") if not theirs.get(name)}
     return {
         "peft_type": config.peft_type,
         "task_type": None,
-        **published,
+        **theirs,
         **empty,
-        **config.published_extras(),
+        **config.fields_to_hf(),
         OURS: {"format": FORMAT, "base": base, **ours},
     }
+
+
+def load(folder: str | Path, base: nn.Module | None) -> tuple[PeftConfig, dict[str, Tensor]]:
+    """Config and tensors of a saved adapter. With `base`, raises ValueError when it was trained on another one."""
+    return load_config(folder), load_tensors(folder, base)
+
+
+def fill(core: Core, name: str, tensors: Mapping[str, Tensor], folder: str | Path) -> None:
+    """Loads into an adapter that is in place; one that does not fit is taken off again, and the last one with its slots."""
+    try:
+        core.adapters[name].load(tensors, str(folder))
+    except ValueError:
+        core.delete_adapter(name)
+        if not core.adapters:
+            unload(core)
+        raise
 
 
 def load_config(folder: str | Path) -> PeftConfig:
@@ -68,7 +86,7 @@ def load_config(folder: str | Path) -> PeftConfig:
     set_values = {
         name: value for name, value in values.items() if value is not None and name not in BOOKKEEPING + ASLEEP
     }
-    values = cls.from_published(set_values)
+    values = cls.fields_from_hf(set_values)
     known = {field.name for field in fields(cls)}
     needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING and f.init]
     if missing := [name for name in needed if name not in values | ours]:
@@ -81,12 +99,12 @@ def load_config(folder: str | Path) -> PeftConfig:
 
 
 def is_neutral(value: Any) -> bool:
-    """A field of the published config that we lack changes nothing when it is off."""
+    """A field of HF's config that we lack changes nothing when it is off."""
     return value in (None, False, "", 0, "none") or value == {} or value == []
 
 
 def load_tensors(folder: str | Path, base: nn.Module | None) -> dict[str, Tensor]:
-    """The tensors of a saved adapter. With `base`, raises ValueError when the adapter was trained on another one."""
+    """The tensors alone."""
     path = Path(folder) / TENSORS
     if not path.exists() and (Path(folder) / "adapter_model.bin").exists():
         raise ValueError(

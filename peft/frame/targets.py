@@ -1,4 +1,4 @@
-"""Target modules: how a config names the linear layers that it wants, in the published library's way.
+"""Target modules: how a config names the linear layers that it wants, as in Hugging Face PEFT.
 
 A list holds exact paths or their last parts (`"q_proj"`), a string is a regular expression that must match the whole
 path, and `"all-linear"` is every linear layer but the output projection.
@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from peft.frame.config import PeftConfig, base_modules
+from peft.frame.config import PeftConfig
+from peft.frame.paths import base_modules
 
 
 def is_linear(module: nn.Module) -> bool:

@@ -3,7 +3,7 @@
     E'[k] = rows[j] if k is the j-th trained token, else E[k]          in the embeddings and, tied, in the output
 
 Trains    (number of tokens) · d_model, counted apart          Merges   yes: the rows are written into the matrix
-Source    `trainable_token_indices` of the published LoraConfig
+Source    `trainable_token_indices` of Hugging Face PEFT's LoraConfig
 """
 
 from collections.abc import Collection
@@ -11,38 +11,40 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from peft.frame.config import base_modules
-from peft.frame.layers import AdaptedLayer
+from peft.frame.casting import adapter_dtype
+from peft.frame.paths import base_modules
 
 
-class TokenRows(AdaptedLayer):
-    """Around an embedding or the output projection: the trained tokens use `rows`, all others the base's matrix."""
+class TokenRows(nn.Module):
+    """Stands in the slot of an embedding or of the output projection, beside a technique's layer."""
 
-    def __init__(self, base: nn.Module, original: nn.Module, tokens: Tensor, rows: nn.Parameter):
-        super().__init__(base)
-        self.original = (original,)  # a tuple, so that it is not registered a second time
+    def __init__(self, tokens: Tensor, rows: nn.Parameter):
+        super().__init__()
         self.register_buffer("tokens", tokens, persistent=False)
         self.rows = rows
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.base(x)
+    def forward(self, base: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """y with what the trained tokens' own rows give: their vectors for ids x, their logits for vectors x."""
         rows = self.rows.to(y.dtype)
-        if isinstance(self.original[0], nn.Embedding):
+        if isinstance(base, nn.Embedding):
             match = torch.eq(x.unsqueeze(-1), self.tokens)
             return torch.where(match.any(dim=-1, keepdim=True), rows[match.int().argmax(dim=-1)], y)
         logits = nn.functional.linear(x.to(y.dtype), rows)
-        if self.original[0].bias is not None:
-            logits = logits + self.original[0].bias[self.tokens]
+        if base.bias is not None:
+            logits = logits + base.bias[self.tokens]
         return y.index_copy(-1, self.tokens, logits.to(y.dtype))
 
-    def delta(self, x: Tensor) -> Tensor:
-        return self(x) - self.original[0](x)
 
-    def merged(self) -> nn.Module:
-        return self.base.merged() if isinstance(self.base, AdaptedLayer) else self.base
-
-    def own_parameters(self) -> dict[str, nn.Parameter]:
-        return self.base.own_parameters() if isinstance(self.base, AdaptedLayer) else {}
+def token_rows(model: nn.Module, indices: Collection[int]) -> list[tuple[list[str], TokenRows]]:
+    """For each matrix that has a row for every token: the paths of the modules that share it, and the rows for them."""
+    found = []
+    for group in matrices_of_tokens(model):
+        weight = next(iter(group.values())).weight
+        check_tokens(indices, weight.shape[0])
+        tokens = torch.tensor(indices, device=weight.device)
+        rows = nn.Parameter(weight.detach()[tokens].to(adapter_dtype(model)))
+        found.append((list(group), TokenRows(tokens, rows)))
+    return found
 
 
 def check_tokens(tokens: Collection[int], vocab: int) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from lessons.task.finetuning import adapted
 from lessons.task.machine import bf16_pays
 from peft import RECIPES, LoraConfig, PeftModel
-from peft.low_rank import UpLinear
+from peft.frame.layers import UpLinear
 from tests.benchmarks.timing import by_turns, machine, milliseconds, ratio
 from transformer import label_smoothed_cross_entropy
 

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import peft
+from peft.huggingface.prefix_tuning import ShiftedPositions
 from peft.prefix_tuning import PrefixAttend
-from peft.published_prefix import ShiftedPositions
 from transformer.pretrained import load_pretrained
 
 pytestmark = pytest.mark.parity

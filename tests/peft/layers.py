@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from peft.frame.layers import AdaptedLayer
+
 D_IN, D_OUT = 7, 5
 
 
@@ -15,8 +17,15 @@ def inputs() -> Tensor:
     return torch.randn(2, 3, D_IN, dtype=torch.float64)
 
 
-def scatter(layer: nn.Module) -> nn.Module:
+def settled(layer: AdaptedLayer) -> AdaptedLayer:
+    """In the base's type, as the frame does it when it puts a layer in place."""
+    layer.settle(layer.base)
+    return layer
+
+
+def scatter(layer: AdaptedLayer) -> AdaptedLayer:
     """Every trained number far from its start, so that every term of a formula shows."""
+    settled(layer)
     with torch.no_grad():
         for name, parameter in layer.named_parameters():
             if not name.startswith("base."):

@@ -23,14 +23,14 @@ def adapted(style: str, norm: str = "pre", seed: int = 1, **changes: object) -> 
 def with_large_weights(model: PeftModel) -> PeftModel:
     """Adapters far from their start, so that every term of the formula shows."""
     with torch.no_grad():
-        for wrapper in model.adapters["default"].wrappers.values():
-            for parameter in wrapper.own_parameters().values():
+        for layer in model.adapters["default"].layers.values():
+            for parameter in layer.own_parameters().values():
                 parameter.normal_(std=0.5)
     return model.eval()
 
 
-def weights_of(wrapper: nn.Module) -> dict[str, np.ndarray]:
-    return {name: parameter.detach().numpy() for name, parameter in wrapper.adapter.named_parameters()}
+def weights_of(layer: nn.Module) -> dict[str, np.ndarray]:
+    return {name: parameter.detach().numpy() for name, parameter in layer.adapter.named_parameters()}
 
 
 def random_input() -> Tensor:
@@ -46,13 +46,13 @@ def sublayer() -> Callable[[Tensor], Tensor]:
 def test_houlsby_is_its_formula_before_the_residual(path: str) -> None:
     model = with_large_weights(adapted("houlsby"))
     add_norm, inner, x = model.base_model.get_submodule(path), sublayer(), random_input()
-    weights = weights_of(model.adapters["default"].wrappers[f"{path}.dropout"])
+    weights = weights_of(model.adapters["default"].layers[f"{path}.dropout"])
     expected = x.numpy() + reference.houlsby(inner(add_norm.norm(x)).detach().numpy(), weights)
     np.testing.assert_allclose(add_norm(x, inner).detach().numpy(), expected, atol=1e-12)
 
 
 def test_houlsby_comes_after_the_dropout() -> None:
-    layer = adapted("houlsby").adapters["default"].wrappers["encoder.layers.0.feed_forward_norm.dropout"]
+    layer = adapted("houlsby").adapters["default"].layers["encoder.layers.0.feed_forward_norm.dropout"]
     layer.base.p = 0.9
     layer.train()
     output = layer(torch.ones(2, 50, 24, dtype=torch.float64))
@@ -62,32 +62,32 @@ def test_houlsby_comes_after_the_dropout() -> None:
 
 def test_pfeiffer_in_post_norm_reads_behind_the_norm_and_is_normed_again() -> None:
     model = with_large_weights(adapted("pfeiffer", norm="post"))
-    site, inner, x = model.base_model.decoder.layers[1].feed_forward_norm, sublayer(), random_input()
-    norm = site.base.norm
+    slot, inner, x = model.base_model.decoder.layers[1].feed_forward_norm, sublayer(), random_input()
+    norm = slot.base.norm
     expected = reference.pfeiffer_post_norm(
         x.numpy(),
         inner(x).detach().numpy(),
         norm.weight.detach().numpy(),
         norm.bias.detach().numpy(),
-        weights_of(site.adapters["default"]),
+        weights_of(slot.layers["default"]),
     )
-    np.testing.assert_allclose(site(x, inner).detach().numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(slot(x, inner).detach().numpy(), expected, atol=1e-12)
 
 
 def test_pfeiffer_in_pre_norm_reads_the_sublayers_output() -> None:
     model = with_large_weights(adapted("pfeiffer", norm="pre"))
-    site, inner, x = model.base_model.encoder.layers[0].feed_forward_norm, sublayer(), random_input()
-    output = inner(site.base.norm(x)).detach().numpy()
-    expected = reference.pfeiffer_pre_norm(x.numpy(), output, weights_of(site.adapters["default"]))
-    np.testing.assert_allclose(site(x, inner).detach().numpy(), expected, atol=1e-12)
+    slot, inner, x = model.base_model.encoder.layers[0].feed_forward_norm, sublayer(), random_input()
+    output = inner(slot.base.norm(x)).detach().numpy()
+    expected = reference.pfeiffer_pre_norm(x.numpy(), output, weights_of(slot.layers["default"]))
+    np.testing.assert_allclose(slot(x, inner).detach().numpy(), expected, atol=1e-12)
 
 
 def test_parallel_adds_to_the_feed_forward_what_it_reads_from_the_same_input() -> None:
     model = with_large_weights(adapted("parallel", scaling=2.5))
-    site, x = model.base_model.decoder.layers[0].feed_forward, random_input()
-    output = site.base(x).detach().numpy()
-    expected = reference.parallel(x.numpy(), output, weights_of(site.adapters["default"]), scaling=2.5)
-    np.testing.assert_allclose(site(x).detach().numpy(), expected, atol=1e-12)
+    slot, x = model.base_model.decoder.layers[0].feed_forward, random_input()
+    output = slot.base(x).detach().numpy()
+    expected = reference.parallel(x.numpy(), output, weights_of(slot.layers["default"]), scaling=2.5)
+    np.testing.assert_allclose(slot(x).detach().numpy(), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
@@ -100,7 +100,7 @@ def test_it_trains_as_many_numbers_as_the_formula_says(style: str, norm: str) ->
 
 def test_every_matrix_starts_with_its_own_distribution_and_every_bias_with_zero() -> None:
     for style, down, up in [("houlsby", 1e-3, 1e-3), ("pfeiffer", 0.02, 0.02), ("parallel", 1 / np.sqrt(3 * 24), 0.0)]:
-        bottleneck = adapted(style, bottleneck=300).adapters["default"].wrappers
+        bottleneck = adapted(style, bottleneck=300).adapters["default"].layers
         layer = next(iter(bottleneck.values())).adapter
         cut = 0.88 if style == "houlsby" else 1.0  # the standard deviation of a normal that is cut at 2σ
         assert layer.down.weight.std().item() == pytest.approx(cut * down, rel=0.03)
@@ -108,7 +108,7 @@ def test_every_matrix_starts_with_its_own_distribution_and_every_bias_with_zero(
         assert not layer.down.bias.any()
         assert not layer.up.bias.any()
     assert layer.down.weight.abs().max() <= 1 / np.sqrt(24)
-    houlsby = next(iter(adapted("houlsby", bottleneck=300).adapters["default"].wrappers.values())).adapter
+    houlsby = next(iter(adapted("houlsby", bottleneck=300).adapters["default"].layers.values())).adapter
     assert houlsby.down.weight.abs().max() <= 2e-3
 
 
@@ -127,16 +127,16 @@ def test_it_starts_at_the_base_or_near_it(style: str, difference: float) -> None
 def test_every_place_is_live(style: str, norm: str) -> None:
     model = with_large_weights(adapted(style, norm))
     complete = model(*batch())
-    places = model.adapters["default"].wrappers
+    places = model.adapters["default"].layers
     layers = 1 + 2
     assert len(places) == (2 + 2 * 3 if style == "houlsby" else layers)
-    for path, wrapper in places.items():
-        kept = wrapper.adapter.up.weight.detach().clone()
+    for path, layer in places.items():
+        kept = layer.adapter.up.weight.detach().clone()
         with torch.no_grad():
-            wrapper.adapter.up.weight.zero_()
+            layer.adapter.up.weight.zero_()
         assert (model(*batch()) - complete).abs().max() > 1e-6, f"{path} changes nothing"
         with torch.no_grad():
-            wrapper.adapter.up.weight.copy_(kept)
+            layer.adapter.up.weight.copy_(kept)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_every_place_is_live(style: str, norm: str) -> None:
 def test_houlsby_can_be_restricted_to_one_kind_of_place(site: str, part: str) -> None:
     adapter = adapted("houlsby", sites=(site,)).adapters["default"]
     kind = part.split(".")[-1]
-    assert f"{part}.dropout" in adapter.wrappers
-    assert all(kind in path for path in adapter.wrappers)
-    assert site == "feed_forward" or all(path.startswith(part.split(".")[0]) for path in adapter.wrappers)
+    assert f"{part}.dropout" in adapter.layers
+    assert all(kind in path for path in adapter.layers)
+    assert site == "feed_forward" or all(path.startswith(part.split(".")[0]) for path in adapter.layers)
     assert {name.split(".")[-3] for name in adapter.owned.names} == {kind}, "the norms keep to the sites too"
 
 
@@ -168,10 +168,10 @@ def test_two_parallel_adapters_can_be_summed_and_the_other_styles_refuse() -> No
     model.add_adapter("second", AdapterConfig(style="parallel", bottleneck=3))
     model.set_adapter("second")
     take_steps(model, count=2)
-    site, x = model.base_model.encoder.layers[0].feed_forward, random_input()
-    parts = site.base(x) + site.adapters["default"].delta(x) + site.adapters["second"].delta(x)
+    slot, x = model.base_model.encoder.layers[0].feed_forward, random_input()
+    parts = slot.base(x) + slot.layers["default"].delta(x) + slot.layers["second"].delta(x)
     model.set_adapter(["default", "second"])
-    torch.testing.assert_close(site(x), parts)
+    torch.testing.assert_close(slot(x), parts)
     other = adapted("pfeiffer")
     other.add_adapter("second", AdapterConfig(style="pfeiffer"))
     with pytest.raises(ValueError, match="cannot be summed"):

@@ -29,7 +29,7 @@ def change(layer: LoraLinear) -> np.ndarray:
 
 
 def changes(model: PeftModel, name: str) -> dict[str, np.ndarray]:
-    layers = model.adapters[name].wrappers.items()
+    layers = model.adapters[name].layers.items()
     return {path: change(layer) for path, layer in layers if isinstance(layer, LoraLinear)}
 
 
@@ -76,7 +76,7 @@ def test_linear_adds_the_matrices_each_with_the_root_of_its_weight() -> None:
     model = two_adapters()
     model.add_weighted_adapter(["a", "b"], WEIGHTS, "c", "linear")
     for path, found in changes(model, "c").items():
-        a, b = model.adapters["a"].wrappers[path], model.adapters["b"].wrappers[path]
+        a, b = model.adapters["a"].layers[path], model.adapters["b"].layers[path]
         root_a, root_b = np.sqrt(0.7 * 5 / 3), np.sqrt(1.3 * 2 / 3)
         up = root_a * a.lora_B.weight + root_b * b.lora_B.weight
         down = root_a * a.lora_A.weight - root_b * b.lora_A.weight

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from peft import DoraLinear, LoraConfig, get_peft_model
-from tests.peft.layers import D_IN, D_OUT, arrays, inputs, linear, scatter
+from tests.peft.layers import D_IN, D_OUT, arrays, inputs, linear, scatter, settled
 from tests.peft.small import batch, small_base, technique
 from tests.reference import lora_family as reference
 
@@ -59,7 +59,7 @@ def test_merged_is_the_same_function_and_not_the_base(bias: bool) -> None:
 
 
 def test_it_starts_as_the_base_with_the_lengths_of_its_rows() -> None:
-    layer, x = DoraLinear(linear(), RANK, ALPHA), inputs()
+    layer, x = settled(DoraLinear(linear(), RANK, ALPHA)), inputs()
     torch.testing.assert_close(layer(x), layer.base(x), atol=1e-12, rtol=0)
     lengths = np.sqrt((layer.base.weight.numpy() ** 2).sum(axis=1))
     np.testing.assert_allclose(layer.lora_magnitude_vector.detach(), lengths)
@@ -68,22 +68,20 @@ def test_it_starts_as_the_base_with_the_lengths_of_its_rows() -> None:
 def test_under_bf16_autocast_it_still_starts_as_the_base() -> None:
     model = technique("dora").eval()
     with torch.autocast("cpu", torch.bfloat16):
-        stretches = [
-            wrapper.stretch() for path, wrapper in model.adapters["default"].wrappers.items() if "_proj" in path
-        ]
+        stretches = [layer.stretch() for path, layer in model.adapters["default"].layers.items() if "_proj" in path]
     assert all(torch.equal(stretch, torch.ones_like(stretch)) for stretch in stretches)
 
 
 def test_a_row_of_zeros_does_no_harm() -> None:
     base = linear()
     base.weight[2] = 0.0
-    layer = DoraLinear(base, RANK, ALPHA)
+    layer = settled(DoraLinear(base, RANK, ALPHA))
     layer(inputs()).sum().backward()
     assert layer(inputs()).isfinite().all()
     assert all(parameter.grad.isfinite().all() for parameter in layer.own_parameters().values())
 
 
-def test_it_trains_as_many_numbers_as_the_formula_says_under_the_published_names() -> None:
+def test_it_trains_as_many_numbers_as_the_formula_says_under_the_names_of_hf() -> None:
     base, config = small_base(), LoraConfig(r=2, use_dora=True, target_modules=["q_proj", "fc1"])
     model = get_peft_model(base, config)
     count = 5 * (2 * (24 + 24) + 24) + 3 * (2 * (24 + 40) + 40)
@@ -95,7 +93,7 @@ def test_it_trains_as_many_numbers_as_the_formula_says_under_the_published_names
 
 
 def test_the_second_step_moves_a_too() -> None:
-    layer, x = DoraLinear(linear(), RANK, ALPHA), inputs()
+    layer, x = settled(DoraLinear(linear(), RANK, ALPHA)), inputs()
     for expected in (False, True):
         layer.zero_grad()
         layer(x).square().sum().backward()
@@ -122,9 +120,9 @@ def test_impossible_settings_are_refused() -> None:
 def test_every_place_is_live() -> None:
     model = get_peft_model(small_base(), LoraConfig(r=2, use_dora=True, target_modules="all-linear")).eval()
     base = model(*batch())
-    for path, wrapper in model.adapters["default"].wrappers.items():
+    for path, layer in model.adapters["default"].layers.items():
         with torch.no_grad():
-            wrapper.lora_magnitude_vector *= 1.3
+            layer.lora_magnitude_vector *= 1.3
         assert (model(*batch()) - base).abs().max() > 1e-5, f"{path} changes nothing"
         with torch.no_grad():
-            wrapper.lora_magnitude_vector /= 1.3
+            layer.lora_magnitude_vector /= 1.3

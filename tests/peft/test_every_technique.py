@@ -81,7 +81,7 @@ def test_a_saved_adapter_holds_its_numbers_and_little_besides(
     model.save_pretrained(tmp_path)
     numbers = sum(
         tensor.numel()
-        for tensor in model.adapters["default"].config.exported(model.adapters["default"].saved())[0].values()
+        for tensor in model.adapters["default"].config.to_hf(model.adapters["default"].saved())[0].values()
     )
     names = sum(len(name) + 100 for name in model.adapters["default"].saved())
     size = sum(file.stat().st_size for file in tmp_path.iterdir())
@@ -92,7 +92,7 @@ def test_merged_computes_what_the_adapter_does_or_says_why_not(tuned: tuple[str,
     _method, model = tuned
     expected = model(*batch())
     copied = copy.deepcopy(model)
-    if not all(wrapper.merges for wrapper in model.adapters["default"].wrappers.values()):
+    if not all(layer.merges for layer in model.adapters["default"].layers.values()):
         with pytest.raises(ValueError, match="merge"):
             copied.merge_and_unload()
         assert torch.equal(copied(*batch()), expected), "a refused merge must change nothing"

@@ -50,14 +50,14 @@ def test_it_starts_as_the_base_unless_it_starts_at_random() -> None:
 def test_every_place_is_live() -> None:
     model = get_peft_model(small_base(), IA3Config()).eval()
     base = model(*batch())
-    wrappers = model.adapters["default"].wrappers
-    assert len(wrappers) == 2 * 5 + 3
-    for path, wrapper in wrappers.items():
+    layers = model.adapters["default"].layers
+    assert len(layers) == 2 * 5 + 3
+    for path, layer in layers.items():
         with torch.no_grad():
-            wrapper.ia3_l.fill_(1.5)
+            layer.ia3_l.fill_(1.5)
         assert (model(*batch()) - base).abs().max() > 1e-5, f"{path} changes nothing"
         with torch.no_grad():
-            wrapper.ia3_l.fill_(1.0)
+            layer.ia3_l.fill_(1.0)
 
 
 def test_a_feed_forward_module_must_be_a_target() -> None:
@@ -67,4 +67,4 @@ def test_a_feed_forward_module_must_be_a_target() -> None:
 
 def test_it_can_be_restricted_to_one_kind_of_place() -> None:
     model = get_peft_model(small_base(), IA3Config(sites=("cross",)))
-    assert all("cross_attention" in path for path in model.adapters["default"].wrappers)
+    assert all("cross_attention" in path for path in model.adapters["default"].layers)

@@ -31,7 +31,7 @@ def test_a_tuned_norm_is_the_formula_with_the_new_gain_and_bias() -> None:
     assert np.abs(gain - small_base().get_submodule(path).weight.detach().numpy()).min() > 0
 
 
-def test_the_names_of_the_tensors_and_the_norms_are_the_published_ones() -> None:
+def test_the_names_of_the_tensors_and_the_norms_are_those_of_hf() -> None:
     adapter = tuned().adapters["default"]
     keys = set(adapter.saved())
     assert "base_model.model.encoder.layers.0.feed_forward_norm.norm.ln_tuning_layers.weight" in keys

@@ -20,7 +20,7 @@ def test_b_learns_sixteen_times_as_fast_as_everything_else() -> None:
 
 def test_one_step_moves_the_two_matrices_by_their_own_rates() -> None:
     model = technique("lora_plus")
-    layer = model.adapters["default"].wrappers["encoder.layers.0.feed_forward.fc1"]
+    layer = model.adapters["default"].layers["encoder.layers.0.feed_forward.fc1"]
     optimizer = torch.optim.SGD(lora_plus_groups(model, 0.1, 0.0, ratio=5.0))
     before_a, before_b = layer.lora_A.weight.clone(), layer.lora_B.weight.clone()
     for parameter in model.adapters["default"].own_parameters().values():

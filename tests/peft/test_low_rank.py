@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from peft.low_rank import UpLinear
+from peft.frame.layers import UpLinear
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3, 5)])

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from peft import LoraConfig, PeftModel
-from peft.frame.layers import Site
+from peft.frame.layers import Slot
 from peft.frame.mixed import with_own_deltas
 from peft.lora import LoraLinear
 from tests.peft.small import batch, small_base, technique
@@ -113,12 +113,12 @@ def test_beams_stay_with_the_adapter_of_their_row() -> None:
     assert torch.equal(mixed, torch.stack(said))
 
 
-def test_a_site_may_see_rows_without_positions() -> None:
+def test_a_slot_may_see_rows_without_positions() -> None:
     model = two_loras(trainable_token_indices=())
-    site = next(module for module in model.modules() if isinstance(module, Site))
-    x = torch.randn(4, site.base.in_features, dtype=torch.float64)
+    slot = next(module for module in model.modules() if isinstance(module, Slot))
+    x = torch.randn(4, slot.base.in_features, dtype=torch.float64)
 
-    torch.testing.assert_close(with_own_deltas(NAMES, site, x), with_own_deltas(NAMES, site, x[:, None])[:, 0])
+    torch.testing.assert_close(with_own_deltas(NAMES, slot, x), with_own_deltas(NAMES, slot, x[:, None])[:, 0])
 
 
 def test_rows_on_four_bits_learn_with_dropout() -> None:

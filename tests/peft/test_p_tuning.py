@@ -71,7 +71,7 @@ def test_dropout_between_the_lstms_layers_does_not_reach_what_is_saved() -> None
     noisy, saved = model.embed_source(batch()[0])[0][0, :7], model.adapters["default"].saved()["prompt_embeddings"]
     assert torch.equal(saved, expected)
     assert not torch.allclose(noisy, expected)
-    assert model.adapters["default"].wrappers["source_input"].encoder.training
+    assert model.adapters["default"].layers["source_input"].encoder.training
 
 
 @pytest.mark.parametrize("is_trainable", [False, True])

@@ -23,8 +23,8 @@ def test_it_is_prefix_tuning_once_the_network_is_dropped() -> None:
     expected = prefix(*batch())
     drop_encoders(prefix)
     model = tuned()
-    for path, wrapper in model.adapters["default"].wrappers.items():
-        wrapper.load(prefix.adapters["default"].wrappers[path].saved())
+    for path, layer in model.adapters["default"].layers.items():
+        layer.load(prefix.adapters["default"].layers[path].saved())
     torch.testing.assert_close(model(*batch()), expected, atol=1e-6, rtol=1e-6)
 
 
@@ -33,11 +33,11 @@ def test_it_trains_two_p_d_numbers_for_each_attention() -> None:
 
 
 def test_every_layer_starts_with_its_own_standard_normal_prefix() -> None:
-    wrappers = list(tuned(num_virtual_tokens=40).adapters["default"].wrappers.values())
-    everything = torch.stack([wrapper.prefix for wrapper in wrappers])
+    layers = list(tuned(num_virtual_tokens=40).adapters["default"].layers.values())
+    everything = torch.stack([layer.prefix for layer in layers])
     assert everything.mean().item() == pytest.approx(0.0, abs=0.05)
     assert everything.std().item() == pytest.approx(1.0, rel=0.03)
-    assert not torch.equal(wrappers[1].prefix, wrappers[2].prefix)
+    assert not torch.equal(layers[1].prefix, layers[2].prefix)
 
 
 def test_a_head_can_be_trained_with_it(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_head_can_be_trained_with_it(tmp_path: Path) -> None:
     assert torch.equal(model.unload().output.weight, head)
 
 
-def test_it_is_kept_as_the_published_library_keeps_it(tmp_path: Path) -> None:
+def test_it_is_kept_as_hf_keeps_it(tmp_path: Path) -> None:
     model = tuned(sites=("decoder_self", "cross"))
     model.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "adapter_config.json").read_text())

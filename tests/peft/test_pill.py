@@ -28,8 +28,8 @@ def scattered(**settings: object) -> PeftModel:
     """Far from the start, so that every term of the formulas shows."""
     model = adapted(**settings)
     with torch.no_grad():
-        for wrapper in model.adapters["default"].wrappers.values():
-            for parameter in wrapper.every_parameter().values():
+        for layer in model.adapters["default"].layers.values():
+            for parameter in layer.every_parameter().values():
                 parameter.normal_(std=0.5)
     return model
 
@@ -51,7 +51,7 @@ def test_the_feed_forward_reads_what_the_expert_of_each_tokens_type_adds(side: s
     model, (source, target) = scattered(), batch()
     model(source, target)
     ids = source if side == "encoder" else target
-    layer = model.adapters["default"].wrappers[f"{side}.layers.1.feed_forward"]
+    layer = model.adapters["default"].layers[f"{side}.layers.1.feed_forward"]
     x = torch.randn(*ids.shape, 24, dtype=torch.float64)
     read = reference.routed(x.numpy(), types_of(ids), [numbers(expert) for expert in layer.experts])
     torch.testing.assert_close(layer(x), layer.base(torch.from_numpy(read)))
@@ -61,12 +61,12 @@ def test_the_encoders_self_attention_is_its_formula() -> None:
     model, (source, target) = scattered(), batch()
     model(source, target)
     path = "encoder.layers.0.self_attention"
-    wrappers, plain = model.adapters["default"].wrappers, small_base(num_encoder_layers=2).double().get_submodule(path)
+    layers, plain = model.adapters["default"].layers, small_base(num_encoder_layers=2).double().get_submodule(path)
     x = torch.randn(*source.shape, 24, dtype=torch.float64)
     real = source != 0
 
-    read = reference.adapted(x.numpy(), numbers(wrappers[path].adapter))
-    gate = wrappers[f"{path}.v_proj"].gate.weight.detach().numpy()
+    read = reference.adapted(x.numpy(), numbers(layers[path].adapter))
+    gate = layers[f"{path}.v_proj"].value_gate.weight.detach().numpy()
     values = reference.gated(projected(read, plain.v_proj), read, types_of(source), gate)
     heads = reference.attention(projected(read, plain.q_proj), projected(read, plain.k_proj), values, real.numpy(), 3)
     found = model.base_model.get_submodule(path)(x, x, x, real[:, None, None, :])
@@ -77,11 +77,11 @@ def test_the_encoders_self_attention_is_its_formula() -> None:
 def test_the_cross_attention_gates_the_values_of_the_memory_by_the_sources_types(beams: int) -> None:
     model, (source, target) = scattered(), batch()
     model(source, target)
-    layer = model.adapters["default"].wrappers["decoder.layers.1.cross_attention.v_proj"]
+    layer = model.adapters["default"].layers["decoder.layers.1.cross_attention.v_proj"]
     memory = torch.randn(beams * len(source), source.shape[1], 24, dtype=torch.float64)
     types = types_of(source).repeat(beams, axis=0)
     values = projected(memory.numpy(), layer.base)
-    expected = reference.gated(values, memory.numpy(), types, layer.gate.weight.detach().numpy())
+    expected = reference.gated(values, memory.numpy(), types, layer.value_gate.weight.detach().numpy())
     np.testing.assert_allclose(layer(memory).detach(), expected, atol=1e-12)
 
 
@@ -104,7 +104,7 @@ def test_a_new_token_counts_for_nothing_at_the_start_yet_it_draws_attention() ->
     model = adapted()
     source = torch.tensor([[4, 8, 5, 2]])
     model.encode(source)
-    gated = model.adapters["default"].wrappers["encoder.layers.0.self_attention.v_proj"]
+    gated = model.adapters["default"].layers["encoder.layers.0.self_attention.v_proj"]
     values = gated(torch.randn(1, 4, 24, dtype=torch.float64))
     assert not values[0, 2].any()
     assert values[0, [0, 1, 3]].all()
@@ -116,14 +116,14 @@ def test_a_new_token_counts_for_nothing_at_the_start_yet_it_draws_attention() ->
 
 
 def test_the_start_has_the_papers_distributions() -> None:
-    wrappers = adapted(r=24).adapters["default"].wrappers
-    experts = [expert for path, layer in wrappers.items() if path.endswith("feed_forward") for expert in layer.experts]
+    layers = adapted(r=24).adapters["default"].layers
+    experts = [expert for path, layer in layers.items() if path.endswith("feed_forward") for expert in layer.experts]
     assert torch.cat([expert.down.weight for expert in experts]).std().item() == pytest.approx(0.02, rel=0.05)
     gates = torch.cat([expert.gate.weight for expert in experts])
     assert gates.std().item() == pytest.approx(1 / np.sqrt(3 * 24), rel=0.05)
     assert gates.abs().max() <= 1 / np.sqrt(24)
     assert not any(expert.up.weight.any() for expert in experts)
-    assert not wrappers["decoder.layers.0.cross_attention.v_proj"].gate.weight.any()
+    assert not layers["decoder.layers.0.cross_attention.v_proj"].value_gate.weight.any()
 
 
 def test_the_first_step_moves_the_gates_and_u_and_the_second_everything() -> None:
@@ -142,10 +142,10 @@ def test_the_first_step_moves_the_gates_and_u_and_the_second_everything() -> Non
 def test_every_place_is_live() -> None:
     model = scattered()
     complete = model(*batch())
-    wrappers = model.adapters["default"].wrappers
-    assert len(wrappers) == 2 * 3 + 2 * 3
-    for path, wrapper in wrappers.items():
-        for name, parameter in wrapper.every_parameter().items():
+    layers = model.adapters["default"].layers
+    assert len(layers) == 2 * 3 + 2 * 3
+    for path, layer in layers.items():
+        for name, parameter in layer.every_parameter().items():
             kept = parameter.detach().clone()
             with torch.no_grad():
                 parameter.zero_()
@@ -171,7 +171,7 @@ def test_stage_1_trains_the_experts_of_new_types_and_nothing_else() -> None:
 def test_in_stage_1_values_pass_the_gate_untouched() -> None:
     model = scattered(stage=1)
     model(*batch())
-    layer = model.adapters["default"].wrappers["encoder.layers.0.self_attention.v_proj"]
+    layer = model.adapters["default"].layers["encoder.layers.0.self_attention.v_proj"]
     x = torch.randn(2, 5, 24, dtype=torch.float64)
     assert torch.equal(layer(x), layer.base(x))
 
@@ -182,7 +182,7 @@ def test_in_stage_1_known_and_new_change_places_in_the_last_layer_of_each_stack(
     for side, ids in (("encoder", source), ("decoder", target)):
         x = torch.randn(*ids.shape, 24, dtype=torch.float64)
         for index, types in ((0, types_of(ids)), (1, np.where(types_of(ids) == KNOWN, NEW, KNOWN))):
-            layer = model.adapters["default"].wrappers[f"{side}.layers.{index}.feed_forward"]
+            layer = model.adapters["default"].layers[f"{side}.layers.{index}.feed_forward"]
             read = reference.routed(x.numpy(), types, [numbers(expert) for expert in layer.experts])
             torch.testing.assert_close(layer(x), layer.base(torch.from_numpy(read)))
 
@@ -216,7 +216,7 @@ def test_the_base_cannot_run_without_the_ids_that_the_peft_model_knows() -> None
 
 
 def test_it_can_be_restricted_to_one_kind_of_place() -> None:
-    paths = {site: set(adapted(sites=(site,)).adapters["default"].wrappers) for site in PillConfig.sites}
+    paths = {site: set(adapted(sites=(site,)).adapters["default"].layers) for site in PillConfig.sites}
     assert paths["cross"] == {f"decoder.layers.{layer}.cross_attention.v_proj" for layer in (0, 1)}
     assert paths["decoder_self"] == {f"decoder.layers.{layer}.self_attention" for layer in (0, 1)}
     assert len(paths["encoder_self"]) == len(paths["feed_forward"]) == 4

@@ -84,10 +84,10 @@ def test_it_is_saved_as_plain_lora_that_computes_the_same(use_rslora: bool, rank
     config = loaded.peft_config["default"]
     assert (config.r, config.init_lora_weights, config.use_rslora) == (2 * rank, True, use_rslora)
     assert config.lora_alpha == pytest.approx((np.sqrt(2) if use_rslora else 2) * 6)
-    ranks = {path: len(w.lora_A.weight) for path, w in loaded.adapters["default"].wrappers.items()}
+    ranks = {path: len(w.lora_A.weight) for path, w in loaded.adapters["default"].layers.items()}
     assert ranks["decoder.layers.0.feed_forward.fc1"] == 10
     assert ranks["encoder.layers.0.feed_forward.fc1"] == min(2 * rank, 24)
-    assert all(type(wrapper) is LoraLinear for wrapper in loaded.adapters["default"].wrappers.values())
+    assert all(type(layer) is LoraLinear for layer in loaded.adapters["default"].layers.values())
 
 
 def test_it_trains_as_many_numbers_as_lora() -> None:

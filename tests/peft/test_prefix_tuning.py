@@ -34,7 +34,7 @@ def one_stack(kind: type, seed: int = 2) -> DecoderOnly | EncoderOnly:
 
 
 def prefixes(model: PeftModel) -> dict[str, PrefixAttend]:
-    return {p: w for p, w in model.adapters["default"].wrappers.items() if isinstance(w, PrefixAttend)}
+    return {p: w for p, w in model.adapters["default"].layers.items() if isinstance(w, PrefixAttend)}
 
 
 def attention_inputs() -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -180,7 +180,7 @@ def test_the_share_of_the_prefix_can_be_looked_at() -> None:
 
 
 @pytest.mark.parametrize("kind", [DecoderOnly, EncoderOnly])
-def test_a_model_of_one_stack_has_the_published_form(kind: type, tmp_path: Path) -> None:
+def test_a_model_of_one_stack_has_the_form_of_hf(kind: type, tmp_path: Path) -> None:
     source = torch.tensor([[5, 8, 11, 29, 2], [7, 12, 2, 9, 4]])
     torch.manual_seed(1)
     model = get_peft_model(one_stack(kind), PrefixTuningConfig(**SETTINGS)).eval()
@@ -189,9 +189,9 @@ def test_a_model_of_one_stack_has_the_published_form(kind: type, tmp_path: Path)
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert {name: tuple(tensor.shape) for name, tensor in saved.items()} == {"prompt_embeddings": (7, 2 * 3 * 24)}
     assert (config["num_layers"], config["num_transformer_submodules"]) == (3, 1)
-    slots = saved["prompt_embeddings"].view(7, 2 * 3, 3, 8).permute(1, 2, 0, 3)  # as the published library reads it
+    slots = saved["prompt_embeddings"].view(7, 2 * 3, 3, 8).permute(1, 2, 0, 3)  # as HF reads it
     query, key, value = torch.randn(3, 1, 3, 5, 8)
-    layer = next(wrapper for path, wrapper in prefixes(model).items() if "layers.1." in path)
+    layer = next(layer for path, layer in prefixes(model).items() if "layers.1." in path)
     expected, _ = scaled_dot_product_attention(
         query, torch.cat([slots[None, 2], key], dim=2), torch.cat([slots[None, 3], value], dim=2)
     )

@@ -21,7 +21,7 @@ def prompted(seed: int = 1, count: int = 7, **changes: object) -> PeftModel:
 
 
 def prompt_of(model: PeftModel) -> torch.nn.Parameter:
-    return model.adapters["default"].wrappers["source_input"].prompt_embeddings
+    return model.adapters["default"].layers["source_input"].prompt_embeddings
 
 
 def decoder_only() -> DecoderOnly:
@@ -100,7 +100,7 @@ def test_every_vector_is_live() -> None:
     assert (prompt_of(model).grad.abs().sum(dim=1) > 0).all()
 
 
-def test_the_folder_has_the_published_form(tmp_path: Path) -> None:
+def test_the_folder_has_the_form_of_hf(tmp_path: Path) -> None:
     model = prompted(prompt_tuning_init="TEXT", prompt_tuning_init_token_ids=[3, 8])
     model.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "adapter_config.json").read_text())
@@ -114,16 +114,16 @@ def test_the_folder_has_the_published_form(tmp_path: Path) -> None:
     assert torch.equal(loaded(*batch()), model(*batch()))
 
 
-def test_a_published_folder_that_started_from_a_text_is_read(tmp_path: Path) -> None:
-    published = {
+def test_a_folder_of_hf_that_started_from_a_text_is_read(tmp_path: Path) -> None:
+    theirs = {
         "peft_type": "PROMPT_TUNING",
         "num_virtual_tokens": 2,
         "num_transformer_submodules": 1,
         "token_dim": 24,
     }
-    published |= {"prompt_tuning_init": "TEXT", "prompt_tuning_init_text": "bath", "tokenizer_name_or_path": "letters"}
-    published |= {"inference_mode": True, "peft_version": "0.21.2", "task_type": "SEQ_2_SEQ_LM", "auto_mapping": None}
-    (tmp_path / "adapter_config.json").write_text(json.dumps(published))
+    theirs |= {"prompt_tuning_init": "TEXT", "prompt_tuning_init_text": "bath", "tokenizer_name_or_path": "letters"}
+    theirs |= {"inference_mode": True, "peft_version": "0.21.2", "task_type": "SEQ_2_SEQ_LM", "auto_mapping": None}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(theirs))
     rows = torch.randn(2, 24)
     save_file({"prompt_embeddings": rows}, tmp_path / "adapter_model.safetensors")
     assert torch.equal(prompt_of(PeftModel.from_pretrained(small_base(), tmp_path)), rows)

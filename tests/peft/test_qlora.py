@@ -13,7 +13,7 @@ from tests.peft.small import batch, small_base, take_steps, technique
 
 def test_only_the_output_stays_in_full_precision() -> None:
     model = technique("qlora")
-    sites = {path for path, _ in model.adapters["default"].wrappers.items() if not path.endswith("embedding")}
+    sites = {path for path, _ in model.adapters["default"].layers.items() if not path.endswith("embedding")}
     layers = [module for module in model.base_model.modules() if isinstance(module, Linear4bit)]
     assert len(layers) == 6 + 2 * 10  # one encoder layer, two decoder layers
     assert len(sites - {"output"}) == len(layers)

@@ -64,7 +64,7 @@ def test_it_starts_near_the_base_as_in_the_paper_or_exactly_there() -> None:
 
 
 def test_the_start_has_the_papers_mean_and_spread() -> None:
-    layers = scaled_base().adapters["default"].wrappers.values()
+    layers = scaled_base().adapters["default"].layers.values()
     scale = torch.cat([layer.ssf_scale for layer in layers])
     shift = torch.cat([layer.ssf_shift for layer in layers])
     assert scale.mean().item() == pytest.approx(1.0, abs=0.003)
@@ -76,9 +76,9 @@ def test_the_start_has_the_papers_mean_and_spread() -> None:
 def test_every_place_is_live_but_a_shift_of_the_keys_which_softmax_cannot_see() -> None:
     model = scaled_base(init="identity")
     base = model(*batch())
-    for path, wrapper in model.adapters["default"].wrappers.items():
+    for path, layer in model.adapters["default"].layers.items():
         for name, start in (("ssf_scale", 1.0), ("ssf_shift", 0.0)):
-            parameter = getattr(wrapper, name)
+            parameter = getattr(layer, name)
             with torch.no_grad():
                 parameter += torch.linspace(0.5, 1.5, len(parameter))
             live = (model(*batch()) - base).abs().max() > 1e-4
@@ -96,7 +96,7 @@ def test_a_whole_model_merges_into_one_without_adapters() -> None:
 
 
 def test_it_can_be_restricted_and_refuses_an_unknown_start() -> None:
-    paths = scaled_base(sites=("feed_forward",)).adapters["default"].wrappers
+    paths = scaled_base(sites=("feed_forward",)).adapters["default"].layers
     assert {path.split(".")[-1] for path in paths} == {"fc1", "fc2", "norm"}
     with pytest.raises(ValueError, match='"paper" or "identity", not \'ones\''):
         SSFConfig(init="ones")

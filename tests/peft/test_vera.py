@@ -74,9 +74,9 @@ def test_the_random_matrices_come_from_the_seed_with_the_spread_of_their_side() 
 
 def test_every_layer_uses_the_same_frozen_pair_as_large_as_the_largest_layer() -> None:
     model = adapted()
-    wrappers = list(model.adapters["default"].wrappers.values())
+    layers = list(model.adapters["default"].layers.values())
     shared = model.adapters["default"].shared
-    assert all(wrapper.projections is shared for wrapper in wrappers)
+    assert all(layer.projections is shared for layer in layers)
     assert (shared.vera_A.shape, shared.vera_B.shape) == ((30, 40), (40, 30))
     before = shared.vera_A.clone()
     take_steps(model)

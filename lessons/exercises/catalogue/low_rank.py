@@ -13,15 +13,15 @@ EXERCISES = [
         difficulty=2,
         minutes=20,
         hints=(
-            "delta is what is added to the base's output: (α/r) · B A x. AdditiveLayer.forward adds it.",
+            "delta is what is added to the base's output: (α/r) · B A x. AdditiveLayer adds it.",
             "self.dropout falls on x; self.lora_A goes down to the rank, self.lora_B up again; self.scaling is α/r.",
             "merged: product(self.lora_B, self.lora_A, self.scaling) is ΔW, and plus_delta(self.base, ΔW) a plain layer of W + ΔW.",
         ),
         wrong=(
-            Wrong("self.scaling * self.lora_A(x)", "self.lora_A(x)", "α/r times too small"),
+            Wrong("self.scaling * self.lora_A", "self.lora_A", "α/r times too small"),
             Wrong(
-                "self.scaling * self.lora_A(x)",
-                "self.scaling * self.scaling * self.lora_A(x)",
+                "self.scaling * self.lora_A",
+                "self.scaling * self.scaling * self.lora_A",
                 "α/r times too large",
             ),
             Wrong("return self.lora_B", "return self.base(x) + self.lora_B", "delta is only what is added"),
@@ -33,7 +33,7 @@ EXERCISES = [
                 "self.base.weight.data += product(self.lora_B, self.lora_A, self.scaling)\n        return plus_delta(self.base, 0 * self.base.weight)",
                 "merged() wrote into the base",
             ),
-            Wrong("self.lora_A(x))", "self.lora_A(x)).detach()", "gradient"),
+            Wrong("(self.dropout(x)))", "(self.dropout(x))).detach()", "gradient"),
         ),
     ),
     Exercise(
@@ -116,7 +116,7 @@ EXERCISES = [
             "row_lengths",
             "DoraLinear.directions",
             "DoraLinear.stretch",
-            "DoraLinear.forward",
+            "DoraLinear.change",
             "DoraLinear.merged",
         ),
         difficulty=4,
@@ -125,9 +125,9 @@ EXERCISES = [
         hints=(
             "V = W + (α/r) B A; its rows are brought to the length that self.lora_magnitude_vector says: stretch = m / ‖V‖.",
             "`directions` stands under torch.no_grad(): no gradient passes through the lengths. The bias is never stretched.",
-            "y = base(x) + (stretch - 1) · W x + stretch · (α/r) B A x. Without dropout W x is base(x) - bias; in training with "
-            "dropout, W x and B A x read dropout(x), while base(x) reads x.",
-            "row_lengths: vector_norm over dim=1, at least the smallest positive number of the type (clamp_min). merged: "
+            "What is added to y = base(x): (stretch - 1) · W x + stretch · (α/r) B A x. Without dropout W x is y - bias; in training "
+            "with dropout, W x and B A x read dropout(x), while base(x) has read x.",
+            "row_lengths: vector_norm over dim=1, at least SMALLEST (clamp_min). merged: "
             "rewritten(self.base, stretch[:, None] * directions, bias).",
         ),
         wrong=(
@@ -136,16 +136,16 @@ EXERCISES = [
                 "torch.linalg.vector_norm(weight, dim=1).square()",
                 "it is the square of the length",
             ),
-            Wrong(".clamp_min(torch.finfo(weight.dtype).tiny)", "", "1 / 0 is infinite"),
-            Wrong("weight_of(self.base).to(delta.dtype) + delta", "delta", "the base's weight is missing"),
+            Wrong(".clamp_min(SMALLEST)", "", "1 / 0 is infinite"),
+            Wrong("weight_of(self.base) + product", "product", "the base's weight is missing"),
             Wrong(
                 "self.lora_magnitude_vector / row_lengths(self.directions())",
                 "self.lora_magnitude_vector",
                 "not divided by their length",
             ),
-            Wrong("(stretch - 1) * turned + stretch * update", "update", "value: the output"),
-            Wrong("y - bias", "y", "the bias is stretched too"),
-            Wrong("stretch * update)", "update)", "the update is not stretched"),
+            Wrong("(stretch - 1) * unturned + stretch * update", "update", "value: the output"),
+            Wrong("else y - self.base.bias", "else y", "the bias is stretched too"),
+            Wrong("+ stretch * update", "+ update", "the update is not stretched"),
             Wrong(
                 "self.stretch()[:, None] * self.directions()", "self.directions()", "the directions are not stretched"
             ),
@@ -165,7 +165,7 @@ EXERCISES = [
         hints=(
             "The singular value decomposition of W gives its best approximation of rank r: the first r directions.",
             "Each factor takes the root of the singular values, and they are divided by the scaling first, because s · B A is used.",
-            "delta: s · (B A dropout(x) - B₀ A₀ x), with the start in self.start_B, self.start_A. merged: the same difference, "
+            "delta: s · (B A dropout(x) - B₀ A₀ x), with the start in self.start_B, self.start_A; up_product(x, B₀) is x B₀ᵀ. merged: the same difference, "
             "s · (B A - B₀ A₀), with plus_delta.",
         ),
         wrong=(
@@ -182,8 +182,8 @@ EXERCISES = [
                 "the start is not subtracted",
             ),
             Wrong(
-                "x = own_precision(x, self.lora_A.weight.dtype)",
-                "x = self.dropout(own_precision(x, self.lora_A.weight.dtype))",
+                "start = up_product(self.scaling * F.linear(x, self.start_A), self.start_B)",
+                "x = self.dropout(x)\n        start = up_product(self.scaling * F.linear(x, self.start_A), self.start_B)",
                 "dropout falls on both",
             ),
             Wrong(
@@ -210,11 +210,11 @@ EXERCISES = [
         ),
         wrong=(
             Wrong(
-                "F.linear(self.vera_lambda_d * F.linear(x, down), up)",
-                "F.linear(F.linear(x, down), up)",
+                "self.vera_lambda_d * F.linear(",
+                "F.linear(",
                 "λ_d is missing",
             ),
-            Wrong("self.vera_lambda_b * F.linear", "F.linear", "λ_b is missing"),
+            Wrong("return self.vera_lambda_b * ", "return ", "λ_b is missing"),
             Wrong("vera_B[: self.base.out_features]", "vera_B[-self.base.out_features :]", "this layer's part of B"),
             Wrong(
                 "vera_A[:, : self.base.in_features]", "vera_A[:, -self.base.in_features :]", "this layer's part of A"
@@ -229,24 +229,25 @@ EXERCISES = [
         topic="low_rank",
         lesson=14,
         module="peft.ia3",
-        targets=("IA3Linear.forward", "IA3Linear.merged"),
+        targets=("scaled", "IA3Linear.forward", "IA3Linear.merged"),
         difficulty=2,
         minutes=20,
         hints=(
             "Keys and values are scaled as they come out of the layer; in the feed forward the layer's input is scaled.",
-            "self.scaled(x) multiplies the features of x with the factors. self.feedforward says which of the two is meant.",
+            "scaled(features, factors) is their product, with the factors as one row: flatten(). self.feedforward says which of the two "
+            "is meant.",
             "merged: self.ia3_l has the shape (d_out, 1) or (1, d_in), so ia3_l * W is right for both. The bias is scaled with the "
             "output, never with the input; a base may have none.",
         ),
         wrong=(
-            Wrong("return self.base(self.scaled(x))", "return self.base(x)", "nothing is scaled"),
-            Wrong("return self.scaled(self.base(x))", "return self.base(x)", "nothing is scaled"),
+            Wrong("return self.base(scaled(x, self.ia3_l))", "return self.base(x)", "nothing is scaled"),
+            Wrong("return scaled(self.base(x), self.ia3_l)", "return self.base(x)", "nothing is scaled"),
             Wrong(
-                "return self.scaled(self.base(x))",
-                "return self.base(x) + self.scaled(self.base(x))",
+                "return scaled(self.base(x), self.ia3_l)",
+                "return self.base(x) + scaled(self.base(x), self.ia3_l)",
                 "added to the base's",
             ),
-            Wrong("bias = self.scaled(bias)", "bias = bias", "the bias is not scaled"),
+            Wrong("bias = scaled(bias, self.ia3_l)", "bias = bias", "the bias is not scaled"),
             Wrong("self.ia3_l * weight_of(self.base)", "weight_of(self.base)", "the weight is not scaled"),
             Wrong(
                 "if bias is not None and not self.feedforward:",

@@ -13,14 +13,16 @@ EXERCISES = [
         difficulty=2,
         minutes=20,
         hints=(
-            "self.copies and self.originals are lists of tensors, self.places says for each where it stands in the model.",
-            "put(tensors): for each tensor and each of its places (module, name), setattr. A tied tensor has several places.",
+            "self.copies and self.originals are lists of tensors, self.holders says for each which modules hold it.",
+            "put(tensors): for each tensor and each of its holders (module, name), setattr. A tied tensor has several holders.",
             "enable puts the copies, disable the originals. load writes into the copies' numbers, under torch.no_grad().",
         ),
         wrong=(
             Wrong("self.put(self.copies)", "self.put(self.originals)", "the copy does not stand in the module"),
             Wrong("self.put(self.originals)", "pass", "is not the base's own tensor"),
-            Wrong("for module, name in places:", "for module, name in places[:1]:", "the tied matrix is not put into"),
+            Wrong(
+                "for module, name in holders:", "for module, name in holders[:1]:", "the tied matrix is not put into"
+            ),
             Wrong(
                 "setattr(module, name, tensor)",
                 "getattr(module, name).data.copy_(tensor)",

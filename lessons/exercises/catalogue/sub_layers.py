@@ -5,7 +5,7 @@ from lessons.exercises.exercise import Exercise, Wrong
 EXERCISES = [
     Exercise(
         name="adapter_bottleneck",
-        title="Narrow, bend, widen",
+        title="Narrow, a non-linearity, wide again",
         topic="sub_layers",
         lesson=17,
         module="peft.bottleneck",
@@ -14,17 +14,17 @@ EXERCISES = [
         minutes=10,
         hints=(
             "self.down, an activation, self.up. The residual is not here: the styles differ in where it is added.",
-            "ACTIVATIONS[self.activation] bends. The adapter computes in its own type and gives back the type that came.",
+            "ACTIVATIONS[self.activation] is the style's non-linearity.",
         ),
         wrong=(
             Wrong(
-                "ACTIVATIONS[self.activation](self.down(x.to(self.down.weight.dtype)))",
-                "self.down(x.to(self.down.weight.dtype))",
+                "ACTIVATIONS[self.activation](self.down(x))",
+                "self.down(x)",
                 "the activation is missing",
             ),
             Wrong("ACTIVATIONS[self.activation]", 'ACTIVATIONS["relu"]', "the style's own activation is not used"),
-            Wrong("self.up(narrow).to(x.dtype)", "x + self.up(narrow).to(x.dtype)", "the input is added"),
-            Wrong("self.up(narrow).to(x.dtype)", "self.up(narrow)", "dtype: "),
+            Wrong("return self.up(", "return x + self.up(", "the input is added"),
+            Wrong("(self.down(x)))", "(self.down(x.detach())))", "gradient"),
         ),
     ),
     Exercise(
@@ -113,14 +113,13 @@ EXERCISES = [
         hints=(
             "γ ⊙ y + β: first the scale, then the shift. forward does that to what the base gives.",
             "merged, for a linear layer: diag(γ) W, and a bias γ ⊙ b + β (just β where the base has none).",
-            "rewritten(self.base, self.ssf_scale[:, None] * weight_of(self.base), bias). A norm is copied (copy.deepcopy) and its "
-            "gain and bias are replaced by γ ⊙ g and γ ⊙ b + β, detached.",
+            "rewritten(self.base, self.ssf_scale[:, None] * weight_of(self.base), bias). For a norm, norm_like(self.base, γ ⊙ g, bias) "
+            "is one with these numbers.",
         ),
         wrong=(
             Wrong("scale * y + shift", "scale * (y + shift)", "the shift is scaled too"),
             Wrong("scale * y + shift", "scale * y", "the shift is missing"),
             Wrong("scale * y + shift", "y + shift", "the scale is missing"),
-            Wrong("scale, shift = scale.to(y.dtype), shift.to(y.dtype)\n    return", "return", "dtype: "),
             Wrong(
                 "shift if self.base.bias is None else scale_and_shift(self.base.bias, self.ssf_scale, shift)",
                 "shift + (0 if self.base.bias is None else self.base.bias)",
@@ -131,7 +130,11 @@ EXERCISES = [
                 "self.ssf_scale * weight_of(self.base).T",
                 "RuntimeError",
             ),
-            Wrong("copy.deepcopy(self.base)", "self.base", "merged() wrote into the base"),
+            Wrong(
+                "self.ssf_scale * self.base.weight, bias",
+                "self.base.weight, bias",
+                "what the merged operation computes",
+            ),
         ),
     ),
     Exercise(
@@ -145,22 +148,22 @@ EXERCISES = [
         minutes=10,
         after=("adapter_bottleneck",),
         hints=(
-            "Two ways down: self.gate and self.down. The gate is bent by silu and multiplies the other; self.up widens.",
-            "self.up(F.silu(self.gate(x)) * self.down(x)), computed in the adapter's type and given back in that of x.",
+            "Two ways down: self.gate and self.down. silu of the gate multiplies the other; self.up leads back.",
+            "self.up(F.silu(self.gate(x)) * self.down(x)).",
         ),
         wrong=(
-            Wrong("F.silu(self.gate(wide))", "self.gate(wide)", "silu is missing"),
+            Wrong("F.silu(self.gate(x))", "self.gate(x)", "silu is missing"),
             Wrong(
-                "F.silu(self.gate(wide)) * self.down(wide)",
-                "self.gate(wide) * F.silu(self.down(wide))",
-                "silu bends the wrong one",
+                "F.silu(self.gate(x)) * self.down(x)",
+                "self.gate(x) * F.silu(self.down(x))",
+                "silu falls on the wrong one",
             ),
             Wrong(
-                "F.silu(self.gate(wide)) * self.down(wide)",
-                "F.silu(self.gate(wide)) + self.down(wide)",
+                "F.silu(self.gate(x)) * self.down(x)",
+                "F.silu(self.gate(x)) + self.down(x)",
                 "where they are multiplied",
             ),
-            Wrong("F.silu(self.gate(wide)) * self.down(wide)", "F.silu(self.gate(wide))", "the gate alone is widened"),
+            Wrong("F.silu(self.gate(x)) * self.down(x)", "F.silu(self.gate(x))", "the gate alone is widened"),
             Wrong("F.silu(", "F.sigmoid(", "a sigmoid stands where silu is wanted"),
             Wrong("return self.up", "return x + self.up", "the input is added"),
         ),
@@ -201,21 +204,21 @@ EXERCISES = [
         topic="sub_layers",
         lesson=23,
         module="peft.pill_layers",
-        targets=("GatedValues.forward",),
+        targets=("ValueGate.forward", "weighted_by_head", "GatedValues.forward"),
         difficulty=3,
         minutes=20,
         after=("pill_routing",),
         hints=(
-            "The values of new tokens are multiplied by tanh(gate(x)), one factor for each head; those of known tokens by 1.",
+            "The gate is tanh(W_g x), one factor for each head. The values of new tokens are multiplied by it, those of known ones by 1.",
             "Types above 0 are new: self.types(self.context.source, len(x)) > 0. masked_fill puts 1 where a token is known.",
             'Split the values into heads (rearrange "batch time (heads d_head) -> batch time heads d_head"), multiply by '
-            "strength.unsqueeze(-1), merge again. In stage 1 there is no gate.",
+            "factors.unsqueeze(-1), merge again. In stage 1 there is no gate.",
         ),
         wrong=(
             Wrong(".tanh()", "", "the tanh is missing"),
             Wrong(".tanh()", ".sigmoid()", "a sigmoid stands where tanh is wanted"),
-            Wrong("strength.masked_fill(~is_new.unsqueeze(-1), 1.0)", "strength", "every token is gated"),
-            Wrong("strength.masked_fill(~is_new", "strength.masked_fill(is_new", "known tokens are gated"),
+            Wrong(".masked_fill(~is_new.unsqueeze(-1), 1.0)", "", "every token is gated"),
+            Wrong(".masked_fill(~is_new", ".masked_fill(is_new", "known tokens are gated"),
             Wrong("if self.stage == 1:", "if False:", "in stage 1"),
             Wrong(
                 'values, "batch time (heads d_head) -> batch time heads d_head"',

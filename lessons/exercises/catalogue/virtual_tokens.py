@@ -22,12 +22,11 @@ EXERCISES = [
             Wrong("torch.cat([rows, x], dim=1)", "torch.cat([x, rows], dim=1)", "the prompt stands behind the words"),
             Wrong("value=True)", "value=False)", "the prompt is masked out"),
             Wrong("(prompt.shape[0], 0)", "(0, prompt.shape[0])", "the True columns stand behind"),
-            Wrong("prompt.to(x.dtype)", "prompt", "dtype: "),
             Wrong("*self.base(x, mask)", "x, mask", "the base here doubles its input"),
             Wrong(
                 "F.pad(mask, (prompt.shape[0], 0), value=True)", "mask", "shape: the mask: another shape is expected"
             ),
-            Wrong("repeat(prompt.to(x.dtype)", "repeat(prompt.detach().to(x.dtype)", "does not require grad"),
+            Wrong("repeat(prompt,", "repeat(prompt.detach(),", "does not require grad"),
         ),
     ),
     Exercise(
@@ -108,32 +107,32 @@ EXERCISES = [
         topic="virtual_tokens",
         lesson=20,
         module="peft.prefix_tuning",
-        targets=("PrefixAttend.forward",),
+        targets=("before", "PrefixAttend.forward"),
         difficulty=4,
         minutes=35,
         after=("multi_head_attention", "prompt_tuning"),
         hints=(
             "self.rows() is [P_K, P_V], (prompt, 2 · d_model). Cut it in two and each half into heads, for every row of the batch.",
-            'rearrange(rows, "prompt (two heads d_head) -> two 1 heads prompt d_head", two=2, heads=...), then expand over the batch.',
+            'rearrange(rows, "prompt (two heads d_head) -> two 1 heads prompt d_head", two=2, heads=...); `before` expands over the batch.',
             "The mask gets p True columns in front. It may be broadcast along the keys: expand its last axis to the number of real "
             "keys first, then F.pad(mask, (p, 0), value=True). Then self.base(query, [P_K; keys], [P_V; values], mask).",
         ),
         wrong=(
             Wrong(
-                "torch.cat([prefix_key, key], dim=2), torch.cat([prefix_value, value], dim=2)",
-                "torch.cat([prefix_value, key], dim=2), torch.cat([prefix_key, value], dim=2)",
+                "before(prefix_key, key), before(prefix_value, value)",
+                "before(prefix_value, key), before(prefix_key, value)",
                 "the two halves have changed places",
             ),
             Wrong("(two heads d_head)", "(two d_head heads)", "where it takes a block"),
             Wrong("value=True)", "value=False)", "value: the output"),
-            Wrong("(prefix.shape[3], 0)", "(0, prefix.shape[3])", "value: the output"),
+            Wrong("(prefix_key.shape[2], 0)", "(0, prefix_key.shape[2])", "value: the output"),
             Wrong(
                 "every_key = mask.expand(*mask.shape[:-1], key.shape[2])",
                 "every_key = mask",
                 "what must hold: a mask of any shape",
             ),
             Wrong(
-                "torch.cat([prefix_key, key], dim=2), torch.cat([prefix_value, value], dim=2), mask",
+                "before(prefix_key, key), before(prefix_value, value), mask",
                 "key, value, mask",
                 "what must hold",
             ),
@@ -159,7 +158,7 @@ EXERCISES = [
             Wrong(
                 "self.hidden(self.embedding).tanh()",
                 "self.hidden(self.embedding.tanh())",
-                "the embedding itself is bent",
+                "the tanh falls on the embedding itself",
             ),
             Wrong(
                 "self.prefix if self.last is None else self.last(self.trunk())",

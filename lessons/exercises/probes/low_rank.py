@@ -59,7 +59,7 @@ def lora_start(seed: int) -> dict[str, Tensor]:
     d_in, d_out, rank = draw.size(200, 400), draw.size(20, 40), draw.size(10, 20)
     found = {}
     for kind in (True, "gaussian", False):
-        down, up = low_rank.new_factors(d_in, d_out, rank, kind, torch.device("cpu"), torch.float64)
+        down, up = low_rank.new_factors(d_in, d_out, rank, kind)
         shapes = [*down.weight.shape, *up.weight.shape, down.bias is None, up.bias is None]
         found |= {f"shapes and biases, {kind}": torch.tensor([int(n) for n in shapes])}
         found |= {f"is B zero, {kind}": up.weight == 0}

@@ -6,8 +6,8 @@ from torch import Tensor
 from lessons.exercises.probes.draw import Draw
 from lessons.exercises.probes.models import random_model
 from peft import BitFitConfig, FullConfig, PeftConfig, get_peft_model
-from peft.frame.config import SITES
 from peft.frame.owned import OwnedParameters
+from peft.frame.paths import SITES
 from peft.ln_tuning import LNTuningConfig
 from transformer.model import Transformer
 

@@ -6,7 +6,7 @@ from lessons.exercises.probes.draw import Draw, gradients
 from lessons.exercises.probes.low_rank import linear, output_gradients_and_merge, scattered
 from peft import ssf as scaled
 from peft.bottleneck import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter
-from peft.pill_layers import GatedValues, GLUAdapter, RoutedFeedForward, TokenTypes
+from peft.pill_layers import GatedValues, GLUAdapter, RoutedFeedForward, TokenTypes, ValueGate
 from transformer.add_norm import AddNorm, LayerNorm
 from transformer.feed_forward import FeedForward
 
@@ -98,10 +98,10 @@ def pill_gate(seed: int) -> dict[str, Tensor]:
     heads = draw.size(2, 3)
     d_model = heads * draw.size(1, 3)
     types, ids = typed(draw, 3)
-    layer = GatedValues(draw.fill(nn.Linear(d_model, d_model)), nn.Linear(d_model, heads, bias=False), types)
+    layer = GatedValues(draw.fill(nn.Linear(d_model, d_model)), ValueGate(d_model, heads), types)
     draw.fill(layer)
     layer.context.source = ids
     x = draw.normal(2, 5, d_model, grad=True)
     output = layer(x)
     layer.stage = 1
-    return {"stage 1": layer(x), "stage 2": output} | gradients(output, x=x, gate=layer.gate.weight)
+    return {"stage 1": layer(x), "stage 2": output} | gradients(output, x=x, gate=layer.value_gate.weight)

@@ -14,7 +14,7 @@ WEIGHTS, ALPHAS = (0.7, -1.3), (6.0, 5.0)
 
 def layers(ranks):
     made = [LoraLinear(given.base(), rank, alpha) for rank, alpha in zip(ranks, ALPHAS, strict=True)]
-    return [given.scattered(layer) for layer in made]
+    return [given.scattered(layer.double()) for layer in made]
 
 
 def arrays(layer):

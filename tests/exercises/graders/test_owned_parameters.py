@@ -22,7 +22,7 @@ def test_enabled_the_copies_stand_in_the_modules():
     assert base.encoder.layers[0].feed_forward.fc1.bias is mine, "value: the copy does not stand in the module"
 
 
-def test_a_tied_matrix_is_put_at_every_place_that_shares_it():
+def test_a_tied_matrix_is_put_into_every_module_that_shares_it():
     base, copies = owned()
 
     copies.enable()

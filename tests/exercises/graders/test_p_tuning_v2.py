@@ -15,7 +15,7 @@ PROMPT, D_MODEL, HIDDEN = 3, 4, 5
 
 def encoded(trains=True):
     trunk = PrefixTrunk(PROMPT, D_MODEL, HIDDEN).double()
-    return PrefixAttend(Attend(), given.normal(PROMPT, 2 * D_MODEL), trunk, owner=True).requires_grad_(trains)
+    return PrefixAttend(Attend(), given.normal(PROMPT, 2 * D_MODEL), trunk, owner=True).double().requires_grad_(trains)
 
 
 def test_what_is_saved_are_the_keys_and_values_alone():

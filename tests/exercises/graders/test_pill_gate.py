@@ -2,10 +2,9 @@
 
 import numpy as np
 import torch
-from torch import nn
 
 from lessons.exercises.diagnosis import assert_matches
-from peft.pill_layers import GatedValues, TokenTypes
+from peft.pill_layers import GatedValues, TokenTypes, ValueGate
 from tests.exercises.graders import given
 from tests.reference.pill import gated
 
@@ -15,17 +14,17 @@ IDS = torch.tensor([[1, 0, 3, 2], [2, 3, 1, 0]])
 
 
 def parts():
-    made = GatedValues(given.base(D_MODEL, D_MODEL), nn.Linear(D_MODEL, HEADS, bias=False).double(), TokenTypes(TYPES))
-    made.gate.weight.data.normal_()
+    made = GatedValues(given.base(D_MODEL, D_MODEL), ValueGate(D_MODEL, HEADS).double(), TokenTypes(TYPES))
+    made.value_gate.weight.data.normal_()
     made.context.source = IDS
     return made.eval(), given.normal(2, 4, D_MODEL)
 
 
-def expected(made, x, types, bend=np.tanh):
-    values, gate = made.base(x).detach().numpy(), made.gate.weight.detach().numpy()
-    if bend is np.tanh:
+def expected(made, x, types, activation=np.tanh):
+    values, gate = made.base(x).detach().numpy(), made.value_gate.weight.detach().numpy()
+    if activation is np.tanh:
         return gated(values, x.numpy(), types, gate)
-    strength = bend(x.numpy() @ gate.T).repeat(D_MODEL // HEADS, axis=-1)
+    strength = activation(x.numpy() @ gate.T).repeat(D_MODEL // HEADS, axis=-1)
     return np.where(types[..., None] > 0, strength * values, values)
 
 
@@ -35,13 +34,15 @@ def test_the_values_of_new_tokens_are_multiplied_by_the_tangent_of_the_gate_head
 
     output = made(x)
 
-    in_turns = made.gate(x).tanh().detach().numpy()[..., np.arange(D_MODEL) % HEADS] * made.base(x).detach().numpy()
+    in_turns = (x @ made.value_gate.weight.T).tanh().detach().numpy()[..., np.arange(D_MODEL) % HEADS] * made.base(
+        x
+    ).detach().numpy()
     mistakes = {
         "the gate is not used": made.base(x),
         "known tokens are gated, and new ones are not": expected(made, x, (types == 0).astype(int)),
         "every token is gated": expected(made, x, types * 0 + 1),
-        "the tanh is missing": expected(made, x, types, bend=lambda z: z),
-        "a sigmoid stands where tanh is wanted": expected(made, x, types, bend=lambda z: 1 / (1 + np.exp(-z))),
+        "the tanh is missing": expected(made, x, types, activation=lambda z: z),
+        "a sigmoid stands where tanh is wanted": expected(made, x, types, activation=lambda z: 1 / (1 + np.exp(-z))),
         "a head's factor goes to every third feature, where it goes to a block": np.where(
             types[..., None] > 0, in_turns, made.base(x).detach().numpy()
         ),
@@ -61,4 +62,4 @@ def test_gradients_reach_the_gate():
 
     made(x).sum().backward()
 
-    assert made.gate.weight.grad is not None, "gradient: no gradient reaches the gate"
+    assert made.value_gate.weight.grad is not None, "gradient: no gradient reaches the gate"

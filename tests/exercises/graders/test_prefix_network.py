@@ -18,7 +18,7 @@ def trunk():
 
 def layer():
     direct = given.normal(PROMPT, 2 * D_MODEL)
-    made = PrefixAttend(Attend(), direct, trunk(), owner=True)
+    made = PrefixAttend(Attend(), direct, trunk(), owner=True).double()
     with torch.no_grad():
         for parameter in made.last.parameters():
             parameter.copy_(given.normal(*parameter.shape))
@@ -32,7 +32,7 @@ def test_the_trunk_is_the_tangent_of_a_linear_layer_of_the_embedding():
 
     mistakes = {
         "the tanh is missing": linear,
-        "the embedding itself is bent": torch.tensor(weights["embedding"]).tanh() @ module.hidden.weight.T
+        "the tanh falls on the embedding itself": torch.tensor(weights["embedding"]).tanh() @ module.hidden.weight.T
         + module.hidden.bias,
     }
     assert_matches(module(), np.tanh(linear), "prompt hidden", mistakes=mistakes)

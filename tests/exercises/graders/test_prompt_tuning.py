@@ -51,14 +51,6 @@ def test_everybody_sees_the_prompt_and_padding_stays_padding(prompt, words):
     assert_matches(longer, right, "batch 1 1 prompt_and_source", name="the mask", dtype=torch.bool, mistakes=mistakes)
 
 
-def test_the_vectors_keep_their_type(prompt, words):
-    x, mask = words
-
-    vectors, _ = in_front(prompt, x.float(), mask)
-
-    assert vectors.dtype == torch.float32, f"dtype: the words are float32, so the whole is, not {vectors.dtype}"
-
-
 def test_the_layer_puts_its_own_prompt_in_front_of_what_the_base_gives(prompt, words):
     layer = PromptInput(Doubled(), prompt)
 

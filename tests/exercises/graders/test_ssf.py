@@ -41,14 +41,6 @@ def test_each_feature_is_scaled_and_then_shifted():
     assert_matches(result, reference(y.numpy(), scale.numpy(), shift.numpy()), "batch time d_out", mistakes=mistakes)
 
 
-def test_the_result_has_the_type_of_the_features():
-    y, scale = given.normal(2, 5), given.normal(5)
-
-    result = scale_and_shift(y.float(), scale, scale)
-
-    assert result.dtype == y.float().dtype, f"dtype: the features are float32, so the result is, not {result.dtype}"
-
-
 @pytest.mark.parametrize("kind", ["linear", "norm"])
 def test_the_layer_scales_and_shifts_what_its_operation_gives(kind):
     layer, x = layer_of(kind), input_of(kind)

@@ -1,4 +1,4 @@
-"""Prefixes as the published library has them: one matrix for all layers, and words that stand behind the prefix.
+"""Prefixes in Hugging Face PEFT's folders, one matrix for all layers; and in its models, where words stand behind them.
 
     prompt_embeddings   (p, 2 L d)    [P_K^1, P_V^1, P_K^2, P_V^2, ..., P_K^L, P_V^L]
 
@@ -6,14 +6,55 @@ A model of one stack has one such matrix, an encoder-decoder one for each of its
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.config import site_of
+from peft.frame.config import PeftConfig, config_class
 from peft.frame.layers import AdaptedLayer
-from peft.virtual_tokens import KEY
+from peft.frame.paths import base_modules, site_of
+from peft.huggingface.virtual_tokens import KEY, VirtualTokenFiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefixFiles(VirtualTokenFiles):
+    """A PrefixTuningConfig's way into a folder and back, and what makes a model of one stack the same as in HF.
+
+    `shift_positions`   whether words stand behind the prefix; by default on models of one stack, as HF has it, and not on
+                        encoder-decoders, as the paper's code has it
+    """
+
+    shift_positions: bool | None = None
+    ours: ClassVar[tuple[str, ...]] = ("sites", "shift_positions")
+
+    def submodules(self, model: nn.Module) -> int:
+        """In how many stacks prefixes are: the encoder and the decoder, where there are both."""
+        return 2 if model.config.num_encoder_layers and model.config.num_decoder_layers else 1
+
+    def to_hf(self, tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], PeftConfig]:
+        """Keys and values, packed, and the config of a prefix tuning without a network."""
+        kept = config_class("PREFIX_TUNING", type(self).__name__)
+        direct = {field.name: getattr(self, field.name) for field in fields(kept)}
+        direct |= {"prefix_projection": False, "encoder_hidden_size": None}
+        return packed(tensors, self.num_transformer_submodules == 1), kept(**direct)
+
+    def from_hf(self, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Each layer's own keys and values."""
+        return unpacked(tensors, wanted, self.num_transformer_submodules == 1)
+
+    def shifted(self, model: nn.Module) -> dict[str, AdaptedLayer]:
+        """Layers that move the words behind the prefix, where they stand there."""
+        if self.shift_positions is False or (self.shift_positions is None and self.num_transformer_submodules != 1):
+            return {}
+        self.check_room(model)
+        return {
+            path: ShiftedPositions(module, self.num_virtual_tokens)
+            for path, module in base_modules(model)
+            if path in ("source_positions", "target_positions")
+        }
 
 
 def matrices(names: Iterable[str], single: bool) -> dict[str, list[str]]:
@@ -27,6 +68,7 @@ def matrices(names: Iterable[str], single: bool) -> dict[str, list[str]]:
 
 
 def packed(tensors: Mapping[str, Tensor], single: bool) -> dict[str, Tensor]:
+    """The layers' prefixes side by side."""
     groups = matrices(tensors, single)
     inside = {name for names in groups.values() for name in names}
     rest = {name: tensor for name, tensor in tensors.items() if name not in inside}
@@ -37,7 +79,7 @@ def unpacked(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], single
     """The inverse of `packed`. Raises ValueError for a matrix that does not hold this base's layers."""
     if not single and KEY in tensors:
         raise ValueError(
-            f"{KEY} is one matrix: on an encoder-decoder the published library puts prefixes before the decoder's "
+            f"{KEY} is one matrix: on an encoder-decoder HF puts prefixes before the decoder's "
             "self-attention alone, and in other layers than it says; it cannot be read as three prefixes"
         )
     result = dict(tensors)
@@ -64,6 +106,7 @@ class ShiftedPositions(AdaptedLayer):
         self.shift = shift
 
     def forward(self, length: int, offset: int = 0) -> Float[Tensor, "length d_model"]:
+        """The base's positions from offset + shift on. Raises ValueError where there are too few."""
         encoding: Tensor = self.base(length, offset + self.shift)
         if len(encoding) < length:
             raise ValueError(

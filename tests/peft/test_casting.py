@@ -1,0 +1,65 @@
+"""Types are the frame's: a technique computes in full precision, and what goes on is in the type that came."""
+
+import pytest
+import torch
+from torch import nn
+
+from peft import LoraConfig, LoraLinear, get_peft_model
+from peft.bottleneck import Bottleneck
+from peft.frame.casting import in_one_type
+from peft.ia3 import scaled
+from peft.prompt_tuning import in_front
+from peft.ssf import scale_and_shift
+from tests.peft.small import batch, small_base
+
+HALF = [torch.bfloat16, torch.float16]
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_an_added_change_is_computed_in_full_precision(dtype: torch.dtype) -> None:
+    base = nn.Linear(6, 5, dtype=dtype)
+    layer = LoraLinear(base, rank=2, alpha=3, initialization=False)
+    x = torch.randn(4, 6).to(dtype)
+
+    y = layer(x)
+
+    assert y.dtype == dtype
+    assert torch.equal(y, base(x) + layer.delta(x.float()).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_a_side_network_answers_in_the_type_that_it_was_asked_in(dtype: torch.dtype) -> None:
+    network = Bottleneck(6, 2, "pfeiffer")
+    x = torch.randn(4, 6).to(dtype)
+
+    assert network(x).dtype == dtype
+    assert torch.equal(network(x), network(x.float()).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [*HALF, torch.float64])
+def test_a_techniques_own_numbers_take_the_type_of_the_features(dtype: torch.dtype) -> None:
+    x, own, mask = torch.randn(2, 3, 4).to(dtype), torch.randn(4), torch.ones(2, 1, 1, 3, dtype=torch.bool)
+
+    assert scale_and_shift(x, own, own).dtype == scaled(x, own).dtype == dtype
+    vectors, longer = in_front(own[None], x, mask)
+    assert vectors.dtype == dtype
+    assert longer.dtype == torch.bool
+
+
+def test_in_one_type_leaves_alone_what_has_one_type() -> None:
+    x = torch.randn(3)
+    assert in_one_type(lambda a, b: (a, b))(x, x) == (x, x)
+
+
+@pytest.mark.parametrize(("base", "own"), [("bfloat16", torch.float32), ("double", torch.float64)])
+def test_what_a_technique_made_settles_where_the_base_is(base: str, own: torch.dtype) -> None:
+    model = get_peft_model(getattr(small_base(), base)(), LoraConfig(r=2, init_lora_weights="pissa"))
+    layer = next(iter(model.adapters["default"].layers.values()))
+
+    assert {parameter.dtype for parameter in layer.own_parameters().values()} == {own} == {layer.start_A.dtype}
+    assert layer.base.weight.dtype == next(small_base().parameters()).to(getattr(torch, base)).dtype
+
+
+def test_an_adapted_model_can_be_taken_to_half_precision_whole() -> None:
+    model = get_peft_model(small_base(), LoraConfig(r=2, target_modules="all-linear")).bfloat16()
+    assert model(*batch()).dtype == torch.bfloat16
