@@ -57,9 +57,7 @@ def test_the_example_trains_saves_loads_switches_off_and_merges(loha: Path, tmp_
 
 
 def test_the_examples_update_is_the_papers(loha: Path) -> None:
-    layer = next(
-        iter(importlib.import_module("my_loha").RECIPES["loha"].config().place(small_base()).wrappers.values())
-    )
+    layer = next(iter(importlib.import_module("my_loha").RECIPES["loha"].config().place(small_base()).layers.values()))
     torch.nn.init.normal_(layer.up)
     expected = torch.einsum("or,ri,os,si->oi", layer.up, layer.down, layer.up_2, layer.down_2)
     torch.testing.assert_close(layer.update(), expected, atol=1e-5, rtol=1e-5)
