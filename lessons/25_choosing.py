@@ -29,7 +29,7 @@ from rich import print as show_table
 from rich.table import Table
 
 import lessons
-from lessons.compare.command import amounts
+from lessons.compare import amounts
 from lessons.task.base import load_base
 from lessons.task.dictionary import words
 from lessons.task.finetuning import adapted

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from lessons.compare import amounts
 from lessons.compare.amounts import QUARTERS, main, run
-from lessons.compare.command import amounts
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lessons.compare import command as compare
+from lessons.compare import processes as row_processes
 from lessons.compare.command import main, parse, row_settings
-from lessons.compare.command import processes as row_processes
 from lessons.compare.processes import RowProcesses, progress_bars, read_row
 from lessons.compare.row import RowSetting, run_row
 from lessons.task.base import load_base

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lessons.compare.command import figures
+from lessons.compare import figures
 from lessons.compare.page import page
 from lessons.compare.report import by_method, curve, make_report, print_table, spread, table_rows
 from tests.lessons import fake_rows

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lessons.compare.command import search
+from lessons.compare import search
 from lessons.task.finetuning import learning_rates
 from peft import RECIPES
 
