@@ -30,7 +30,7 @@ from lessons.task.machine import set_threads
 from lessons.task.scoring import evaluate, predict
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from transformer import sinusoidal_positional_encoding
-from transformer.embedding import LearnedPositions, SinusoidalPositions
+from transformer.embedding import LearnedPositions, SinusoidalPositions, add_positions, embed_tokens
 from transformer.token_model import TokenModel
 
 set_threads()
@@ -50,7 +50,7 @@ lit_diagram("inputs", "input_embedding", "output_embedding", "positions")
 
 # %%
 show_source(sinusoidal_positional_encoding, SinusoidalPositions, LearnedPositions)
-show_source(TokenModel.embed_source, TokenModel.place_source)
+show_source(embed_tokens, add_positions, TokenModel.embed_source, TokenModel.place_source)
 
 # %% [markdown]
 # ## By hand

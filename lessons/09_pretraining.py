@@ -46,6 +46,7 @@ from transformer import (
     train,
 )
 from transformer.learning.batching import pad
+from transformer.learning.training import one_step
 
 set_threads()
 lit_diagram("everything")
@@ -67,7 +68,7 @@ lit_diagram("everything")
 # $$\eta_t = d^{-1/2} \cdot \min\!\big(t^{-1/2},\ t \cdot w^{-3/2}\big) \quad \text{(the paper: up for } w \text{ steps, then down)}$$
 
 # %%
-show_source(noam_schedule, cosine_schedule, collate, epoch_batches, parameter_groups, train)
+show_source(noam_schedule, cosine_schedule, collate, epoch_batches, parameter_groups, one_step, train)
 
 # %% [markdown]
 # ## By hand

@@ -32,8 +32,9 @@ from lessons.task.scoring import score, source_batch
 from lessons.teaching import exercises_of, lit_diagram, quick, show_source
 from transformer import KeyValueCache, TransformerConfig, generate
 from transformer.decoding.beam import beam_search
-from transformer.decoding.cache import GrowingStore
+from transformer.decoding.cache import GrowingCache
 from transformer.decoding.fast_blocks import SelfAttention
+from transformer.decoding.generation import token_by_token
 from transformer.decoding.sampling import sample, truncate
 
 set_threads()
@@ -50,7 +51,7 @@ lit_diagram("linear", "softmax", "decoder")
 # $$\frac{1}{n^{\lambda}} \sum_{t=1}^{n} \log p(y_t \mid y_{<t}, x) \qquad n \text{ counts the end symbol, } \lambda \text{ is the length penalty}$$
 
 # %%
-show_source(generate, sample, truncate)
+show_source(token_by_token, generate, sample, truncate)
 
 # %% [markdown]
 # ## By hand: cutting a distribution
@@ -218,7 +219,7 @@ print(f"the beam's answer is at least as likely for {likelier} of {len(differing
 # position at each step: for $n$ symbols $n$ projections instead of $1 + 2 + \dots + n = n(n+1)/2$. For $n = 32$: 32, not 528.
 
 # %%
-show_source(GrowingStore)
+show_source(GrowingCache)
 
 # %%
 with_cache, without = say(exam), say(exam, use_cache=False)
@@ -271,7 +272,8 @@ print({length: f"{ratio:.1f} times" for length, ratio in zip(lengths, ratios)})
 
 # %% [markdown]
 # The gain grows with the length; at short lengths other costs hide it. Its price is memory:
-# $2 \cdot \text{layers} \cdot \text{batch} \cdot (\text{target} + \text{source}) \cdot d$ numbers.
+# $2 \cdot \text{layers} \cdot \text{batch} \cdot (\text{room} + \text{source}) \cdot d$ numbers, where the room is that for the longest
+# answer allowed: it is reserved at the first step.
 #
 # ## What is left of a step
 #

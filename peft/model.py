@@ -51,6 +51,15 @@ class PeftModel(Core):
         self.context.target = target
         return self.base_model.decode(target, *rest, **named)
 
+    def states(self, source: Tensor, *rest: Any) -> Tensor:
+        """The base's last vectors, which its output reads."""
+        self.context.source, self.context.target = source, rest[0] if rest else None
+        return self.base_model.states(source, *rest)
+
+    def decoding(self, *settings: Any) -> Any:
+        """The base's way of decoding, by way of `encode` and `decode` here, which say what is read."""
+        return type(self.base_model).decoding(self, *settings)
+
     def generate(
         self, source: Tensor, max_new_tokens: int, adapter_names: Sequence[str] | None = None, **settings: Any
     ) -> Tensor:

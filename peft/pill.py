@@ -75,7 +75,7 @@ class PillConfig(PeftConfig):
     def types_of(self, model: nn.Module) -> list[int]:
         """The type of every id of the vocabulary. Raises ValueError where there is no encoder to read them."""
         vocab = model.config.vocab_size
-        if getattr(model, "continues_source", False):
+        if not hasattr(model, "encoder"):
             raise ValueError("PILL needs a base with an encoder: there the types of the tokens are read")
         if not self.token_types:
             warnings.warn("token_types is empty: PILL takes every token for a known one, of type 0", stacklevel=2)

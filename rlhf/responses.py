@@ -10,15 +10,11 @@ Log-probabilities are those of the distribution that was sampled from: log softm
 temperature out in one place, and the ratio to the reference is no ratio of two policies.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
-
-from transformer.masks import prompt_mask
+from torch import Tensor
 
 
 def response_mask(
@@ -47,53 +43,15 @@ def states_and_logits(
     model: Any, source: Int[Tensor, "batch source"], responses: Int[Tensor, "batch time"]
 ) -> tuple[Float[Tensor, "batch time d_model"], Float[Tensor, "batch time vocab"]]:
     """The last layer before each token of the response, and the logits that score it. One pass gives both."""
-    with heard(model.output) as inputs:
-        if getattr(model, "continues_source", False):
-            text, real = continued(model, source, responses[:, :-1])
-            logits = model(text, real=real)[:, source.shape[1] - 1 :]
-        else:
-            logits = model(source, started(model, responses[:, :-1]))
-    return inputs[-1][:, -responses.shape[1] :], logits
+    states = model.states(*model.with_response(source, responses[:, :-1]))[:, -responses.shape[1] :]
+    return states, model.output(states)
 
 
 def states_after(
     model: Any, source: Int[Tensor, "batch source"], responses: Int[Tensor, "batch time"]
 ) -> Float[Tensor, "batch time d_model"]:
     """The last layer after each token of the response."""
-    with heard(model.output) as inputs:
-        if getattr(model, "continues_source", False):
-            text, real = continued(model, source, responses)
-            model(text, real=real)
-        else:
-            model(source, started(model, responses))
-    return inputs[-1][:, -responses.shape[1] :]
-
-
-def started(model: Any, responses: Tensor) -> Tensor:
-    """The decoder's input: bos, then the response."""
-    return torch.cat([responses.new_full((len(responses), 1), model.config.bos_id), responses], dim=1)
-
-
-def continued(model: Any, source: Tensor, responses: Tensor) -> tuple[Tensor, Tensor]:
-    """The text of a decoder-only model, and which of it is real: the source is padded in front."""
-    text = torch.cat([source, responses], dim=1)
-    real = torch.cat([prompt_mask(source, model.config.pad_id), torch.ones_like(responses, dtype=torch.bool)], dim=1)
-    return text, real
-
-
-@contextmanager
-def heard(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Notes what goes into a module while it runs."""
-    inputs: list[Tensor] = []
-
-    def note(module: nn.Module, arguments: tuple[Any, ...]) -> None:
-        inputs.append(arguments[0])
-
-    handle = module.register_forward_pre_hook(note)
-    try:
-        yield inputs
-    finally:
-        handle.remove()
+    return model.states(*model.with_response(source, responses))[:, -responses.shape[1] :]
 
 
 def token_log_probs(

@@ -68,8 +68,7 @@ def roll_out(
     require_adapter(policy)
     policy.eval()
     ids = generate(policy, source, max_new_tokens, do_sample=True, temperature=temperature, generator=generator)
-    first = source.shape[1] if getattr(policy, "continues_source", False) else 1
-    responses = ids[:, first:]
+    responses = ids[:, policy.start(source).shape[1] :]
     states, logits = states_and_logits(policy, source, responses)
     return Rollout(
         source,

@@ -1,11 +1,12 @@
 """The encoder-decoder Transformer, written by hand: one file per box of the paper's figure.
 
-Read in this order: config, masks, embedding, dropout, attention, add_norm, feed_forward, encoder, decoder, token_model,
-model, encoder_only, decoder_only; then decoding/, learning/ and pretrained/: real checkpoints.
+Read in this order: config, masks, embedding, dropout, attention, add_norm, feed_forward, stack, encoder, decoder,
+token_model, model, encoder_only, decoder_only; then decoding/, learning/, and pretrained/: real checkpoints. Beside the
+figure stand fused (faster twins of its parts) and watching (who looked at whom).
 """
 
 from transformer.add_norm import AddNorm, LayerNorm
-from transformer.attention import MultiHeadAttention, record_attention, scaled_dot_product_attention
+from transformer.attention import MultiHeadAttention, scaled_dot_product_attention
 from transformer.config import TransformerConfig
 from transformer.decoder import Decoder, DecoderLayer
 from transformer.decoder_only import DecoderOnly
@@ -17,11 +18,13 @@ from transformer.encoder_only import EncoderOnly, MaskedWordHead
 from transformer.feed_forward import FeedForward
 from transformer.learning.batching import Batch, collate, epoch_batches
 from transformer.learning.checkpoint import load_model, save_model
+from transformer.learning.config import TrainingConfig
 from transformer.learning.loss import label_smoothed_cross_entropy
 from transformer.learning.schedule import cosine_schedule, noam_schedule
-from transformer.learning.training import TrainingConfig, parameter_groups, train
+from transformer.learning.training import parameter_groups, train
 from transformer.masks import causal_mask, padding_mask
 from transformer.model import Transformer
+from transformer.watching import record_attention
 
 __all__ = [
     "AddNorm",

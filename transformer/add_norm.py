@@ -6,14 +6,13 @@
     pre-norm                y = x + dropout(sublayer(LayerNorm(x)))
 
 Parameters   2 d_model
-Papers       "Layer Normalization" (1607.06450); "Attention Is All You Need" (1706.03762), sections 3.1 and 5.4;
-             on the order of norm and residual: "On Layer Normalization in the Transformer Architecture" (2002.04745)
+Papers       "Layer Normalization" (arXiv 1607.06450); "Attention Is All You Need" (arXiv 1706.03762), sections 3.1, 5.4;
+             on the order of norm and residual: "On Layer Normalization in the Transformer Architecture" (arXiv 2002.04745)
 """
 
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -33,46 +32,35 @@ class LayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(d_model))
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """The formula, over the last axis; ε stands under the root and keeps it from 0. `x` stays as it is."""
         centered = x - x.mean(dim=-1, keepdim=True)
         variance = centered.square().mean(dim=-1, keepdim=True)
         return self.weight * (centered * torch.rsqrt(variance + self.eps)) + self.bias
 
 
-class FusedLayerNorm(LayerNorm):
-    """torch's kernel: the same numbers in one pass over memory."""
-
-    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
-
-
-def layer_norm(d_model: int, eps: float, fused: bool) -> LayerNorm:
-    return FusedLayerNorm(d_model, eps) if fused else LayerNorm(d_model, eps)
-
-
-def norm_of(config: TransformerConfig) -> LayerNorm:
-    return layer_norm(config.d_model, config.layer_norm_eps, config.fused)
-
-
 class AddNorm(nn.Module):
-    """Wraps a sub-layer, given as a function, into its residual connection."""
+    """Wraps a sub-layer, given as a function, into its residual connection. `order` is "post" or "pre"."""
 
-    def __init__(
-        self, d_model: int, dropout: float = 0.0, norm: NormOrder = "post", eps: float = 1e-5, fused: bool = False
-    ):
+    def __init__(self, d_model: int, dropout: float = 0.0, norm: NormOrder = "post", eps: float = 1e-5):
         super().__init__()
         if norm not in ("post", "pre"):
             raise ValueError(f"norm is 'post' or 'pre', not {norm!r}")
         self.order = norm
-        self.norm = layer_norm(d_model, eps, fused)
+        self.norm = LayerNorm(d_model, eps)
         self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "batch time d_model"], sublayer: Callable[[Tensor], Tensor]
     ) -> Float[Tensor, "batch time d_model"]:
+        """One of the two formulas above: dropout falls on what the sub-layer says, never on the residual."""
         if self.order == "pre":
             return x + self.dropout(sublayer(self.norm(x)))
         return self.norm(x + self.dropout(sublayer(x)))
 
 
+def layer_norm(config: TransformerConfig) -> LayerNorm:
+    return LayerNorm(config.d_model, config.layer_norm_eps)
+
+
 def add_norm(config: TransformerConfig) -> AddNorm:
-    return AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps, config.fused)
+    return AddNorm(config.d_model, config.dropout, config.norm, config.layer_norm_eps)

@@ -4,22 +4,20 @@
     MultiHead(Q, K, V) = Concat(head_1, ..., head_h) W_O      head_i = Attention(Q W_Q^i, K W_K^i, V W_V^i)
 
 Parameters   4 (d_model² + d_model)
-Paper        "Attention Is All You Need" (1706.03762), section 3.2
+Paper        "Attention Is All You Need" (arXiv 1706.03762), section 3.2
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from transformer.dropout import apply_dropout
-from transformer.masks import check_mask, needed
+from transformer.dropout import apply_dropout, check_probability
+from transformer.masks import check_mask
 
 KeysAndValues = tuple[Tensor, Tensor]
 
@@ -33,7 +31,8 @@ def scaled_dot_product_attention(
 ) -> tuple[Float[Tensor, "*batch query d_value"], Float[Tensor, "*batch query key"]]:
     """The weighted mean and its weights. `mask` is True where a query may attend to a key (masks.py).
 
-    A query that may attend to nothing has weights and output of exactly 0, and finite gradients.
+    A query that may attend to nothing has weights and output of exactly 0, and finite gradients. `dropout` falls on the
+    weights of the mean, and not on those that are returned.
     """
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     if mask is None:
@@ -48,11 +47,9 @@ def scaled_dot_product_attention(
 class Attend(nn.Module):
     """The core of an attention on per-head tensors: what happens between the projections."""
 
-    def __init__(self, dropout: float = 0.0, fused: bool = False):
+    def __init__(self, dropout: float = 0.0):
         super().__init__()
         self.dropout = dropout
-        self.fused = fused
-        self.recorded: list[Tensor] | None = None
 
     def forward(
         self,
@@ -61,26 +58,14 @@ class Attend(nn.Module):
         value: Float[Tensor, "batch heads key d_head"],
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch heads query d_head"]:
-        dropout = self.dropout if self.training else 0.0
-        if self.fused and self.recorded is None:
-            return fused_attention(query, key, value, mask, dropout)
-        output, weights = scaled_dot_product_attention(query, key, value, mask, dropout)
-        if self.recorded is not None:
-            self.recorded.append(weights.detach())
+        """Every head by itself; weights are dropped in training only."""
+        output, _ = scaled_dot_product_attention(query, key, value, mask, self.dropout if self.training else 0.0)
         return output
 
 
-def fused_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
-    """torch's kernel: the same numbers as the formula, without the matrix of weights in memory."""
-    output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-    # Kernels differ on a query that may attend to nothing; the contract says 0.
-    hears = None if mask is None else needed(mask.any(dim=-1, keepdim=True))
-    return output if hears is None else output.masked_fill(~hears, 0.0)
-
-
 @runtime_checkable
-class KeyValueStore(Protocol):
-    """What a cache looks like from here (cache.py): it decides whether to project again."""
+class AttentionCache(Protocol):
+    """What one attention remembers from call to call (decoding/cache.py): it decides whether to project again."""
 
     def keys_and_values(self, project: Callable[[], KeysAndValues]) -> KeysAndValues: ...
 
@@ -88,18 +73,17 @@ class KeyValueStore(Protocol):
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own d_head = d_model / num_heads features."""
 
-    def __init__(self, d_model: int, num_heads: int, dropout: float = 0.0, fused: bool = False):
+    def __init__(self, d_model: int, num_heads: int, dropout: float = 0.0):
         super().__init__()
         if num_heads < 1 or d_model % num_heads:
             raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"dropout is a probability in [0, 1), not {dropout}")
+        check_probability(dropout)
         self.num_heads = num_heads
         self.q_proj = nn.Linear(d_model, d_model)
         self.k_proj = nn.Linear(d_model, d_model)
         self.v_proj = nn.Linear(d_model, d_model)
         self.out_proj = nn.Linear(d_model, d_model)
-        self.attend = Attend(dropout, fused)
+        self.attend = Attend(dropout)
 
     def forward(
         self,
@@ -107,40 +91,34 @@ class MultiHeadAttention(nn.Module):
         key: Float[Tensor, "batch key d_model"],
         value: Float[Tensor, "batch key d_model"],
         mask: Bool[Tensor, "..."] | None = None,
-        cache: KeyValueStore | None = None,
+        cache: AttentionCache | None = None,
     ) -> Float[Tensor, "batch query d_model"]:
-        def project() -> KeysAndValues:
-            return self.split_heads(self.k_proj(key)), self.split_heads(self.v_proj(value))
+        """Project, split into heads, `attend`, merge the heads, project once more.
 
+        `mask`    True where a query may attend to a key; TypeError or ValueError for one that does not fit (`check_mask`)
+        `cache`   what this attention remembers of earlier calls (`keys_and_values`)
+        """
         queries = self.split_heads(self.q_proj(query))
-        keys, values = project() if cache is None else cache.keys_and_values(project)
+        keys, values = self.keys_and_values(key, value, cache)
         if mask is not None:
-            batch, heads, length, _ = queries.shape
-            check_mask(mask, batch, heads, length, keys.shape[2])
+            check_mask(mask, len(query), self.num_heads, query.shape[1], keys.shape[2])
         heads = self.attend(queries, keys, values, mask)
         return self.out_proj(rearrange(heads, "batch heads query d_head -> batch query (heads d_head)"))
 
+    def keys_and_values(
+        self,
+        key: Float[Tensor, "batch key d_model"],
+        value: Float[Tensor, "batch key d_model"],
+        cache: AttentionCache | None = None,
+    ) -> KeysAndValues:
+        """Both projected and split into heads. With a cache, `cache.keys_and_values` is given a function that does this,
+        calls it when it must, and returns what there is for the queries to attend to."""
+
+        def project() -> KeysAndValues:
+            return self.split_heads(self.k_proj(key)), self.split_heads(self.v_proj(value))
+
+        return project() if cache is None else cache.keys_and_values(project)
+
     def split_heads(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch heads time d_head"]:
+        """Head h takes the h-th block of d_head features."""
         return rearrange(x, "batch time (heads d_head) -> batch heads time d_head", heads=self.num_heads)
-
-
-@contextmanager
-def record_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
-    """Collects the weights of every attention while a model runs, and leaves what `forward` returns alone.
-
-    Yields a dict: name of the attention → list of weights (batch, heads, query, key), one for each call.
-    """
-    cores = {own_name(name): module for name, module in model.named_modules() if isinstance(module, Attend)}
-    maps: dict[str, list[Tensor]] = {name: [] for name in cores}
-    for name, core in cores.items():
-        core.recorded = maps[name]
-    try:
-        yield maps
-    finally:
-        for core in cores.values():
-            core.recorded = None
-
-
-def own_name(name: str) -> str:
-    """The attention's name in its own model, whatever stands around it: a wrapper calls what it wraps `base`."""
-    return ".".join(part for part in name.split(".attend")[0].split(".") if part != "base")

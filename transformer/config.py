@@ -1,6 +1,6 @@
 """The shape of a Transformer: every number that the other files need, checked once and never changed.
 
-Paper     "Attention Is All You Need", Vaswani et al. 2017 (1706.03762), section 3 and table 3
+Paper     "Attention Is All You Need", Vaswani et al. 2017 (arXiv 1706.03762), section 3 and table 3
 """
 
 from dataclasses import asdict, dataclass
@@ -14,21 +14,33 @@ AttentionKind = Literal["math", "fused"]
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """One vocabulary serves source and target.
+    """The defaults are the paper's; one vocabulary serves source and target.
 
-    `norm`              "post" normalizes after the residual sum, as in the paper; "pre" before the sub-layer
-    `tie_embeddings`    one matrix is source embedding, target embedding and output
-    `scale_embeddings`  token vectors are multiplied by √d_model before the positions are added
-    `attention`         "math" is the formula written out; "fused" calls torch's kernels, of LayerNorm too, with equal results
-    `dropout`           on every sub-layer's output and on the sum of embedding and position, as in the paper
-    `bos_id`            may equal `pad_id` or `eos_id`; `pad_id` and `eos_id` must differ where there is an encoder
+    `vocab_size`           how many tokens there are
+    `d_model`              numbers in the vector of a token, a multiple of `num_heads`
+    `num_heads`            attentions side by side, each on d_head = d_model / num_heads numbers
+    `num_encoder_layers`   0 for a model that is a decoder alone
+    `num_decoder_layers`   0 for a model that is an encoder alone
+    `d_ff`                 numbers between the two matrices of the feed forward
+    `dropout`              on every sub-layer's output and on the sum of embedding and position; a probability below 1
+    `max_length`           how many positions there are, in the source and in the target
+    `activation`           φ of the feed forward; "gelu_tanh" is the tanh formula that GPT-2 took for GELU
+    `norm`                 "post" normalizes after the residual sum, as in the paper; "pre" before the sub-layer
+    `positions`            "sinusoidal" is the paper's formula; "learned" is a table for each side
+    `tie_embeddings`       one matrix is source embedding, target embedding and output
+    `scale_embeddings`     token vectors are multiplied by √d_model before the positions are added
+    `attention`            "math" is every formula written out; "fused" puts faster twins of attention, LayerNorm and
+                           dropout in their place (fused.py): the same numbers but for rounding, and other random ones
+    `layer_norm_eps`       ε under the root of LayerNorm
+    `pad_id`               fills up short rows, and nobody attends to it
+    `bos_id`               begins every target; it may equal `pad_id` or `eos_id`
+    `eos_id`               ends every sequence; it differs from `pad_id` where there is an encoder
 
     What published models have beyond the paper:
 
-    `norm_embeddings`   a LayerNorm on the sum of embedding and position (BART, BERT)
-    `output_bias`       a bias on the logits also where the matrices are tied (Marian, BART); untied there always is one
-    `num_segments`      kinds of tokens, each with a vector that is added to its tokens (BERT); an encoder-only model's
-    "gelu_tanh"         the tanh formula that GPT-2 took for GELU
+    `norm_embeddings`      a LayerNorm on the sum of embedding and position (BART, BERT)
+    `output_bias`          a bias on the logits also where the matrices are tied (Marian, BART); untied there always is one
+    `num_segments`         kinds of tokens, each with a vector that is added to its tokens (BERT); an encoder-only model's
 
     Raises ValueError for an impossible value, with the numbers in the message.
     """
@@ -89,10 +101,6 @@ class TransformerConfig:
     @property
     def d_head(self) -> int:
         return self.d_model // self.num_heads
-
-    @property
-    def fused(self) -> bool:
-        return self.attention == "fused"
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,23 +1,24 @@
 """The decoder: like the encoder, but it may not look ahead, and it reads the encoder's memory.
 
 Parameters   per layer 8 (d² + d) + (2 d d_ff + d_ff + d) + 6 d, with d = d_model
-Paper        "Attention Is All You Need" (1706.03762), section 3.1, right half of figure 1
+Paper        "Attention Is All You Need" (arXiv 1706.03762), section 3.1, right half of figure 1
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from transformer.add_norm import add_norm, norm_of
-from transformer.attention import KeyValueStore, MultiHeadAttention
+from transformer.add_norm import add_norm
+from transformer.attention import AttentionCache, MultiHeadAttention
 from transformer.config import TransformerConfig
 from transformer.feed_forward import FeedForward
 from transformer.masks import causal_mask
+from transformer.stack import Stack
 
-LayerCache = tuple[KeyValueStore, KeyValueStore]
-"""What one layer remembers while decoding: its own past, and the memory's keys and values (cache.py)."""
+LayerCache = tuple[AttentionCache, AttentionCache]
+"""What the two attentions of one layer remember while decoding (decoding/cache.py)."""
 
 
 class DecoderLayer(nn.Module):
@@ -25,9 +26,9 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=config.fused)
+        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads)
         self.self_attention_norm = add_norm(config)
-        self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads, fused=config.fused)
+        self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads)
         self.cross_attention_norm = add_norm(config)
         self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
         self.feed_forward_norm = add_norm(config)
@@ -40,36 +41,35 @@ class DecoderLayer(nn.Module):
         memory_mask: Bool[Tensor, "..."] | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch target d_model"]:
-        past, seen = cache or (None, None)
-        x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, past))
-        x = self.cross_attention_norm(x, lambda x: self.cross_attention(x, memory, memory, memory_mask, seen))
+        """Self-attention, cross-attention and feed forward, each within its Add & Norm.
+
+        `mask`          of the self-attention: who may look back at whom
+        `memory_mask`   of the cross-attention: which positions of the memory are real
+        `cache`         what the self-attention and what the cross-attention remember
+        """
+        own, across = cache or (None, None)
+        x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, own))
+        x = self.cross_attention_norm(x, lambda x: self.cross_attention(x, memory, memory, memory_mask, across))
         return self.feed_forward_norm(x, self.feed_forward)
 
 
-class Decoder(nn.Module):
-    """A stack of layers; a last norm stands after it only in pre-norm order."""
+class Decoder(Stack):
+    """`num_decoder_layers` layers; in pre-norm order a last norm stands behind them."""
 
     def __init__(self, config: TransformerConfig):
-        super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_decoder_layers))
-        self.norm = norm_of(config) if config.norm == "pre" else nn.Identity()
-        self.gradient_checkpointing = False
+        super().__init__(config, (DecoderLayer(config) for _ in range(config.num_decoder_layers)))
 
     def forward(
         self,
         x: Float[Tensor, "batch target d_model"],
         memory: Float[Tensor, "batch source d_model"],
         memory_mask: Bool[Tensor, "..."] | None = None,
-        layer_caches: Sequence[LayerCache] | None = None,
+        caches: Sequence[LayerCache] | None = None,
         past: int = 0,
     ) -> Float[Tensor, "batch target d_model"]:
-        """`past` is the number of target positions that the caches already hold."""
+        """The vector of every target position. `past` is the number of positions that the layers' `caches` already hold."""
         length = x.shape[1]
         mask = causal_mask(length, past, x.device) if length > 1 else None  # one new position sees everything
-        for index, layer in enumerate(self.layers):
-            cache = None if layer_caches is None else layer_caches[index]
-            if self.gradient_checkpointing and self.training and cache is None:
-                x = checkpoint(layer, x, memory, mask, memory_mask, use_reentrant=False)
-            else:
-                x = layer(x, memory, mask, memory_mask, cache)
+        for layer, cache in zip(self.layers, caches or repeat(None)):
+            x = self.run(layer, x, memory, mask, memory_mask, cache=cache)
         return self.norm(x)

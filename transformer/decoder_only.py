@@ -4,22 +4,26 @@
 
 There is no memory to look across at, so a layer is an encoder layer; what makes it a decoder is its causal mask.
 
-Papers    "Language Models are Unsupervised Multitask Learners" (GPT-2); pre-norm order: 2002.04745
+Papers    "Language Models are Unsupervised Multitask Learners" (GPT-2); pre-norm order: arXiv 2002.04745
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 
+import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 
-from transformer.add_norm import norm_of
-from transformer.attention import KeyValueStore
+from transformer.attention import AttentionCache
 from transformer.config import TransformerConfig
+from transformer.decoding import fast as fast_steps
+from transformer.decoding import steps
 from transformer.decoding.cache import PromptCache
+from transformer.embedding import embed_tokens
 from transformer.encoder import EncoderLayer
 from transformer.masks import causal_mask, prompt_mask
-from transformer.token_model import TokenModel
+from transformer.stack import Stack
+from transformer.token_model import TokenModel, output_projection
 
 
 class CausalLayer(EncoderLayer):
@@ -29,32 +33,28 @@ class CausalLayer(EncoderLayer):
         self,
         x: Float[Tensor, "batch time d_model"],
         mask: Bool[Tensor, "..."] | None = None,
-        cache: KeyValueStore | None = None,
+        cache: AttentionCache | None = None,
     ) -> Float[Tensor, "batch time d_model"]:
+        """As `EncoderLayer.forward`; with a cache, `x` holds the new positions only."""
         x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, cache))
         return self.feed_forward_norm(x, self.feed_forward)
 
 
-class CausalStack(nn.Module):
-    """A stack of layers; a last norm stands after it only in pre-norm order."""
+class CausalStack(Stack):
+    """`num_decoder_layers` layers; in pre-norm order a last norm stands behind them."""
 
     def __init__(self, config: TransformerConfig):
-        super().__init__()
-        self.layers = nn.ModuleList(CausalLayer(config) for _ in range(config.num_decoder_layers))
-        self.norm = norm_of(config) if config.norm == "pre" else nn.Identity()
-        self.gradient_checkpointing = False
+        super().__init__(config, (CausalLayer(config) for _ in range(config.num_decoder_layers)))
 
     def forward(
         self,
         x: Float[Tensor, "batch time d_model"],
         mask: Bool[Tensor, "..."] | None = None,
-        stores: Sequence[KeyValueStore] | None = None,
+        caches: Sequence[AttentionCache] | None = None,
     ) -> Float[Tensor, "batch time d_model"]:
-        for index, layer in enumerate(self.layers):
-            if self.gradient_checkpointing and self.training and stores is None:
-                x = checkpoint(layer, x, mask, use_reentrant=False)
-            else:
-                x = layer(x, mask, None if stores is None else stores[index])
+        """The last vector of every position. `mask` is causal and leaves padding out."""
+        for layer, cache in zip(self.layers, caches or repeat(None)):
+            x = self.run(layer, x, mask, cache=cache)
         return self.norm(x)
 
 
@@ -65,31 +65,42 @@ class DecoderOnly(TokenModel):
     read from the ids (masks.py, `prompt_mask`) unless `real` says it.
     """
 
-    continues_source = True
-
     def __init__(self, config: TransformerConfig):
         super().__init__(config)
         if config.num_encoder_layers or config.num_segments:
-            raise ValueError(
-                f"a decoder-only model has no encoder layers and no segments, not {config.num_encoder_layers} "
-                f"and {config.num_segments}"
-            )
+            has = f"{config.num_encoder_layers} and {config.num_segments}"
+            raise ValueError(f"a decoder-only model has no encoder layers and no segments, not {has}")
         self.decoder = CausalStack(config)
-        bias = config.output_bias or not config.tie_embeddings
-        self.output = nn.Linear(config.d_model, config.vocab_size, bias=bias)
-        self.reset_parameters()
+        self.output = output_projection(config)
+        self.complete()
 
     def forward(
         self, source: Int[Tensor, "batch time"], real: Bool[Tensor, "batch time"] | None = None
     ) -> Float[Tensor, "batch time vocab"]:
-        return self.decode(source, real=real)
+        """Logits for the token after each of `source`."""
+        return self.output(self.states(source, real))
 
-    def embed_source(
-        self, source: Int[Tensor, "batch time"], real: Bool[Tensor, "batch time"] | None = None
-    ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
-        """The one place where a text becomes vectors and a mask. Positions are added after it."""
-        real = prompt_mask(source, self.config.pad_id) if real is None else real
-        return self.source_input(self.embedding_scale * self.source_embedding(source), real[:, None, None, :])
+    def states(
+        self,
+        source: Int[Tensor, "batch time"],
+        real: Bool[Tensor, "batch time"] | None = None,
+        cache: PromptCache | None = None,
+    ) -> Float[Tensor, "batch time d_model"]:
+        """The last vector of each of `source`: what the output projection reads."""
+        if cache is None or cache.length == 0:
+            self.check_ids("source", source)
+            x, mask = self.embed_source(source, real)
+            if cache is not None:
+                cache.begin(mask)
+        else:
+            x = embed_tokens(source, self.source_embedding, self.embedding_scale)
+            mask = cache.advance(source.shape[1])
+        length, past = x.shape[1], mask.shape[-1] - x.shape[1]
+        x = self.place(x, self.positions_of(mask, length), self.source_norm)
+        sees_all = cache is not None and length == 1 and not cache.padded  # no mask is cheaper than one of Trues
+        visible = None if sees_all else mask & causal_mask(length, past, x.device)
+        hidden = self.decoder(x, visible, None if cache is None else cache.layers)
+        return hidden[:, -source.shape[1] :]
 
     def decode(
         self,
@@ -98,26 +109,20 @@ class DecoderOnly(TokenModel):
         real: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch time vocab"]:
         """Logits for the token after each of `source`. With a cache, `source` holds the new tokens only."""
-        if cache is None or cache.length == 0:
-            self.check_ids("source", source)
-            x, mask = self.embed_source(source, real)
-            if cache is not None:
-                cache.begin(mask)
-        else:
-            x = self.embedding_scale * self.source_embedding(source)
-            mask = cache.advance(source.shape[1])
-        length, past = x.shape[1], mask.shape[-1] - x.shape[1]
-        x = self.dropout(self.source_norm(x + self.positions_of(mask, length)))
-        sees_all = cache is not None and length == 1 and not cache.padded  # no mask is cheaper than one of Trues
-        visible = None if sees_all else mask & causal_mask(length, past, x.device)
-        hidden = self.decoder(x, visible, None if cache is None else cache.stores)
-        return self.output(hidden[:, -source.shape[1] :])
+        return self.output(self.states(source, real, cache))
+
+    def embed_source(
+        self, source: Int[Tensor, "batch time"], real: Bool[Tensor, "batch time"] | None = None
+    ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
+        """The one place where a text becomes vectors and a mask. Positions are added after it."""
+        real = prompt_mask(source, self.config.pad_id) if real is None else real
+        x = embed_tokens(source, self.source_embedding, self.embedding_scale)
+        return self.source_input(x, real[:, None, None, :])
 
     def positions_of(self, mask: Bool[Tensor, "batch 1 1 memory"], length: int) -> Float[Tensor, "batch new d_model"]:
         """The positions of the last `length` places; padding in front takes none."""
         total = mask.shape[-1]
-        if total > self.config.max_length:
-            raise ValueError(f"the source has {total} positions; max_length is {self.config.max_length}")
+        self.check_length("source", total)
         index = (mask[:, 0, 0].cumsum(dim=1) - 1).clamp(min=0)
         return self.source_positions(total)[index[:, -length:]]
 
@@ -125,9 +130,24 @@ class DecoderOnly(TokenModel):
         """`max_length` is the number of tokens that may come after the prompt."""
         return PromptCache(self.config.num_decoder_layers, max_length)
 
-    def gradient_checkpointing(self, enabled: bool = True) -> None:
-        """Trades time for memory: activations inside a layer are computed again in the backward pass."""
-        self.decoder.gradient_checkpointing = enabled
+    def start(self, source: Int[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
+        """What every continuation begins with: the text itself."""
+        return source
+
+    def with_response(
+        self, source: Int[Tensor, "batch source"], response: Int[Tensor, "batch time"]
+    ) -> tuple[Int[Tensor, "batch text"], Bool[Tensor, "batch text"]]:
+        """What `forward` and `states` are called with so that they read `response` after `source`, padded in front."""
+        real = prompt_mask(source, self.config.pad_id), torch.ones_like(response, dtype=torch.bool)
+        return torch.cat([source, response], dim=1), torch.cat(real, dim=1)
+
+    def decoding(
+        self, source: Int[Tensor, "batch time"], num_beams: int, room: int, use_cache: bool = True, fast: bool = False
+    ) -> steps.Decoding:
+        """How `generate` asks: the first tokens of every row, and what may come next (decoding/steps.py, fast.py)."""
+        if fast:
+            return fast_steps.continuing(self, source, num_beams, room)
+        return steps.continuing(self, source, num_beams, room, use_cache)
 
     def tie_weights(self) -> None:
         if self.config.tie_embeddings:

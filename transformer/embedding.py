@@ -1,21 +1,39 @@
 """Input embedding: what a token is, plus where it stands.
 
-    x_t = √d_model · E[token_t] + position_t
+    x_t = √d_model · E[token_t] + position_t          `embed_tokens`, then `add_positions`
 
+Between the two, something may be put in front of a source (`SourceInput`): it then takes positions like the words.
 Sinusoidal positions are a formula; learned positions are a table. Both are called with a length and an offset.
 
     PE[t, 2i] = sin(t / 10000^{2i/d_model})        PE[t, 2i+1] = cos(t / 10000^{2i/d_model})
 
-Paper     "Attention Is All You Need" (1706.03762), sections 3.4 and 3.5
+Paper     "Attention Is All You Need" (arXiv 1706.03762), sections 3.4 and 3.5
 """
 
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
+
+Offset = int | Int[Tensor, "batch 1"]
+"""The position of the first place: one for all rows, or one for each."""
+
+
+def embed_tokens(
+    ids: Int[Tensor, "*batch time"], table: Callable[[Tensor], Tensor], scale: float
+) -> Float[Tensor, "*batch time d_model"]:
+    """√d_model · E[token]. `scale` is √d_model, or 1 where the config says scale_embeddings=False."""
+    return scale * table(ids)
+
+
+def add_positions(
+    x: Float[Tensor, "batch time d_model"], positions: Float[Tensor, "*batch time d_model"]
+) -> Float[Tensor, "batch time d_model"]:
+    """x_t + position_t, with the same positions for all rows or with its own for each."""
+    return x + positions
 
 
 def sinusoidal_positional_encoding(
@@ -40,8 +58,9 @@ class SinusoidalPositions(nn.Module):
         super().__init__()
         self.register_buffer("table", sinusoidal_positional_encoding(max_length, d_model), persistent=False)
 
-    def forward(self, length: int, offset: int = 0) -> Float[Tensor, "length d_model"]:
-        return self.table[offset : offset + length]
+    def forward(self, length: int, offset: Offset = 0) -> Float[Tensor, "*batch length d_model"]:
+        """The positions offset, offset + 1, ..., so many as `length`."""
+        return rows(self.table, length, offset)
 
     def _apply(self, fn: Callable, recurse: bool = True) -> "SinusoidalPositions":
         # A table that was rounded to fp32 stays rounded after .double(): make it anew in the new type instead.
@@ -59,8 +78,17 @@ class LearnedPositions(nn.Module):
         self.weight = nn.Parameter(torch.empty(max_length, d_model))
         nn.init.normal_(self.weight, std=0.02)
 
-    def forward(self, length: int, offset: int = 0) -> Float[Tensor, "length d_model"]:
-        return self.weight[offset : offset + length]
+    def forward(self, length: int, offset: Offset = 0) -> Float[Tensor, "*batch length d_model"]:
+        """The positions offset, offset + 1, ..., so many as `length`."""
+        return rows(self.weight, length, offset)
+
+
+def rows(
+    table: Float[Tensor, "max_length d_model"], length: int, offset: Offset
+) -> Float[Tensor, "*batch length d_model"]:
+    if isinstance(offset, int):
+        return table[offset : offset + length]
+    return table[offset + torch.arange(length, device=table.device)]
 
 
 def positions(config: TransformerConfig) -> SinusoidalPositions | LearnedPositions:
@@ -77,4 +105,5 @@ class SourceInput(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch source d_model"], mask: Bool[Tensor, "batch 1 1 source"]
     ) -> tuple[Float[Tensor, "batch source d_model"], Bool[Tensor, "batch 1 1 source"]]:
+        """Vectors and mask, both as long as what stands in front of the words makes them."""
         return x, mask

@@ -4,18 +4,17 @@
 
 Nothing is generated. A task reads the vectors: a mean over a sentence, or a guess at the words that were masked out.
 
-Paper     "BERT: Pre-training of Deep Bidirectional Transformers" (1810.04805)
+Paper     "BERT: Pre-training of Deep Bidirectional Transformers" (arXiv 1810.04805)
 """
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import norm_of
+from transformer.add_norm import layer_norm
 from transformer.config import TransformerConfig
 from transformer.encoder import Encoder
 from transformer.feed_forward import ACTIVATIONS
-from transformer.masks import needed
 from transformer.token_model import TokenModel
 
 
@@ -35,22 +34,29 @@ class EncoderOnly(TokenModel):
             self.segment_embedding = nn.Embedding(config.num_segments, config.d_model)
         self.encoder = Encoder(config)
         self.output = nn.Identity() if output is None else output
-        self.reset_parameters()
+        self.complete()
 
     def forward(
         self, source: Int[Tensor, "batch source"], segments: Int[Tensor, "batch source"] | None = None
     ) -> Float[Tensor, "batch source features"]:
+        """What `output` makes of every word's vector. Without `segments` all tokens are of segment 0."""
+        return self.output(self.states(source, segments))
+
+    def states(
+        self, source: Int[Tensor, "batch source"], segments: Int[Tensor, "batch source"] | None = None
+    ) -> Float[Tensor, "batch source d_model"]:
+        """The last vector of every word: what `output` reads."""
         hidden, _ = self.encode(source, segments)
-        return self.output(hidden[:, -source.shape[1] :])
+        return hidden[:, -source.shape[1] :]
 
     def encode(
         self, source: Int[Tensor, "batch source"], segments: Int[Tensor, "batch source"] | None = None
     ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
-        """The vectors, and which of them stand for real tokens. Without `segments` all tokens are of segment 0."""
+        """The vectors, those of whatever stands in front of the words too, and which of them stand for real tokens."""
         self.check_ids("source", source)
         x, mask = self.embed_source(source)
         x = self.add_segments(x, source, segments)
-        return self.encoder(self.place_source(x), needed(mask)), mask
+        return self.encoder(self.place_source(x), mask), mask
 
     def add_segments(self, x: Tensor, source: Tensor, segments: Tensor | None) -> Tensor:
         if self.config.num_segments == 0:
@@ -67,10 +73,6 @@ class EncoderOnly(TokenModel):
         in_front = x.shape[1] - source.shape[1]  # what source_input put before the words is of segment 0
         return x + self.segment_embedding(F.pad(segments, (in_front, 0)))
 
-    def gradient_checkpointing(self, enabled: bool = True) -> None:
-        """Trades time for memory: activations inside a layer are computed again in the backward pass."""
-        self.encoder.gradient_checkpointing = enabled
-
     def tie_weights(self) -> None:
         if self.config.tie_embeddings and isinstance(self.output, MaskedWordHead):
             self.output.words.weight = self.source_embedding.weight
@@ -82,9 +84,10 @@ class MaskedWordHead(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.dense = nn.Linear(config.d_model, config.d_model)
-        self.norm = norm_of(config)
+        self.norm = layer_norm(config)
         self.words = nn.Linear(config.d_model, config.vocab_size)
         self.activation = config.activation
 
     def forward(self, hidden: Float[Tensor, "batch source d_model"]) -> Float[Tensor, "batch source vocab"]:
+        """W_out norm(φ(W hidden)): a score for every word at every place."""
         return self.words(self.norm(ACTIVATIONS[self.activation](self.dense(hidden))))

@@ -3,7 +3,7 @@
     FFN(x) = W_2 φ(W_1 x + b_1) + b_2          W_1 ∈ R^{d_ff × d_model}, W_2 ∈ R^{d_model × d_ff}
 
 Parameters   2 d_model d_ff + d_ff + d_model
-Paper        "Attention Is All You Need" (1706.03762), section 3.3 (φ = ReLU)
+Paper        "Attention Is All You Need" (arXiv 1706.03762), section 3.3 (φ = ReLU)
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class FeedForward(nn.Module):
-    """Widen, bend, narrow."""
+    """To d_ff features, through the non-linearity φ = `activation`, and back to d_model."""
 
     def __init__(self, d_model: int, d_ff: int, activation: Activation = "relu"):
         super().__init__()
@@ -35,4 +35,5 @@ class FeedForward(nn.Module):
         self.activation = activation
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """W_2 φ(W_1 x + b_1) + b_2: no residual and no norm, which are AddNorm's."""
         return self.fc2(ACTIVATIONS[self.activation](self.fc1(x)))

@@ -36,16 +36,6 @@ def causal_mask(length: int, past: int = 0, device: torch.device | None = None) 
     return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(diagonal=past)
 
 
-def needed(mask: Bool[Tensor, "..."] | None) -> Bool[Tensor, "..."] | None:
-    """None for a mask of nothing but Trues, as in a batch of words of one length: leaving it out gives the same for less.
-
-    Only a CPU is asked, and not while torch.compile looks: elsewhere waiting for the answer costs more than it saves.
-    """
-    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
-        return mask
-    return None if mask.all() else mask
-
-
 def check_mask(mask: Tensor, batch: int, heads: int, query: int, key: int) -> None:
     """Raises TypeError for a mask that is not boolean, ValueError for one that does not broadcast."""
     if mask.dtype != torch.bool:

@@ -2,21 +2,24 @@
 
     logits = W_out · Decoder(target, Encoder(source))         softmax(logits_t) = p(token_{t+1} | target_{0..t}, source)
 
-Paper     "Attention Is All You Need" (1706.03762), figure 1; tied matrices: "Using the Output Embedding" (1608.05859)
+Paper     "Attention Is All You Need" (arXiv 1706.03762), figure 1;
+          tied matrices: "Using the Output Embedding to Improve Language Models" (arXiv 1608.05859)
 """
 
 from dataclasses import replace
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
 from transformer.decoder import Decoder
+from transformer.decoding import fast as fast_steps
+from transformer.decoding import steps
 from transformer.decoding.cache import KeyValueCache
-from transformer.embedding import positions
+from transformer.embedding import embed_tokens, positions
 from transformer.encoder import Encoder
-from transformer.masks import needed
-from transformer.token_model import TokenModel, embedding_norm
+from transformer.token_model import TokenModel, embedding_norm, output_projection
 
 
 class Transformer(TokenModel):
@@ -31,15 +34,21 @@ class Transformer(TokenModel):
         self.target_norm = embedding_norm(config)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
-        bias = config.output_bias or not config.tie_embeddings
-        self.output = nn.Linear(config.d_model, config.vocab_size, bias=bias)
-        self.reset_parameters()
+        self.output = output_projection(config)
+        self.complete()
 
     def forward(
         self, source: Int[Tensor, "batch source"], target: Int[Tensor, "batch target"]
     ) -> Float[Tensor, "batch target vocab"]:
+        """Logits for the token after each target position."""
+        return self.output(self.states(source, target))
+
+    def states(
+        self, source: Int[Tensor, "batch source"], target: Int[Tensor, "batch target"]
+    ) -> Float[Tensor, "batch target d_model"]:
+        """The last vector of each target position: what the output projection reads."""
         memory, memory_mask = self.encode(source)
-        return self.decode(target, memory, memory_mask)
+        return self.read(target, memory, memory_mask)
 
     def encode(
         self, source: Int[Tensor, "batch source"]
@@ -47,7 +56,7 @@ class Transformer(TokenModel):
         """The memory that the decoder reads, and which of its positions are real."""
         self.check_ids("source", source)
         x, mask = self.embed_source(source)
-        return self.encoder(self.place_source(x), needed(mask)), mask
+        return self.encoder(self.place_source(x), mask), mask
 
     def decode(
         self,
@@ -57,23 +66,46 @@ class Transformer(TokenModel):
         cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "batch target vocab"]:
         """Logits for the token after each target position. With a cache, `target` holds the new positions only."""
+        return self.output(self.read(target, memory, memory_mask, cache))
+
+    def read(
+        self,
+        target: Int[Tensor, "batch target"],
+        memory: Float[Tensor, "batch memory d_model"],
+        memory_mask: Bool[Tensor, "batch 1 1 memory"] | None,
+        cache: KeyValueCache | None = None,
+    ) -> Float[Tensor, "batch target d_model"]:
+        """The target becomes vectors, and the decoder reads them beside the memory."""
         if cache is None or cache.length == 0:
             self.check_ids("target", target)
         length = target.shape[1]
         past = 0 if cache is None else cache.advance(length)
-        if past + length > self.config.max_length:
-            raise ValueError(f"the target has {past + length} positions; max_length is {self.config.max_length}")
-        x = self.embedding_scale * self.target_embedding(target)
-        x = self.dropout(self.target_norm(x + self.target_positions(length, past)))
-        caches = None if cache is None else cache.layers
-        return self.output(self.decoder(x, memory, needed(memory_mask), caches, past))
+        self.check_length("target", past + length)
+        x = embed_tokens(target, self.target_embedding, self.embedding_scale)
+        x = self.place(x, self.target_positions(length, past), self.target_norm)
+        return self.decoder(x, memory, memory_mask, None if cache is None else cache.layers, past)
 
     def new_cache(self, max_length: int) -> KeyValueCache:
+        """`max_length` is the number of target positions that it has room for."""
         return KeyValueCache(self.config.num_decoder_layers, max_length)
 
-    def gradient_checkpointing(self, enabled: bool = True) -> None:
-        """Trades time for memory: activations inside a layer are computed again in the backward pass."""
-        self.encoder.gradient_checkpointing = self.decoder.gradient_checkpointing = enabled
+    def start(self, source: Int[Tensor, "batch source"]) -> Int[Tensor, "batch 1"]:
+        """What every target begins with: bos."""
+        return torch.full((len(source), 1), self.config.bos_id, dtype=torch.long, device=source.device)
+
+    def with_response(
+        self, source: Int[Tensor, "batch source"], response: Int[Tensor, "batch time"]
+    ) -> tuple[Int[Tensor, "batch source"], Int[Tensor, "batch target"]]:
+        """What `forward` and `states` are called with so that they read `response` as the answer to `source`."""
+        return source, torch.cat([self.start(source).to(response.dtype), response], dim=1)
+
+    def decoding(
+        self, source: Int[Tensor, "batch source"], num_beams: int, room: int, use_cache: bool = True, fast: bool = False
+    ) -> steps.Decoding:
+        """How `generate` asks: the first tokens of every row, and what may come next (decoding/steps.py, fast.py)."""
+        if fast:
+            return fast_steps.answering(self, source, num_beams, room)
+        return steps.answering(self, source, num_beams, room, use_cache)
 
     def tie_weights(self) -> None:
         if self.config.tie_embeddings:

@@ -1,6 +1,6 @@
 """What every model begins with: token ids are checked, become vectors, and learn where they stand.
 
-x = dropout(norm?(√d_model · E[source] + positions))
+x = dropout(√d_model · E[token] + position)          with a LayerNorm on the sum where `norm_embeddings` asks for it
 """
 
 import math
@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import norm_of
+from transformer.add_norm import layer_norm
 from transformer.config import TransformerConfig
 from transformer.dropout import Dropout
-from transformer.embedding import SourceInput, positions
+from transformer.embedding import Offset, SourceInput, add_positions, embed_tokens, positions
+from transformer.fused import put_twins
 from transformer.masks import padding_mask
+from transformer.stack import Stack
 
 
 class TokenModel(nn.Module):
@@ -32,16 +34,27 @@ class TokenModel(nn.Module):
     def embed_source(
         self, source: Int[Tensor, "batch source"]
     ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
-        """The one place where a source becomes vectors and a mask. Positions are added after it."""
-        x = self.embedding_scale * self.source_embedding(source)
+        """The one place where a source becomes vectors and a mask. Positions are added after it.
+
+        The vectors are `embedding_scale` times the rows of `source_embedding`; both go through `source_input`.
+        """
+        x = embed_tokens(source, self.source_embedding, self.embedding_scale)
         return self.source_input(x, padding_mask(source, self.config.pad_id))
 
-    def place_source(self, x: Float[Tensor, "batch memory d_model"]) -> Float[Tensor, "batch memory d_model"]:
-        """Adds the positions, those of whatever stands in front of the words included."""
-        length = x.shape[1]
+    def place_source(
+        self, x: Float[Tensor, "batch memory d_model"], offset: Offset = 0
+    ) -> Float[Tensor, "batch memory d_model"]:
+        """Adds the positions, those of whatever stands in front of the words included; the first one is `offset`."""
+        self.check_length("source", x.shape[1])
+        return self.place(x, self.source_positions(x.shape[1], offset), self.source_norm)
+
+    def place(self, x: Tensor, where: Tensor, norm: nn.Module) -> Tensor:
+        """Every vector learns where it stands: the sum, its norm where there is one, dropout."""
+        return self.dropout(norm(add_positions(x, where)))
+
+    def check_length(self, name: str, length: int) -> None:
         if length > self.config.max_length:
-            raise ValueError(f"the source has {length} positions; max_length is {self.config.max_length}")
-        return self.dropout(self.source_norm(x + self.source_positions(length)))
+            raise ValueError(f"the {name} has {length} positions; max_length is {self.config.max_length}")
 
     def check_ids(self, name: str, ids: Tensor) -> None:
         """Raises TypeError or ValueError, with the numbers, for ids that are no batch of tokens of this vocabulary."""
@@ -61,6 +74,17 @@ class TokenModel(nn.Module):
                 f"{name} holds token ids from {lowest} to {highest}; the vocabulary is 0..{self.config.vocab_size - 1}"
             )
 
+    def gradient_checkpointing(self, enabled: bool = True) -> None:
+        """Trades time for memory: activations inside a layer are computed again in the backward pass (stack.py)."""
+        for module in self.modules():
+            if isinstance(module, Stack):
+                module.gradient_checkpointing = enabled
+
+    def complete(self) -> None:
+        """The last line of every model's `__init__`: draws the first weights, and puts faster twins in place if asked to."""
+        self.reset_parameters()
+        put_twins(self, self.config)
+
     def reset_parameters(self) -> None:
         """Glorot-uniform matrices, zero biases, embeddings whose scaled vectors have unit variance."""
         for module in self.modules():
@@ -77,4 +101,10 @@ class TokenModel(nn.Module):
 
 
 def embedding_norm(config: TransformerConfig) -> nn.Module:
-    return norm_of(config) if config.norm_embeddings else nn.Identity()
+    return layer_norm(config) if config.norm_embeddings else nn.Identity()
+
+
+def output_projection(config: TransformerConfig) -> nn.Linear:
+    """From vectors to a logit for each token of the vocabulary."""
+    bias = config.output_bias or not config.tie_embeddings
+    return nn.Linear(config.d_model, config.vocab_size, bias=bias)

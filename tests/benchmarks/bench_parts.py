@@ -1,4 +1,4 @@
-"""The parts that have a faster form, each beside its plain one: dropout, and a product of few rows.
+"""The parts that have a faster form, each beside its plain ones: dropout, and a product of few rows.
 
 python -m tests.benchmarks.bench_parts [--rounds N]
 """
@@ -16,6 +16,7 @@ from torch import Tensor
 from tests.benchmarks.timing import by_turns, machine, ratio
 from transformer.decoding.fast_blocks import by_inputs
 from transformer.dropout import apply_dropout
+from transformer.fused import fast_dropout
 
 REPEAT = 50
 
@@ -44,8 +45,9 @@ def main() -> None:
         table.add_row(part, beside, f"{ratio(took, 'fast', 'plain'):.2f}")
 
     x = torch.randn(2850, 128, requires_grad=True)
-    dropout = [partial(forward_and_backward, form, x) for form in (apply_dropout, F.dropout)]
-    compare("dropout, 2,850 × 128, forward and backward", "torch's", *dropout)
+    for beside, plain in (("torch's", F.dropout), ("the formula", apply_dropout)):
+        dropout = [partial(forward_and_backward, form, x) for form in (fast_dropout, plain)]
+        compare("dropout, 2,850 × 128, forward and backward", beside, *dropout)
     weight, bias = torch.randn(1024, 256), torch.randn(1024)
     for rows in (1, 64):
         product = [partial(F.linear, torch.randn(rows, 256), form, bias) for form in (by_inputs(weight), weight)]

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.rlhf.tiny import prompts
 from tests.transformer import reversal
 from transformer import DecoderOnly, TransformerConfig, generate, train
 from transformer.dropout import apply_dropout
+from transformer.fused import fast_dropout
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 METHODS = list(RECIPES)
@@ -157,15 +159,17 @@ def test_a_killed_training_goes_on_to_equal_weights(precision: str, tmp_path: Pa
         assert torch.equal(mine, theirs)
 
 
+@pytest.mark.parametrize("dropout", [apply_dropout, fast_dropout])
 @pytest.mark.parametrize("p", [0.1, 0.75])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_dropout(p: float, dtype: torch.dtype) -> None:
+def test_dropout(dropout: Callable[[torch.Tensor, float], torch.Tensor], p: float, dtype: torch.dtype) -> None:
     x = torch.randn(400, 301, device="cuda").to(dtype)
 
-    y = apply_dropout(x, p)
+    y = dropout(x, p)
 
+    coarse = 2**-8 if dtype == torch.bfloat16 and dropout is apply_dropout else 0.0
     assert y.dtype == dtype
-    assert abs((y != 0).float().mean().item() - (1 - p)) < 5 * (p * (1 - p) / x.numel()) ** 0.5
+    assert abs((y != 0).float().mean().item() - (1 - p)) < 5 * (p * (1 - p) / x.numel()) ** 0.5 + coarse
 
 
 def test_learning_from_preferences() -> None:

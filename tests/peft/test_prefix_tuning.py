@@ -14,7 +14,8 @@ from peft.prefix_tuning import PrefixAttend
 from tests.peft.small import CONFIG, batch, small_base, take_steps
 from tests.reference import prefix as reference
 from transformer import DecoderOnly, EncoderOnly, TransformerConfig, generate
-from transformer.attention import Attend, record_attention, scaled_dot_product_attention
+from transformer.attention import Attend, scaled_dot_product_attention
+from transformer.watching import record_attention
 
 SETTINGS = {"num_virtual_tokens": 7, "encoder_hidden_size": 10}
 

@@ -83,6 +83,17 @@ def test_steps_with_a_cache_are_the_whole_at_once(model, front):
     assert torch.allclose(torch.cat(parts, dim=1), model(text), atol=1e-5)
 
 
+def test_a_response_is_read_behind_its_source(model):
+    response = torch.tensor([[14, 0, 15], [16, 17, 18], [19, 20, 21]])
+
+    text, real = model.with_response(PROMPTS, response)
+
+    assert torch.equal(text, torch.cat([model.start(PROMPTS), response], dim=1))
+    assert real[:, 5:].all()
+    assert torch.equal(real[:, :5].sum(dim=1), 5 - torch.tensor(REAL_FROM))
+    assert torch.equal(model.output(model.states(text, real)), model(text, real))
+
+
 def test_a_full_cache_says_so(model):
     cache = model.new_cache(1)
     model.decode(PROMPTS, cache)

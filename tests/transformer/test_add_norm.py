@@ -9,7 +9,6 @@ from tests.reference.layer_norm import layer_norm
 from tests.transformer import small
 from tests.transformer.small import random, shaken
 from transformer import AddNorm, LayerNorm
-from transformer.add_norm import FusedLayerNorm
 
 BATCH, TIME, D_MODEL = 2, 3, 5
 
@@ -37,16 +36,6 @@ def test_outputs_and_gradients_are_those_of_torch(d_model):
     combination = random(BATCH, TIME, d_model)
     (our,), (their,) = (torch.autograd.grad(norm(z), z, combination) for norm, z in ((ours, x), (theirs, y)))
     torch.testing.assert_close(our, their)
-
-
-def test_the_fused_norm_gives_the_numbers_and_the_gradients_of_the_formula():
-    by_hand = shaken(LayerNorm(D_MODEL, eps=0.02))
-    fused = FusedLayerNorm(D_MODEL, eps=0.02).double()
-    fused.load_state_dict(by_hand.state_dict())
-    x = random(BATCH, TIME, D_MODEL).requires_grad_()
-
-    torch.testing.assert_close(fused(x), by_hand(x))
-    small.assert_equal(small.gradients(fused, fused(x)), small.gradients(by_hand, by_hand(x)))
 
 
 def test_a_vector_of_equal_numbers_becomes_the_bias():

@@ -46,6 +46,26 @@ def test_an_offset_continues_where_the_past_ended(kind):
     assert torch.equal(torch.cat([positions(4), positions(3, offset=4)]), positions(7))
 
 
+@pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
+def test_every_row_may_begin_at_a_position_of_its_own(kind):
+    positions = kind(10, 6)
+
+    own = positions(4, torch.tensor([[0], [5]]))
+
+    assert torch.equal(own, torch.stack([positions(4), positions(4, offset=5)]))
+
+
+def test_a_model_places_the_rows_of_a_source_where_it_is_told_to():
+    model = small.model()
+    x, _ = model.embed_source(small.SOURCE)
+
+    placed = model.place_source(x, torch.tensor([[0], [3], [7]]))
+
+    for row, start in enumerate((0, 3, 7)):
+        assert torch.equal(placed[[row]], model.place_source(x[[row]], start))
+    torch.testing.assert_close(placed[1], x[1] + model.source_positions(8)[3:])
+
+
 def test_learned_positions_of_the_two_sides_are_two_tables():
     model = small.model(positions="learned")
 

@@ -10,8 +10,6 @@ from peft import BitFitConfig, LoraConfig, get_peft_model
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
 from transformer import DecoderOnly, generate
-from transformer.decoding import fast as fast_decoding
-from transformer.decoding import generation
 
 KINDS = {
     "paper": {},
@@ -31,9 +29,11 @@ def decoder_only(**changes) -> DecoderOnly:
     return small.shaken(DecoderOnly(replace(small.config(**changes), num_encoder_layers=0)))
 
 
-def logits(next_logits, tokens, first, rows=None):
+def logits(model, source, beams, fast, tokens, rows=None):
     """What each step says; before the fourth the rows change places, as beams do."""
     with torch.inference_mode():
+        start, next_logits = model.decoding(source, beams, ROOM, fast=fast)
+        first = start.shape[1]
         return torch.stack(
             [
                 next_logits(tokens[:, :length], rows if length == first + 3 else None)
@@ -46,9 +46,8 @@ def logits(next_logits, tokens, first, rows=None):
 def test_its_logits_are_those_of_the_clear_decoder(kind):
     model = small.model(**KINDS[kind])
 
-    fast = logits(fast_decoding.answering(model, SOURCE, 1, ROOM), TARGET, first=1)
+    fast, clear = (logits(model, SOURCE, 1, fast, TARGET) for fast in (True, False))
 
-    clear = logits(generation.answering(model, SOURCE, 1, ROOM, use_cache=True), TARGET, first=1)
     torch.testing.assert_close(fast, clear)
 
 
@@ -57,9 +56,8 @@ def test_beams_ask_the_memory_of_their_source_and_take_their_past_along(source):
     model, beams = small.model(), 6 // len(source)
     tokens, rows = TARGET.repeat(2, 1), torch.tensor([1, 1, 0, 2, 3, 3])
 
-    fast = logits(fast_decoding.answering(model, source, beams, ROOM), tokens, 1, rows)
+    fast, clear = (logits(model, source, beams, fast, tokens, rows) for fast in (True, False))
 
-    clear = logits(generation.answering(model, source, beams, ROOM, use_cache=True), tokens, 1, rows)
     torch.testing.assert_close(fast, clear)
 
 
@@ -71,10 +69,9 @@ def test_a_decoder_alone_goes_on_from_its_prompt(kind, prompt, beams):
     tokens = torch.cat([source.repeat_interleave(beams, dim=0), TARGET.repeat(beams, 1)], dim=1)
     rows = None if beams == 1 else torch.tensor([1, 1, 2, 3, 5, 4])
 
-    fast = logits(fast_decoding.continuing(model, source, beams, ROOM), tokens, source.shape[1], rows)
+    fast, clear = (logits(model, source, beams, fast, tokens, rows) for fast in (True, False))
 
-    clear = generation.continuing(model, source, beams, ROOM, use_cache=True)
-    torch.testing.assert_close(fast, logits(clear, tokens, source.shape[1], rows))
+    torch.testing.assert_close(fast, clear)
 
 
 @pytest.mark.parametrize(

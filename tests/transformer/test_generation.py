@@ -9,7 +9,7 @@ import torch
 from tests.reference.decoding import top_k_set, top_p_set
 from tests.transformer import small
 from tests.transformer.small import SOURCE
-from transformer import generate
+from transformer import Transformer, generate
 from transformer.decoding.sampling import sample, truncate
 
 METHODS = {
@@ -29,10 +29,12 @@ def generator(seed: int = 4) -> torch.Generator:
 class Scripted:
     """Says the same rows whatever it reads: row b says `script[b][t]` at step t."""
 
-    config = SimpleNamespace(bos_id=1, eos_id=2, pad_id=0, max_length=16)
+    config = small.CONFIG
 
     def __init__(self, script: list[list[int]]):
         self.script = torch.tensor(script)
+
+    start, decoding = Transformer.start, Transformer.decoding
 
     def encode(self, source):
         return source, None

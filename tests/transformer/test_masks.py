@@ -3,10 +3,8 @@
 import pytest
 import torch
 
-from tests.transformer import small
-from tests.transformer.small import SOURCE, TARGET
 from transformer import causal_mask, padding_mask
-from transformer.masks import check_mask, needed, prompt_mask
+from transformer.masks import check_mask, prompt_mask
 
 
 def test_a_padding_mask_is_true_where_a_key_is_a_real_token():
@@ -37,29 +35,6 @@ def test_a_prompt_is_padded_in_front_only():
     ids = torch.tensor([[0, 0, 5, 0, 6], [0, 0, 0, 0, 0]])
 
     assert prompt_mask(ids, pad_id=0).tolist() == [[False, False, True, True, True], [False] * 4 + [True]]
-
-
-def test_a_mask_of_nothing_but_trues_is_not_needed():
-    some = padding_mask(torch.tensor([[4, 7], [4, 3]]), pad_id=3)
-
-    assert needed(some) is some
-    assert needed(padding_mask(torch.tensor([[4, 7], [4, 9]]), pad_id=3)) is None
-    assert needed(None) is None
-    on_meta = torch.ones(1, 1, 1, 2, dtype=torch.bool, device="meta")
-    assert needed(on_meta) is on_meta
-
-
-def test_without_it_the_model_says_the_same(monkeypatch):
-    """A batch without padding, with the masks and without them, to the last bit; and the masks really are left out."""
-    seen = []
-    small_model, source, target = small.model(), SOURCE[:1], TARGET[:1]
-    for layer in (small_model.encoder.layers[0].self_attention, small_model.decoder.layers[0].cross_attention):
-        layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[3]))
-    without = small_model(source, target)
-    monkeypatch.setattr("transformer.model.needed", lambda mask: mask)
-
-    assert torch.equal(without, small_model(source, target))
-    assert [mask is None for mask in seen] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 5), (1, 5), (3, 4, 5), (2, 1, 1, 5), (2, 3, 4, 5), (1, 1, 1, 1), ()])

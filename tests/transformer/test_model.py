@@ -95,14 +95,24 @@ def test_a_source_of_nothing_but_padding_gives_finite_logits_and_gradients():
     assert all(gradient.isfinite().all() for gradient in small.gradients(model, logits).values())
 
 
-def test_fused_attention_gives_the_logits_and_gradients_of_the_formula():
-    by_hand, fused = small.model(), Transformer(small.config(attention="fused")).double()
-    fused.load_state_dict(by_hand.state_dict())
+@KINDS
+def test_states_are_what_the_output_projection_reads(changes):
+    model = small.model(**changes)
 
-    ours, theirs = by_hand(SOURCE, TARGET), fused(SOURCE, TARGET)
+    states = model.states(SOURCE, TARGET)
 
-    torch.testing.assert_close(ours, theirs)
-    small.assert_equal(small.gradients(by_hand, ours), small.gradients(fused, theirs))
+    assert states.shape == (3, 7, 12)
+    assert torch.equal(model.output(states), model(SOURCE, TARGET))
+
+
+def test_a_response_is_read_behind_bos():
+    model = small.model()
+
+    source, target = model.with_response(SOURCE, TARGET[:, 1:])
+
+    assert torch.equal(source, SOURCE)
+    assert torch.equal(target, TARGET)
+    assert torch.equal(model.start(SOURCE), TARGET[:, :1])
 
 
 @pytest.mark.parametrize("order", ["post", "pre"])

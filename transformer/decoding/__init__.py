@@ -1,4 +1,4 @@
 """Decoding: from a distribution over the next token to a sequence.
 
-Read in this order: cache, sampling, beam, generation, and then fast_blocks and fast, the same steps from fewer calls.
+Read in this order: cache, steps, sampling, beam, generation; then fast_blocks and fast: the same steps from fewer calls.
 """

@@ -5,10 +5,8 @@
 Each step looks at the 2K best continuations of the K running prefixes. Those that end, and are among the K best, are
 set aside with their score; the K best that go on become the next prefixes. A source is done when its best running prefix,
 scored at its present length, is no better than the worst of K finished ones. At the last position everything counts as
-finished. These are the rules of the published `generate` with early_stopping=False.
+finished. These are the rules of `generate` in transformers with early_stopping=False.
 """
-
-from collections.abc import Callable
 
 import torch
 from einops import rearrange, repeat
@@ -16,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from transformer.config import TransformerConfig
+from transformer.decoding.steps import NextLogits
 
 NEVER = -1.0e9
 """The score of what must not be chosen: finite, so that it can be compared and added."""
@@ -40,8 +39,22 @@ class Finished:
         return best_running > self.scores[:, -1]
 
 
+def best_continuations(
+    running: Float[Tensor, "batch beams"], logits: Float[Tensor, "rows vocab"], count: int
+) -> tuple[Float[Tensor, "batch best"], Int[Tensor, "batch best"], Int[Tensor, "batch best"]]:
+    """Of every prefix with every token, the `count` best (or all, if there are fewer): score, prefix and token of each.
+
+    `running` are the prefixes' scores, `logits` those of the next token, all prefixes of a source one after the other.
+    """
+    batch, vocab = len(running), logits.shape[-1]
+    log_probs = rearrange(logits.float().log_softmax(dim=-1), "(batch beams) vocab -> batch beams vocab", batch=batch)
+    totals = rearrange(running[:, :, None] + log_probs, "batch beams vocab -> batch (beams vocab)")
+    scores, best = totals.topk(min(count, totals.shape[1]), dim=1)
+    return scores, best // vocab, best % vocab
+
+
 def beam_search(
-    next_logits: Callable[[Tensor, Tensor | None], Tensor],
+    next_logits: NextLogits,
     config: TransformerConfig,
     start: Int[Tensor, "batch start"],
     max_new_tokens: int,
@@ -63,13 +76,7 @@ def beam_search(
     rows = None
     for length in range(1, max_new_tokens + 1):
         logits = next_logits(rearrange(tokens, "batch beams time -> (batch beams) time"), rows)
-        log_probs = rearrange(
-            logits.float().log_softmax(dim=-1), "(batch beams) vocab -> batch beams vocab", beams=num_beams
-        )
-        vocab = log_probs.shape[-1]
-        totals = rearrange(running[:, :, None] + log_probs, "batch beams vocab -> batch (beams vocab)")
-        scores, best = totals.topk(min(2 * num_beams, num_beams * vocab), dim=1)
-        parents, chosen = best // vocab, best % vocab
+        scores, parents, chosen = best_continuations(running, logits, 2 * num_beams)
         tokens = torch.cat([pick(tokens, parents), chosen[:, :, None]], dim=2)
 
         ended = (chosen == config.eos_id) | (length == max_new_tokens)

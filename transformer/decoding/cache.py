@@ -3,7 +3,7 @@
 Position t needs the keys and values of 0..t. Those of 0..t-1 are as they were, so each step projects one position only.
 The memory's keys and values never change, so the cross-attention projects them once.
 
-Memory   2 · layers · batch · (target + source) · d_model numbers
+Memory   2 · layers · batch · (capacity + source) · d_model numbers: the room for all positions is reserved at the first step
 """
 
 from collections.abc import Callable
@@ -16,8 +16,11 @@ from torch import Tensor
 from transformer.attention import KeysAndValues
 
 
-class GrowingStore:
-    """A self-attention's past: each call appends. Keys and values have shape (batch, heads, time, d_head)."""
+class GrowingCache:
+    """A self-attention's past: each call appends. Keys and values have shape (batch, heads, time, d_head).
+
+    `capacity`   how many positions there is room for
+    """
 
     def __init__(self, capacity: int):
         self.capacity = capacity
@@ -25,6 +28,10 @@ class GrowingStore:
         self.stored: KeysAndValues | None = None
 
     def keys_and_values(self, project: Callable[[], KeysAndValues]) -> KeysAndValues:
+        """Appends what `project()` gives for the new positions, and returns the keys and values of all positions so far.
+
+        Room for the whole capacity is made at the first call, and written in place; `length` counts the positions.
+        """
         keys, values = project()
         if self.stored is None:
             self.stored = self.room_for(keys), self.room_for(values)
@@ -34,6 +41,7 @@ class GrowingStore:
         return self.stored[0][:, :, : self.length], self.stored[1][:, :, : self.length]
 
     def room_for(self, x: Tensor) -> Tensor:
+        """An empty tensor like `x`, with `capacity` positions."""
         batch, heads, _, d_head = x.shape
         return x.new_empty(batch, heads, self.capacity, d_head)
 
@@ -43,7 +51,7 @@ class GrowingStore:
                 store[:, :, : self.length] = store[:, :, : self.length].index_select(0, rows)
 
 
-class FixedStore:
+class FixedCache:
     """A cross-attention's memory: the first call projects, the others remember.
 
     It is read at every step, so each head's keys and values are laid out one after the other, as attention reads them.
@@ -53,6 +61,7 @@ class FixedStore:
         self.stored: KeysAndValues | None = None
 
     def keys_and_values(self, project: Callable[[], KeysAndValues]) -> KeysAndValues:
+        """What `project()` gave at the first call."""
         if self.stored is None:
             keys, values = project()
             self.stored = keys.contiguous(), values.contiguous()
@@ -60,22 +69,19 @@ class FixedStore:
 
 
 class KeyValueCache:
-    """One growing and one fixed store for every decoder layer. For inference: it is written in place.
+    """What a decoder remembers: of every layer its past, and the memory's keys and values. For inference.
 
-    `max_length`   how many target positions there is room for
+    `capacity`   how many target positions there is room for
     """
 
-    def __init__(self, num_layers: int, max_length: int):
-        self.max_length = max_length
+    def __init__(self, num_layers: int, capacity: int):
+        self.capacity = capacity
         self.length = 0
-        self.layers = [(GrowingStore(max_length), FixedStore()) for _ in range(num_layers)]
+        self.layers = [(GrowingCache(capacity), FixedCache()) for _ in range(num_layers)]
 
     def advance(self, count: int) -> int:
         """Makes room for `count` new positions and returns how many stood there before."""
-        past = self.length
-        if past + count > self.max_length:
-            raise ValueError(f"the cache has room for {self.max_length} positions; {past} are taken, {count} more came")
-        self.length += count
+        past, self.length = self.length, advanced(self.length, count, self.capacity)
         return past
 
     def reorder(self, rows: Tensor) -> None:
@@ -88,7 +94,7 @@ class KeyValueCache:
 
 
 class PromptCache:
-    """What a decoder-only model remembers: every layer's past, and which positions of it are real tokens.
+    """What a decoder-only model remembers: of every layer its past, and which positions of it are real tokens.
 
     `room`   how many tokens may come after the prompt
     """
@@ -98,26 +104,29 @@ class PromptCache:
         self.room = room
         self.length = 0
         self.padded = False
-        self.stores: list[GrowingStore] = []
+        self.layers: list[GrowingCache] = []
 
     def begin(self, real: Bool[Tensor, "batch 1 1 prompt"]) -> None:
         """Takes the prompt's mask; whatever comes after it is real."""
         self.length = real.shape[-1]
         self.capacity = self.length + self.room
-        self.stores = [GrowingStore(self.capacity) for _ in range(self.num_layers)]
+        self.layers = [GrowingCache(self.capacity) for _ in range(self.num_layers)]
         self.real = F.pad(real, (0, self.room), value=True)
         self.padded = not bool(real.all())
 
     def advance(self, count: int) -> Bool[Tensor, "batch 1 1 memory"]:
         """Makes room for `count` new tokens and returns the mask of all positions up to them."""
-        if self.length + count > self.capacity:
-            raise ValueError(
-                f"the cache has room for {self.capacity} positions; {self.length} are taken, {count} more came"
-            )
-        self.length += count
+        self.length = advanced(self.length, count, self.capacity)
         return self.real[..., : self.length]
 
     def reorder(self, rows: Tensor) -> None:
         """Row i becomes what row `rows[i]` was. The mask stays: all beams of one prompt share it."""
-        for store in self.stores:
-            store.reorder(rows.to(torch.long))
+        for past in self.layers:
+            past.reorder(rows.to(torch.long))
+
+
+def advanced(length: int, count: int, capacity: int) -> int:
+    """The length after `count` more positions. Raises ValueError where there is no room for them."""
+    if length + count > capacity:
+        raise ValueError(f"the cache has room for {capacity} positions; {length} are taken, {count} more came")
+    return length + count

@@ -11,7 +11,6 @@ The clear decoder (decoder.py) says what is right and is the default; a test hol
 plain model in evaluation: an adapter must be merged first. `generate(..., fast=True)` uses it.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -31,13 +30,12 @@ from transformer.decoding.fast_blocks import (
     post_norm,
     pre_norm,
 )
-from transformer.embedding import LearnedPositions, SinusoidalPositions
+from transformer.decoding.steps import Decoding
+from transformer.embedding import LearnedPositions, SinusoidalPositions, embed_tokens
 
-NextLogits = Callable[[Tensor, Tensor | None], Tensor]
 
-
-def answering(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int) -> NextLogits:
-    """A function (tokens so far, rows they continue) → logits of the next token, given the source."""
+def answering(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int) -> Decoding:
+    """What steps.py says with the same name: the decoding of an encoder-decoder."""
     check_plain(model)
     memory, mask = model.encode(source)
     rows = num_beams * len(source)
@@ -46,19 +44,19 @@ def answering(model: Any, source: Int[Tensor, "batch source"], num_beams: int, r
         decoder.add(SelfAttention(layer.self_attention, rows, room), layer.self_attention_norm)
         decoder.add(memory_block(layer.cross_attention, memory, mask), layer.cross_attention_norm)
         decoder.add(feed_forward_block(layer.feed_forward), layer.feed_forward_norm)
-    return decoder.next_logits
+    return model.start(source), decoder.next_logits
 
 
-def continuing(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int) -> NextLogits:
-    """The same for a model that has no encoder. The clear decoder reads the prompt; its keys and values are copied."""
+def continuing(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int) -> Decoding:
+    """That of a model that has no encoder. The clear decoder reads the prompt; its keys and values are copied."""
     check_plain(model)
     cache = model.new_cache(room)
     after_prompt = model.decode(source.repeat_interleave(num_beams, dim=0), cache)[:, -1]
     real_tokens = cache.real[:, 0, 0, : source.shape[1]].sum(dim=1)
     decoder = FastDecoder(model, model.source_embedding, model.source_norm, model.source_positions, real_tokens)
-    for layer, store in zip(model.decoder.layers, cache.stores, strict=True):
+    for layer, past in zip(model.decoder.layers, cache.layers, strict=True):
         block = SelfAttention(layer.self_attention, len(after_prompt), cache.capacity)
-        keys, values = store.stored
+        keys, values = past.stored
         block.begin(keys, values, cache.length, cache.real if cache.padded else None)
         decoder.add(block, layer.self_attention_norm)
         decoder.add(feed_forward_block(layer.feed_forward), layer.feed_forward_norm)
@@ -66,7 +64,7 @@ def continuing(model: Any, source: Int[Tensor, "batch source"], num_beams: int, 
     def next_logits(tokens: Tensor, rows: Tensor | None) -> Tensor:
         return after_prompt if tokens.shape[1] == source.shape[1] else decoder.next_logits(tokens, rows)
 
-    return next_logits
+    return model.start(source), next_logits
 
 
 class FastDecoder:
@@ -83,7 +81,8 @@ class FastDecoder:
         positions: SinusoidalPositions | LearnedPositions,
         position: int | Int[Tensor, " rows"],
     ):
-        self.tokens, self.scale, self.norm = embedding.weight, model.embedding_scale, norm
+        self.table = partial(F.embedding, weight=embedding.weight)
+        self.scale, self.norm = model.embedding_scale, norm
         self.positions = positions(model.config.max_length)
         self.position = position
         self.blocks: list[Block] = []
@@ -107,7 +106,7 @@ class FastDecoder:
         total = self.pasts[0].length + 1
         if total > len(self.positions):
             raise ValueError(f"the row has {total} positions; max_length is {len(self.positions)}")
-        x = self.norm(self.scale * F.embedding(tokens[:, -1], self.tokens) + self.positions[self.position])
+        x = self.norm(embed_tokens(tokens[:, -1], self.table, self.scale) + self.positions[self.position])
         self.position = self.position + 1
         for block in self.blocks:
             x = block(x)

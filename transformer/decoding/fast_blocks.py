@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer.add_norm import LayerNorm
-from transformer.attention import MultiHeadAttention, fused_attention
+from transformer.attention import MultiHeadAttention
 from transformer.feed_forward import ACTIVATIONS, FeedForward
+from transformer.fused import fused_attention
 
 Block = Callable[[Float[Tensor, "rows d_model"]], Float[Tensor, "rows d_model"]]
 

@@ -2,7 +2,7 @@
 
     y_t ~ p^{1/temperature}, cut to the k best tokens, or to the smallest set whose mass reaches p
 
-Paper     nucleus sampling (top-p): "The Curious Case of Neural Text Degeneration" (1904.09751)
+Paper     nucleus sampling (top-p): "The Curious Case of Neural Text Degeneration" (arXiv 1904.09751)
 """
 
 import torch

@@ -1,4 +1,4 @@
 """Learning: what turns pairs of sequences into weights, and keeps them.
 
-Read in this order: loss, schedule, batching, checkpoint, resume, training, distributed.
+Read in this order: loss, schedule, config, batching, checkpoint, resume, distributed, training.
 """

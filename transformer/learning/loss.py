@@ -2,7 +2,7 @@
 
     L = mean over real tokens of  (1 - ε) · (-log p_y) + ε · mean_k (-log p_k)
 
-Papers    label smoothing: "Rethinking the Inception Architecture" (1512.00567), section 7; ε = 0.1 in 1706.03762
+Papers    label smoothing: "Rethinking the Inception Architecture" (arXiv 1512.00567), section 7; ε = 0.1 in arXiv 1706.03762
 """
 
 import torch

@@ -1,10 +1,12 @@
 """Learning-rate schedules: a number for every step, 1-based.
 
     noam(step)     = d_model^{-1/2} · min(step^{-1/2}, step · warmup^{-3/2})
-    cosine(step)   = step / warmup, then (1 + cos(π · progress)) / 2 down to 0        (a factor of the peak rate)
+    cosine(step)   = step / warmup, then (1 + cos(π · progress)) / 2          progress = (step - warmup) / (total - warmup)
     constant(step) = step / warmup, then 1
 
-Paper     "Attention Is All You Need" (1706.03762), section 5.3, equation 3
+Cosine and constant are factors of the peak rate. The cosine is 0 at the last step, which therefore changes no weight.
+
+Papers    "Attention Is All You Need" (arXiv 1706.03762), section 5.3, equation 3; the cosine: "SGDR" (arXiv 1608.03983)
 """
 
 import math
@@ -17,7 +19,11 @@ def noam_schedule(step: int, d_model: int, warmup: int = 4000) -> float:
 
 
 def cosine_schedule(step: int, total: int, warmup: int) -> float:
-    """A factor in (0, 1] of the peak rate: linear warm-up, then half a cosine down to 0 at `total`."""
+    """A factor in [0, 1] of the peak rate: linear warm-up to 1 at `warmup`, then half a cosine down to 0 at `total`.
+
+    Behind both `total` and `warmup` it is 0; so a run that is all warm-up (total = warmup) rises to the end. Raises
+    ValueError for a step or a warm-up below 1.
+    """
     check_step(step, warmup)
     if step <= warmup:
         return step / warmup

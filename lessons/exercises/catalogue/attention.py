@@ -85,14 +85,15 @@ EXERCISES = [
         topic="attention",
         lesson=4,
         module="transformer.attention",
-        targets=("MultiHeadAttention.forward",),
+        targets=("MultiHeadAttention.forward", "MultiHeadAttention.keys_and_values"),
         difficulty=3,
         minutes=25,
         after=("scaled_dot_product_attention", "split_heads"),
         hints=(
             "Four steps: project query, key and value, split each into heads, self.attend, merge the heads and project again.",
-            "Keys and values are made by a function without arguments, project(). Without a cache call it; with one, the "
-            "cache calls it when it must: cache.keys_and_values(project). A mask is checked with check_mask before use.",
+            "In keys_and_values, keys and values are made by a function without arguments, project(). Without a cache call it; "
+            "with one, the cache calls it when it must: cache.keys_and_values(project). In forward a mask is checked with "
+            "check_mask before use.",
             'rearrange(heads, "batch heads query d_head -> batch query (heads d_head)") undoes split_heads. Then out_proj.',
         ),
         wrong=(

@@ -81,7 +81,7 @@ EXERCISES = [
         topic="decoding",
         lesson=10,
         module="transformer.decoding.cache",
-        targets=("GrowingStore.keys_and_values",),
+        targets=("GrowingCache.keys_and_values",),
         difficulty=3,
         minutes=20,
         after=("multi_head_attention",),
@@ -151,7 +151,7 @@ EXERCISES = [
         topic="decoding",
         lesson=10,
         module="transformer.decoding.beam",
-        targets=("beam_search",),
+        targets=("best_continuations", "beam_search"),
         difficulty=5,
         minutes=60,
         after=("finished_beams", "key_value_cache"),
@@ -179,7 +179,7 @@ EXERCISES = [
         harmless=(
             "running[:, (1)] = 0.0  # all prefixes are equal at the start: let only the first one branch",
             "for length in range(1, max_new_tokens + (2)):",
-            "scores, best = totals.topk(min((3) * num_beams, num_beams * vocab), dim=1)",
+            "scores, parents, chosen = best_continuations(running, logits, (3) * num_beams)",
         ),
     ),
 ]

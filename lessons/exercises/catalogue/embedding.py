@@ -41,14 +41,15 @@ EXERCISES = [
         after=("padding_mask",),
         hints=(
             "Look the ids up in self.source_embedding; masks.py has the function that says which of them are real.",
-            "The vectors are multiplied by self.embedding_scale. The positions are not added here.",
+            "embed_tokens(source, ...) multiplies the vectors by its last argument, self.embedding_scale. The positions are not "
+            "added here.",
             "Both go through self.source_input(x, mask), which does nothing unless something is put in front of the words.",
         ),
         wrong=(
-            Wrong("self.embedding_scale * ", "", "√d_model times too small"),
+            Wrong("self.embedding_scale)", "1.0)", "√d_model times too small"),
             Wrong(
-                "self.embedding_scale * self.source_embedding(source)",
-                "self.embedding_scale * self.source_embedding(source) + self.source_positions(source.shape[1])",
+                "self.embedding_scale)",
+                "self.embedding_scale) + self.source_positions(source.shape[1])",
                 "they are added later",
             ),
             Wrong(

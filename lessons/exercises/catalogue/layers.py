@@ -76,7 +76,7 @@ EXERCISES = [
     ),
     Exercise(
         name="feed_forward",
-        title="Widen, bend, narrow",
+        title="Two matrices and a non-linearity",
         topic="layers",
         lesson=6,
         module="transformer.feed_forward",
@@ -85,7 +85,7 @@ EXERCISES = [
         minutes=5,
         hints=(
             "Two linear layers, self.fc1 and self.fc2, and something between them.",
-            "ACTIVATIONS[self.activation] is the function that bends.",
+            "ACTIVATIONS[self.activation] is φ, the non-linearity.",
         ),
         wrong=(
             Wrong("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(x)", "the activation is missing"),
@@ -194,28 +194,30 @@ EXERCISES = [
             "Three boxes, each inside its Add & Norm: self-attention, cross-attention, feed forward.",
             "In the cross-attention the queries come from x, keys and values from the memory. Each attention has its own mask.",
             "The cache is a pair: its first part goes to the self-attention, its second to the cross-attention; without a cache "
-            "both are None. past, seen = cache or (None, None)",
+            "both are None. own, across = cache or (None, None)",
         ),
         wrong=(
             Wrong(
-                "self.cross_attention(x, memory, memory, memory_mask, seen)",
-                "self.cross_attention(x, x, x, mask, seen)",
+                "self.cross_attention(x, memory, memory, memory_mask, across)",
+                "self.cross_attention(x, x, x, mask, across)",
                 "value: the output",
             ),
-            Wrong("memory, memory, memory_mask, seen", "memory, memory, None, seen", "the memory's mask is not used"),
             Wrong(
-                "self.self_attention(x, x, x, mask, past)",
-                "self.self_attention(x, x, x, None, past)",
+                "memory, memory, memory_mask, across", "memory, memory, None, across", "the memory's mask is not used"
+            ),
+            Wrong(
+                "self.self_attention(x, x, x, mask, own)",
+                "self.self_attention(x, x, x, None, own)",
                 "the causal mask is not used",
             ),
             Wrong(
-                "x = self.cross_attention_norm(x, lambda x: self.cross_attention(x, memory, memory, memory_mask, seen))\n        ",
+                "x = self.cross_attention_norm(x, lambda x: self.cross_attention(x, memory, memory, memory_mask, across))\n        ",
                 "",
                 "the cross-attention is missing",
             ),
             Wrong("self.feed_forward_norm(x, self.feed_forward)", "x", "the feed forward is missing"),
-            Wrong("x, x, mask, past)", "x, x, mask)", "the self-attention is given the first part of the cache"),
-            Wrong("memory_mask, seen)", "memory_mask)", "the cross-attention is given the second part of the cache"),
+            Wrong("x, x, mask, own)", "x, x, mask)", "the self-attention is given the first part of the cache"),
+            Wrong("memory_mask, across)", "memory_mask)", "the cross-attention is given the second part of the cache"),
         ),
     ),
 ]

@@ -6,7 +6,7 @@ from torch import Tensor
 from lessons.exercises.probes.draw import Draw
 from lessons.exercises.probes.models import random_config, random_model
 from transformer.decoding import beam, generation, sampling
-from transformer.decoding.cache import GrowingStore
+from transformer.decoding.cache import GrowingCache
 
 
 def truncate(seed: int) -> dict[str, Tensor]:
@@ -30,7 +30,7 @@ def sample(seed: int) -> dict[str, Tensor]:
 
 def key_value_cache(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
-    store, outputs = GrowingStore(capacity=12), {}
+    store, outputs = GrowingCache(capacity=12), {}
     for call in range(3):
         new = next(draw.normal(2, 3, draw.size(1, 4) if part == 0 else 1, 4) for part in range(1))
         keys, values = store.keys_and_values(lambda new=new: (new, -2.0 * new))

@@ -8,7 +8,7 @@ from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
 from tests.exercises.graders import given
 from tests.reference.encoder_decoder import decoder_layer
 from transformer.decoder import DecoderLayer
-from transformer.decoding.cache import FixedStore, GrowingStore
+from transformer.decoding.cache import FixedCache, GrowingCache
 
 BATCH, TARGET, SOURCE = 2, 4, 5
 CAUSAL = np.tril(np.ones((TARGET, TARGET), dtype=bool))
@@ -67,7 +67,7 @@ def test_nothing_in_the_memory_but_real_positions_has_an_influence():
 
 def test_one_position_at_a_time_with_a_cache_is_all_at_once():
     layer, x, memory = parts()
-    cache = (GrowingStore(capacity=TARGET), FixedStore())
+    cache = (GrowingCache(capacity=TARGET), FixedCache())
 
     steps = [layer(x[:, [t]], memory, None, REAL[:, None, None], cache) for t in range(TARGET)]
 

@@ -4,7 +4,7 @@ import torch
 
 from lessons.exercises.diagnosis import assert_matches
 from tests.exercises.graders import given
-from transformer.decoding.cache import GrowingStore
+from transformer.decoding.cache import GrowingCache
 
 BATCH, HEADS, D_HEAD, CAPACITY = 2, 3, 4, 7
 AXES = "batch heads time d_head"
@@ -20,7 +20,7 @@ def whole(calls, part):
 
 
 def test_each_call_gives_all_keys_and_values_so_far():
-    store, calls = GrowingStore(CAPACITY), pieces(1, 3, 2)
+    store, calls = GrowingCache(CAPACITY), pieces(1, 3, 2)
 
     for number, call in enumerate(calls, start=1):
         result = store.keys_and_values(lambda call=call: call)
@@ -33,7 +33,7 @@ def test_each_call_gives_all_keys_and_values_so_far():
 
 
 def test_the_length_counts_positions():
-    store = GrowingStore(CAPACITY)
+    store = GrowingCache(CAPACITY)
 
     for call in pieces(1, 3, 2):
         store.keys_and_values(lambda call=call: call)
@@ -42,7 +42,7 @@ def test_the_length_counts_positions():
 
 
 def test_what_comes_in_is_projected_exactly_once_a_call():
-    store, count = GrowingStore(CAPACITY), []
+    store, count = GrowingCache(CAPACITY), []
 
     def project():
         count.append(1)
@@ -55,7 +55,7 @@ def test_what_comes_in_is_projected_exactly_once_a_call():
 
 
 def test_room_is_made_once_for_the_whole_capacity():
-    store = GrowingStore(CAPACITY)
+    store = GrowingCache(CAPACITY)
     addresses = set()
 
     for call in pieces(1, 1, 1):
@@ -69,7 +69,7 @@ def test_room_is_made_once_for_the_whole_capacity():
 
 
 def test_when_beams_change_places_the_past_goes_with_them():
-    store, calls = GrowingStore(CAPACITY), pieces(2, 1)
+    store, calls = GrowingCache(CAPACITY), pieces(2, 1)
     store.keys_and_values(lambda: calls[0])
 
     store.reorder(torch.tensor([1, 1]))

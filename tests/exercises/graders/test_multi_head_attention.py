@@ -7,8 +7,9 @@ import torch
 from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
 from tests.exercises.graders import given
 from tests.reference.attention import linear, multi_head_attention
-from transformer.attention import MultiHeadAttention, record_attention
-from transformer.decoding.cache import GrowingStore
+from transformer import record_attention
+from transformer.attention import MultiHeadAttention
+from transformer.decoding.cache import GrowingCache
 
 BATCH, HEADS, D_HEAD, QUERY, KEY = 2, 3, 4, 5, 6
 D_MODEL = HEADS * D_HEAD
@@ -92,7 +93,7 @@ def test_the_core_of_the_attention_is_the_sub_module_attend(module, inputs):
 
 def test_a_cache_decides_whether_keys_and_values_are_projected_again(module):
     x = given.normal(BATCH, 4, D_MODEL)
-    store = GrowingStore(capacity=4)
+    store = GrowingCache(capacity=4)
 
     steps = [module(x[:, [t]], x[:, [t]], x[:, [t]], cache=store) for t in range(4)]
 
