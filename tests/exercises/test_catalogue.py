@@ -1,12 +1,14 @@
 """The catalogue as a whole: enough exercises, in an order that can be followed, on names that exist."""
 
 import importlib
+import pkgutil
 
 import pytest
 
 from lessons.compare.kept import kept_report
 from lessons.compare.report import by_method
-from lessons.exercises.catalogue import all_exercises, get
+from lessons.exercises import catalogue
+from lessons.exercises.catalogue import FILES, all_exercises, get
 from lessons.exercises.course import LESSONS
 from lessons.exercises.source import LIBRARY
 from peft import RECIPES
@@ -24,6 +26,14 @@ TECHNIQUE_OF = {
 def test_there_are_at_least_45_over_the_lessons():
     assert len(EXERCISES) >= 45
     assert {exercise.lesson for exercise in EXERCISES.values()} == set(LESSONS)
+
+
+def test_every_file_of_the_catalogue_is_read_and_holds_one_lesson_in_the_courses_order():
+    assert {module.name for module in pkgutil.iter_modules(catalogue.__path__)} == set(FILES)
+    files = [importlib.import_module(f"{catalogue.__name__}.{file}") for file in FILES]
+    lessons = [{exercise.lesson for exercise in file.EXERCISES} for file in files]
+    assert all(len(numbers) == 1 for numbers in lessons)
+    assert lessons == sorted(lessons, key=min)
 
 
 @pytest.mark.parametrize("technique", [name for name in RECIPES if name in by_method(kept_report())])

@@ -1,22 +1,24 @@
-"""All exercises, one small file for each topic of the course, in the order in which they should be solved."""
+"""All exercises, a file for each lesson, in the order in which they should be solved."""
 
 import importlib
-import pkgutil
 from collections.abc import Sequence
 from functools import cache
 
 from lessons.exercises.exercise import Exercise
 
+FILES = (
+    "fine_tuning input_embedding attention multi_head_attention add_norm feed_forward_and_encoder masks_and_decoder "
+    "output_and_loss pretraining decoding full_fine_tuning bitfit_and_layernorm lora lora_relatives nf4 qlora adapters "
+    "prompt_tuning p_tuning prefix_tuning p_tuning_v2 ssf pill reward_model ppo dpo grpo choosing"
+).split()
 LIST = "`python -m lessons list` shows them all"
 
 
 @cache
 def all_exercises() -> dict[str, Exercise]:
-    """Name → exercise, by lesson and then as the topic's file lists them."""
-    found: list[Exercise] = []
-    for topic in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-        found += importlib.import_module(f"{__name__}.{topic}").EXERCISES
-    return {exercise.name: exercise for exercise in sorted(found, key=lambda exercise: exercise.lesson)}
+    """Name → exercise, in the course's order."""
+    files = [importlib.import_module(f"{__name__}.{file}") for file in FILES]
+    return {exercise.name: exercise for file in files for exercise in file.EXERCISES}
 
 
 def chosen(names: Sequence[str] | None) -> list[Exercise]:

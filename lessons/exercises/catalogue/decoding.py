@@ -1,4 +1,4 @@
-"""Lesson 10: from a distribution over the next token to a sequence."""
+"""Lesson 10: greedy, sampled, with a cache, with beams."""
 
 from lessons.exercises.exercise import Exercise, Wrong
 

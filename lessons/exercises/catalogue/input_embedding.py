@@ -1,4 +1,4 @@
-"""Lesson 2: what a token is, and where it stands."""
+"""Lesson 2: input embedding and positions."""
 
 from lessons.exercises.exercise import Exercise, Wrong
 
