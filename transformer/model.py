@@ -17,7 +17,7 @@ from transformer.decoder import Decoder
 from transformer.decoding import fast as fast_steps
 from transformer.decoding import steps
 from transformer.decoding.cache import KeyValueCache
-from transformer.embedding import embed_tokens, positions
+from transformer.embedding import Offset, embed_tokens, positions
 from transformer.encoder import Encoder
 from transformer.token_model import TokenModel, embedding_norm, output_projection
 
@@ -38,25 +38,25 @@ class Transformer(TokenModel):
         self.complete()
 
     def forward(
-        self, source: Int[Tensor, "batch source"], target: Int[Tensor, "batch target"]
+        self, source: Int[Tensor, "batch source"], target: Int[Tensor, "batch target"], offset: Offset = 0
     ) -> Float[Tensor, "batch target vocab"]:
-        """Logits for the token after each target position."""
-        return self.output(self.states(source, target))
+        """Logits for the token after each target position. `offset`: the source's first position (`encode`)."""
+        return self.output(self.states(source, target, offset))
 
     def states(
-        self, source: Int[Tensor, "batch source"], target: Int[Tensor, "batch target"]
+        self, source: Int[Tensor, "batch source"], target: Int[Tensor, "batch target"], offset: Offset = 0
     ) -> Float[Tensor, "batch target d_model"]:
         """The last vector of each target position: what the output projection reads."""
-        memory, memory_mask = self.encode(source)
+        memory, memory_mask = self.encode(source, offset)
         return self.read(target, memory, memory_mask)
 
     def encode(
-        self, source: Int[Tensor, "batch source"]
+        self, source: Int[Tensor, "batch source"], offset: Offset = 0
     ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
-        """The memory that the decoder reads, and which of its positions are real."""
+        """The memory that the decoder reads, and which of its positions are real. The source begins at `offset`."""
         self.check_ids("source", source)
         x, mask = self.embed_source(source)
-        return self.encoder(self.place_source(x), mask), mask
+        return self.encoder(self.place_source(x, offset), mask), mask
 
     def decode(
         self,

@@ -45,7 +45,7 @@ class TokenModel(nn.Module):
         self, x: Float[Tensor, "batch memory d_model"], offset: Offset = 0
     ) -> Float[Tensor, "batch memory d_model"]:
         """Adds the positions, those of whatever stands in front of the words included; the first one is `offset`."""
-        self.check_length("source", x.shape[1])
+        self.check_length("source", x.shape[1] + (offset if isinstance(offset, int) else int(offset.max())))
         return self.place(x, self.source_positions(x.shape[1], offset), self.source_norm)
 
     def place(self, x: Tensor, where: Tensor, norm: nn.Module) -> Tensor:

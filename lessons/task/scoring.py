@@ -6,10 +6,13 @@ An edit is one symbol inserted, deleted or replaced. Stress marks are symbols, a
 right when it equals any of its listed pronunciations. The phoneme error can be above 1, when predictions are too long.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor, nn
 
@@ -91,6 +94,29 @@ def predict(
             said[word] = tokens.decode_pronunciation(ids[1 : 1 + cap])
     model.train(was_training)
     return {word: said[word] for word in words}
+
+
+class RowsInFront(nn.Module):
+    """Around the source's way in: rows that nobody may attend to, so that all they do is to move the letters."""
+
+    def __init__(self, base: nn.Module, places: int):
+        super().__init__()
+        self.base, self.places = base, places
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        x, mask = self.base(x, mask)
+        return F.pad(x, (0, 0, self.places, 0)), F.pad(mask, (self.places, 0), value=False)
+
+
+@contextmanager
+def moved(model: Any, places: int) -> Iterator[None]:
+    """Inside, every source begins at position `places`: as behind a prompt of so many vectors, without their content."""
+    base = model.source_input
+    model.source_input = RowsInFront(base, places)
+    try:
+        yield
+    finally:
+        model.source_input = base
 
 
 def evaluate(

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lessons.task import scoring
 from lessons.task.dictionary import load, words
-from lessons.task.scoring import Score, edit_distance, evaluate, predict, score
+from lessons.task.scoring import Score, edit_distance, evaluate, moved, predict, score, source_batch
 from lessons.task.vocabulary import tokenize, vocabulary
 from tests.reference.edit_distance import edit_distance as reference_edit_distance
 from transformer.config import TransformerConfig
@@ -95,6 +95,21 @@ def test_evaluation_scores_what_the_model_says(model: Transformer, monkeypatch: 
     monkeypatch.setattr(scoring, "generate", oracle)
     chosen = words("british", "test", limit=40)
     assert evaluate(model, chosen, "british", batch_size=9) == Score(0.0, 0.0, 40)
+
+
+def test_moved_letters_are_read_as_if_they_began_further_back(model: Transformer):
+    source = source_batch(["bath", "tomato"])
+    model.eval()
+    wanted, _ = model.encode(source, torch.tensor([[5], [5]]))
+    plain, _ = model.encode(source)
+
+    with moved(model, 5):
+        memory, mask = model.encode(source)
+
+    torch.testing.assert_close(memory[:, 5:], wanted)
+    assert mask[:, 0, 0].tolist() == [[False] * 5 + [True] * count + [False] * (7 - count) for count in (5, 7)]
+    assert torch.equal(model.encode(source)[0], plain)
+    assert not torch.allclose(wanted, plain, atol=1e-3)
 
 
 def test_prediction_runs_without_dropout_and_leaves_the_mode_as_it_was(model: Transformer):

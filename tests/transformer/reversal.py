@@ -48,7 +48,13 @@ def main(folder: Path, steps: int) -> None:
         def linger(step: int, loss: float) -> None:
             time.sleep(0.01)  # so that there is time to be killed in
 
-        losses = train(model, pairs(), settings(steps), checkpoint=folder / "training.safetensors", on_step=linger)
+        losses = train(
+            model,
+            pairs(),
+            settings(steps, first_position=5),
+            checkpoint=folder / "training.safetensors",
+            on_step=linger,
+        )
         if rank == 0:
             (folder / "losses.json").write_text(json.dumps(losses))
             save_model(model, folder)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_two_processes_give_the_losses_and_the_weights_of_one(tmp_path):
     alone = fresh_model(dropout=0.0).double()
-    wanted = train(alone, pairs(), settings(8))
+    wanted = train(alone, pairs(), settings(8, first_position=5))
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
     run = subprocess.run(

@@ -85,6 +85,26 @@ def test_a_row_of_a_batch_does_not_depend_on_the_others(changes):
         torch.testing.assert_close(together[row], alone[0])
 
 
+def test_sources_that_begin_at_0_are_read_to_the_bit_as_without_a_start():
+    model = small.model()
+
+    assert torch.equal(model(SOURCE, TARGET, torch.zeros(3, 1, dtype=torch.long)), model(SOURCE, TARGET))
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_a_row_that_begins_further_back_has_the_positions_from_there(positions):
+    model = small.model(positions=positions)
+    starts = torch.tensor([[0], [11], [4]])
+    x = small.random(3, 5, 12)
+
+    placed = model.place_source(x, starts)
+
+    for row, start in enumerate(starts.flatten().tolist()):
+        torch.testing.assert_close(placed[row], x[row] + model.source_positions(5, start), atol=0.0, rtol=0.0)
+    with pytest.raises(ValueError, match="the source has 17 positions; max_length is 16"):
+        model.encode(SOURCE, starts + 1)
+
+
 def test_a_source_of_nothing_but_padding_gives_finite_logits_and_gradients():
     model = small.model()
     empty = torch.zeros_like(SOURCE)

@@ -14,6 +14,7 @@ import torch
 from tests.transformer import reversal, small
 from tests.transformer.reversal import NEVER, fresh_model, pairs, settings
 from transformer import (
+    Transformer,
     collate,
     epoch_batches,
     generate,
@@ -23,6 +24,7 @@ from transformer import (
     train,
 )
 from transformer.learning.checkpoint import read_tensors
+from transformer.learning.training import first_positions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,6 +171,36 @@ def test_two_runs_with_one_seed_are_one_and_another_seed_is_another():
     assert outcomes[0] == outcomes[1] != outcomes[2]
 
 
+def test_half_of_the_sources_begin_at_0_and_the_others_at_every_later_place_alike():
+    torch.manual_seed(0)
+
+    starts = torch.tensor(first_positions(31_000, last=15))
+
+    assert starts.shape == (31_000, 1)
+    counts = starts.flatten().bincount().tolist()
+    assert counts[0] / 31_000 == pytest.approx(16 / 31, abs=0.01)
+    assert len(counts) == 16
+    assert all(count == pytest.approx(1_000, rel=0.15) for count in counts[1:])
+
+
+def test_a_training_gives_its_model_a_start_for_every_row_and_only_where_it_is_asked():
+    seen = []
+
+    class Spy(Transformer):
+        def encode(self, source, offset=0):
+            seen.append(offset)
+            return super().encode(source, offset)
+
+    model = Spy(fresh_model().config)
+    train(model, pairs(), settings(2))
+    assert seen == [0, 0]
+
+    train(model, pairs(), settings(2, first_position=5))
+
+    rows = [len(batch) for batch in epoch_batches(pairs(), max_tokens=40, seed=0, epoch=0)[:2]]
+    assert [tuple(starts.shape) for starts in seen[2:]] == [(count, 1) for count in rows]
+
+
 def test_gradient_checkpointing_trains_to_the_same_numbers():
     plain, checkpointed = fresh_model(), fresh_model()
     checkpointed.gradient_checkpointing()
@@ -181,10 +213,11 @@ class StopError(Exception):
     """Raised in the middle of a run."""
 
 
-@pytest.mark.parametrize("stop", [3, 4, 9, 13])
-def test_a_run_that_is_stopped_and_resumed_ends_with_bit_equal_weights(tmp_path, stop):
+@pytest.mark.parametrize(("stop", "first_position"), [(3, 0), (4, 0), (9, 0), (13, 0), (9, 5)])
+def test_a_run_that_is_stopped_and_resumed_ends_with_bit_equal_weights(tmp_path, stop, first_position):
     whole, interrupted, resumed = fresh_model(), fresh_model(), fresh_model()
-    wanted = train(whole, pairs(), settings(14))
+    config = settings(14, first_position=first_position)
+    wanted = train(whole, pairs(), config)
     steps = []
 
     def stopping(step: int, loss: float) -> None:
@@ -192,10 +225,8 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_bit_equal_weights(tmp_path,
             raise StopError
 
     with pytest.raises(StopError):
-        train(interrupted, pairs(), settings(14), checkpoint=tmp_path / "run", on_step=stopping)
-    losses = train(
-        resumed, pairs(), settings(14), checkpoint=tmp_path / "run", on_step=lambda step, _: steps.append(step)
-    )
+        train(interrupted, pairs(), config, checkpoint=tmp_path / "run", on_step=stopping)
+    losses = train(resumed, pairs(), config, checkpoint=tmp_path / "run", on_step=lambda step, _: steps.append(step))
 
     assert steps[0] == 4 * ((stop - 1) // 4) + 1  # kept after 4, 8, 12
     assert losses == wanted
@@ -225,7 +256,7 @@ def one_thread():
 def test_a_training_that_is_killed_and_started_again_ends_as_the_one_that_was_not(tmp_path):
     """kill -9, at a step that no one chose; the weights are equal to the bit."""
     whole = fresh_model()
-    wanted = train(whole, pairs(), settings(50))
+    wanted = train(whole, pairs(), settings(50, first_position=5))
     command = [sys.executable, "-m", "tests.transformer.reversal", str(tmp_path), "50"]
     running = subprocess.Popen(command, cwd=ROOT)
     wait_for(lambda: (tmp_path / "training.safetensors").exists(), running)
@@ -321,6 +352,7 @@ def test_a_truncated_state_is_refused_with_the_way_out(tmp_path):
         ({"checkpoint_every": 0}, "checkpoint_every must be at least 1, not 0"),
         ({"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
         ({"clip_norm": -1.0}, "clip_norm must be positive, not -1.0"),
+        ({"first_position": -1}, "first_position must not be negative: -1"),
         ({"weight_decay": -0.1}, "weight_decay must not be negative: -0.1"),
         ({"label_smoothing": 1.0}, r"label_smoothing must lie in \[0, 1\), not 1.0"),
         ({"betas": (0.9, 1.5)}, r"betas must lie in \[0, 1\), not 1.5"),

@@ -23,6 +23,7 @@ class TrainingConfig:
     `precision`          "bf16": products in 16 bits (autocast), weights in 32
     `seed`               of the order of the pairs and of dropout
     `checkpoint_every`   steps between two checkpoints
+    `first_position`     the last position at which a source may begin (`first_positions`); 0: all begin at 0
 
     Raises ValueError for an impossible value, with the number in the message.
     """
@@ -40,6 +41,7 @@ class TrainingConfig:
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = 0
     checkpoint_every: int = 500
+    first_position: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "warmup", "max_tokens", "checkpoint_every"):
@@ -48,8 +50,9 @@ class TrainingConfig:
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if not self.weight_decay >= 0.0:
-            raise ValueError(f"weight_decay must not be negative: {self.weight_decay}")
+        for name in ("weight_decay", "first_position"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative: {getattr(self, name)}")
         for name, share in (("label_smoothing", self.label_smoothing), *(("betas", beta) for beta in self.betas)):
             if not 0.0 <= share < 1.0:
                 raise ValueError(f"{name} must lie in [0, 1), not {share}")

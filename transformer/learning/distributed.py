@@ -9,11 +9,14 @@ gradients. So the loss, its gradient and the weights are those of one process.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+Row = TypeVar("Row")
 
 
 @contextmanager
@@ -43,7 +46,7 @@ class Processes:
         """The model, whose gradients are from now on the mean over the processes."""
         return DistributedDataParallel(model) if self.count > 1 else model
 
-    def rows(self, batch: list[int]) -> list[int]:
+    def rows(self, batch: list[Row]) -> list[Row]:
         """This process's rows of a batch; where there is none for it, one that counts for nothing (`tokens`)."""
         return batch[self.rank :: self.count] or batch[:1]
 

@@ -2,7 +2,8 @@
 
     θ ← AdamW(θ, clip(∇ L(θ)))        L = label-smoothed cross-entropy, teacher forcing
 
-Step n draws its batch and its dropout from (seed, n) alone, so a run that is killed and resumed ends with equal weights.
+Step n draws its batch, its first positions and its dropout from (seed, n) alone, so a run that is killed and resumed ends
+with equal weights.
 Under `torchrun` each process takes its share of the rows of every batch (distributed.py); the losses are those of one.
 
 Papers    "Attention Is All You Need" (arXiv 1706.03762), section 5; AdamW: "Decoupled Weight Decay" (arXiv 1711.05101)
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from transformer.learning.batching import Batch, Pair, collate, epoch_batches
@@ -43,10 +44,11 @@ def one_step(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     pad_id: int,
+    **offset: Int[Tensor, "batch 1"],
 ) -> Float[Tensor, ""]:
     """Forward, loss, backward, clip, step. Returns the loss: the sum over the batch's real tokens, divided by `tokens`."""
     with torch.autocast(batch.source.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        logits = model(batch.source, batch.inputs)
+        logits = model(batch.source, batch.inputs, **offset)
     settings = (config.label_smoothing, pad_id, config.never)
     loss = label_smoothed_cross_entropy(logits, batch.labels, *settings, reduction="sum") / tokens
     optimizer.zero_grad(set_to_none=True)
@@ -88,7 +90,9 @@ def train(
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * config.rate_factor(step, shape.d_model)
         with seeded(config.seed * 1_000_003 + step, device):
-            loss = one_step(parallel, batch, tokens, optimizer, config, shape.pad_id)
+            starts = first_positions(len(indices), config.first_position)
+            offset = {"offset": torch.tensor(processes.rows(starts), device=device)} if starts else {}
+            loss = one_step(parallel, batch, tokens, optimizer, config, shape.pad_id, **offset)
         losses.append(processes.mean(loss))
         if on_step:
             on_step(step, losses[-1])
@@ -96,6 +100,15 @@ def train(
             keep(model, optimizer, asdict(config), losses, checkpoint)
     model.eval()
     return losses
+
+
+def first_positions(rows: int, last: int) -> list[list[int]]:
+    """Where each source begins: half of the rows at 0, where they will be read, the others anywhere from 1 to `last`.
+
+    So a model learns what stands beside what, and not where; vectors that a prompt puts in front, which move every word,
+    then do no harm by that alone. With `last` 0 nothing is drawn, and the list is empty.
+    """
+    return torch.randint(-last, last + 1, (rows, 1)).clamp(min=0).tolist() if last else []
 
 
 def numbered_batches(pairs: Sequence[Pair], config: TrainingConfig, first: int) -> Iterator[tuple[int, list[int]]]:
