@@ -48,12 +48,14 @@ def missing_links(page: Path, text: str) -> list[str]:
 
 
 def missing_paths(page: Path, text: str) -> list[str]:
-    """`folder/...` is looked for from the root, a bare `file.py` beneath the page's folder. NN_name is any lesson."""
+    """`folder/...` is looked for from the root, a bare `file.py` beneath the page's folder. NN_name is any lesson, and
+    loha the technique that CONTRIBUTING writes as its example."""
     code = code_of(re.sub(r"\[[^\]]*\]\([^)]*\)", "", text))  # without links, which are checked for themselves
     of_folders = re.findall(rf"(?<![\w./-])((?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*)", code)
     bare = re.findall(r"(?<![\w./*-])([\w.-]+\.(?:py|md|cfg|toml|txt))(?![\w/])", code)
     missing = [path for path in of_folders if not any(ROOT.glob(path.replace("NN_name", "[0-9][0-9]_*").rstrip("./")))]
-    return missing + [name for name in bare if not (ROOT / name).exists() and not any(page.parent.rglob(name))]
+    missing += [name for name in bare if not (ROOT / name).exists() and not any(page.parent.rglob(name))]
+    return [path for path in missing if not re.search(r"\bNN_name\.py$|\b(test_)?loha\.py$", path)]
 
 
 def missing_targets(text: str) -> list[str]:
@@ -81,10 +83,10 @@ def missing_commands(text: str) -> list[str]:
 
 
 def files_of(module: str) -> list[Path]:
-    """The files in which a command's options may stand: its own, and those beside it. None if it cannot be run."""
+    """The files in which a command's options may stand: its own, those beside it, and the task's. None if it cannot be run."""
     path = ROOT.joinpath(*module.split("."))
     run = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__main__.py"
-    return [run, *run.parent.glob("*.py")] if run.is_file() else []
+    return [run, *run.parent.glob("*.py"), *(ROOT / "lessons" / "task").glob("*.py")] if run.is_file() else []
 
 
 def missing_imports(text: str) -> list[str]:

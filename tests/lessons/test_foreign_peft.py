@@ -31,6 +31,6 @@ def test_the_first_steps_work_beside_the_published_peft(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr[-2000:]
     imported, warned, trainable = run.stdout.splitlines()[-3:]
     assert imported == str(ROOT / "peft" / "__init__.py")
-    assert warned.count("published peft 0.21.2") == 1
+    assert warned.count("Hugging Face PEFT 0.21.2") == 1
     assert "do not work" in warned
     assert trainable.startswith("trainable params: ")
