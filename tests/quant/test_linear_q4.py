@@ -191,4 +191,4 @@ def test_bad_arguments_are_refused():
         LinearQ4.from_linear(layer())
     codes, scales, minimums = encode_q4_1(torch.randn(4, 64))
     with pytest.raises(ValueError, match=r"scales is torch.float16 \(4, 1\), expected torch.float16 \(4, 2\)"):
-        LinearQ4.from_blocks(codes, scales[:, :1], minimums)
+        LinearQ4.from_blocks(codes, scales[:, :1], minimums[:, :1])
