@@ -1,5 +1,8 @@
 """A GGUF as a Hugging Face checkpoint: names, order of rows, settings, ids, four bits kept."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -218,3 +221,26 @@ def test_smollm2_s_weights_are_the_reference_s_to_the_last_bit():
         assert np.array_equal(
             file.tensors[ours].numpy().view(np.uint32), np.ascontiguousarray(expected).view(np.uint32)
         )
+
+
+MEASURE = """
+import resource, sys, time, torch
+from transformer.pretrained.gguf import read_gguf
+torch.zeros(1)
+before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+file = read_gguf(sys.argv[1])
+weights = {name: file.tensors[name] for name in file.tensors}
+peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak / sum(tensor.nbytes for tensor in weights.values()), time.process_time() - began)
+"""
+
+
+@needs_smollm
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read as Linux says it")
+def test_loading_takes_no_more_than_the_weights_and_a_fifth():
+    run = subprocess.run([sys.executable, "-c", MEASURE, SMOLLM], cwd=SMOLLM.parents[2], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    share, seconds = map(float, run.stdout.split())
+    assert share < 1.2
+    assert seconds < 3
