@@ -142,8 +142,8 @@ def test_only_what_is_kept_in_four_bits_can_stay_packed(tmp_path, rng):
     [
         ({"general.architecture": "gemma3"}, "general.architecture is 'gemma3'; known are llama, qwen2, qwen3"),
         ({"general.architecture": None}, "general.architecture is 'None'"),
-        ({"general.quantization_version": 1}, "general.quantization_version is 1, not 2"),
-        ({"split.count": 3}, "one of 3 parts"),
+        ({"general.quantization_version": 1}, "general.quantization_version is '1', not 2"),
+        ({"split.count": 3}, "one of '3' parts"),
         ({"llama.expert_count": 8}, "expert_count is '8': only what a Llama or a Qwen has"),
         ({"llama.rope.scaling.type": "yarn"}, "rope.scaling.type is 'yarn'"),
         ({"llama.attention.sliding_window": 4096}, "attention.sliding_window is '4096'"),

@@ -26,6 +26,7 @@ from transformer.pretrained.gguf.table import Entry, placed, read_entry
 
 VERSIONS = (2, 3)
 MOST_ENTRIES = 2**16  # of keys, and of tensors
+LONGEST_KEY = 256  # ggml allows 65,535, and none is near it
 SLICE = 2**17  # weights that are decoded at once: few enough for the processor's cache
 
 
@@ -84,10 +85,10 @@ def read_container(path: str | Path) -> Container:
         tensors, keys = read_counts(header)
         values: dict[str, Any] = {}
         for index in range(keys):
-            key = header.text(f"the name of key {index}")
+            key = header.name(f"the name of key {index}", LONGEST_KEY)
             if key in values:
-                raise header.refusal(f"key {key[:80]!r} is there twice")
-            values[key] = header.value(header.number("I", f"key {key[:80]!r}"), f"key {key[:80]!r}")
+                raise header.refusal(f"key {key!r} is there twice")
+            values[key] = header.value(header.number("I", f"key {key!r}"), f"key {key!r}")
         table = [read_entry(header, index) for index in range(tensors)]
         return Container(path, values, placed(header, table, values.get("general.alignment", 32)))
 

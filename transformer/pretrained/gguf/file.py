@@ -71,7 +71,7 @@ class GGUFFile:
         entry, place = self.tensors.found[name]
         if entry.format.name not in FOUR_BITS or len(entry.shape) != 2:
             raise ValueError(
-                f"{name} is kept in {entry.format.name}; a matrix in {' or '.join(FOUR_BITS)} has four bits"
+                f"{self.path}: {name} is kept in {entry.format.name}; a matrix in {' or '.join(FOUR_BITS)} has four bits"
             )
         blocks = self.tensors.container.blocks(entry)
         parts = {"codes": blocks["q"].reshape(-1), "scales": blocks["d"]}

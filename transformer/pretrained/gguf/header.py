@@ -58,7 +58,15 @@ class Header:
         return struct.unpack("<" + code, data)[0]
 
     def text(self, what: str, longest: int = LARGEST_HEADER) -> str:
+        """`longest`: bytes."""
         return self.texts(1, what, longest)[0]
+
+    def name(self, what: str, longest: int) -> str:
+        """A text that a message can show on its one line."""
+        name = self.text(what, longest)
+        if not name or not name.isprintable():
+            raise self.refusal(f"{what} is {name!r}")
+        return name
 
     def texts(self, count: int, what: str, longest: int = LARGEST_HEADER) -> list[str]:
         """One loop without a call for each: a vocabulary and its merges are hundreds of thousands."""

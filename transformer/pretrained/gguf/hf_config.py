@@ -41,9 +41,9 @@ def hf_config(values: Mapping[str, Any], vocab_size: int) -> dict[str, Any]:
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise ValueError(f"general.architecture is {str(name)[:40]!r}; known are {', '.join(ARCHITECTURES)}")
     if values.get("general.quantization_version", 2) != 2:
-        raise ValueError(f"general.quantization_version is {str(values['general.quantization_version'])[:40]}, not 2")
+        raise ValueError(f"general.quantization_version is {str(values['general.quantization_version'])[:40]!r}, not 2")
     if values.get("split.count", 1) not in (0, 1):
-        raise ValueError(f"it is one of {str(values['split.count'])[:40]} parts (split.count): join them first")
+        raise ValueError(f"it is one of {str(values['split.count'])[:40]!r} parts (split.count): join them first")
     own = {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
     check_known(own)
     config: dict[str, Any] = {theirs: whole(own, key) for key, theirs in WHOLE.items()}

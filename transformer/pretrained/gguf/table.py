@@ -33,7 +33,7 @@ class Entry:
 
 def read_entry(header: Header, index: int) -> Entry:
     """A line of the table, its start still counted from the data's beginning."""
-    name = header.text(f"the name of tensor {index}", LONGEST_NAME)
+    name = header.name(f"the name of tensor {index}", LONGEST_NAME)
     what = f"tensor {name!r}"
     dims = header.number("I", what)
     if not 1 <= dims <= MOST_SIZES:
