@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist worksteal
 quick = $(if $(QUICK),--quick)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint notebooks bench parity sentiment feedback-data clean
+.PHONY: help install demo test test-all lint notebooks bench parity sentiment feedback-data smollm clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ sentiment: install  ## Add the trained sentence encoder that the lesson on senti
 
 feedback-data: install  ## Fetch the sentences that people rated, by their pinned hash, into runs/feedback-data
 	$(RUN) -m lessons.data.feedback
+
+smollm: install  ## Fetch a language model of 135 million parameters, 93 MB, by its pinned hash, into runs/smollm
+	$(RUN) -m lessons.chat.smollm
 
 clean:  ## Remove both environments and everything that was built or cached; keep runs/
 	rm -rf $(VENV) $(PARITY_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

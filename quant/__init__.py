@@ -14,7 +14,9 @@ from quant.codebooks import (
     normal_float_codebook,
 )
 from quant.double_quant import compress_scales, dynamic_map
+from quant.ggml_blocks import decode_q4, encode_q4_0, encode_q4_1
 from quant.linear import Linear4bit
+from quant.linear_q4 import LinearQ4
 from quant.model import linear_layers, quantize_model
 from quant.packing import pack_nibbles, unpack_nibbles
 from quant.quantize import dequantize_4bit, quantize_4bit
@@ -29,13 +31,17 @@ __all__ = [
     "UNIFORM_CODEBOOK",
     "AffineTensor",
     "Linear4bit",
+    "LinearQ4",
     "QuantizedTensor",
     "compress_scales",
     "decode",
+    "decode_q4",
     "dequantize_4bit",
     "dequantize_affine",
     "dynamic_map",
     "encode",
+    "encode_q4_0",
+    "encode_q4_1",
     "from_tensors",
     "linear_layers",
     "normal_float_codebook",
