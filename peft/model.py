@@ -32,8 +32,6 @@ class PeftModel(Core):
                 raise
             return getattr(self.base_model, name)
 
-    # Running -----------------------------------------------------------------------------------------------------
-
     def forward(self, source: Tensor, *rest: Any, adapter_names: Sequence[str] | None = None, **named: Any) -> Any:
         """The base's forward pass. `adapter_names` gives each row its own adapter ("__base__" for none)."""
         if adapter_names is not None:
@@ -67,8 +65,6 @@ class PeftModel(Core):
         if adapter_names is not None:
             return mixed.generate(self, adapter_names, source, max_new_tokens, **settings)
         return generate(self, source, max_new_tokens, **settings)
-
-    # Leaving, looking, combining, keeping ------------------------------------------------------------------------
 
     def get_base_model(self) -> nn.Module:
         """The base, with the adapters' slots in it."""

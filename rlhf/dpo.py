@@ -84,17 +84,19 @@ def dpo(
         now, before = both_log_probs(policy, preferences.rows(rows)), (known[0][rows], known[1][rows])
         loss = config.objective(now, before)
         run.descend(loss, config.clip_norm)
-        chosen, rejected = ((new - old).detach() for new, old in zip(now, before, strict=True))
-        run.record(
-            {
-                "loss": float(loss.detach()),
-                "accuracy": float((chosen > rejected).double().mean()),
-                "margin": float(config.beta * (chosen - rejected).mean()),
-                "chosen_log_ratio": float(chosen.mean()),
-                "rejected_log_ratio": float(rejected.mean()),
-            }
-        )
+        run.record({"loss": float(loss.detach())} | compared(now, before, config.beta))
     return run.history
+
+
+def compared(now: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor], beta: float) -> Record:
+    """How far the chosen and the rejected responses have come from the reference."""
+    chosen, rejected = ((new - old).detach() for new, old in zip(now, before, strict=True))
+    return {
+        "accuracy": float((chosen > rejected).double().mean()),
+        "margin": float(beta * (chosen - rejected).mean()),
+        "chosen_log_ratio": float(chosen.mean()),
+        "rejected_log_ratio": float(rejected.mean()),
+    }
 
 
 def reference_of(policy: PeftModel, preferences: Preferences, batch_size: int) -> tuple[Tensor, Tensor]:

@@ -49,8 +49,7 @@ def ppo(
     `prompts`      of them each step draws its own
     `reward`       the judge that is followed: a reward model, or a rule
     `measures`     more judges, whose mean is recorded under their names and not learnt from
-    `checkpoint`   a file that is written now and then, and resumed from if it is there
-    `on_step`      is told the number and the measurements of each step
+    `checkpoint`, `on_step`   as in `Run`
 
     reward, length, ended      means over the responses: the judge's score, tokens, the share that came to its end
     kl, beta                   nats per response to the reference, and their price from then on
@@ -62,11 +61,9 @@ def ppo(
     Raises ValueError for a policy without an adapter and for a reward that is not one finite number a response.
     """
     require_adapter(policy)
-    measures = measures or {}
+    measures, trained = measures or {}, {"policy": policy, "value": value_head}
     columns = (*COLUMNS, *measures)
-    run = Run(
-        {"policy": policy, "value": value_head}, asdict(config), columns, checkpoint, on_step, config.adam_epsilon
-    )
+    run = Run(trained, asdict(config), columns, checkpoint, on_step, config.adam_epsilon)
     controller = config.controller()
     if run.history:
         controller.beta = run.history[-1]["beta"]

@@ -61,8 +61,7 @@ class CausalStack(Stack):
 class DecoderOnly(TokenModel):
     """Token ids in, logits of the token after each of them out. Raises ValueError for ids it cannot read.
 
-    Rows of unequal length are padded in front, and positions count from the first real token. Which tokens are real is
-    read from the ids (masks.py, `prompt_mask`) unless `real` says it.
+    Rows are padded in front, and positions count from the first real token, by the ids (`prompt_mask`) or by `real`.
     """
 
     def __init__(self, config: TransformerConfig):
@@ -95,12 +94,10 @@ class DecoderOnly(TokenModel):
         else:
             x = embed_tokens(source, self.source_embedding, self.embedding_scale)
             mask = cache.advance(source.shape[1])
-        length, past = x.shape[1], mask.shape[-1] - x.shape[1]
-        x = self.place(x, self.positions_of(mask, length), self.source_norm)
-        sees_all = cache is not None and length == 1 and not cache.padded  # no mask is cheaper than one of Trues
-        visible = None if sees_all else mask & causal_mask(length, past, x.device)
-        hidden = self.decoder(x, visible, None if cache is None else cache.layers)
-        return hidden[:, -source.shape[1] :]
+        x = self.place(x, self.positions_of(mask, x.shape[1]), self.source_norm)
+        sees_all = cache is not None and x.shape[1] == 1 and not cache.padded  # no mask is cheaper than one of Trues
+        visible = None if sees_all else mask & causal_mask(x.shape[1], mask.shape[-1] - x.shape[1], x.device)
+        return self.decoder(x, visible, None if cache is None else cache.layers)[:, -source.shape[1] :]
 
     def decode(
         self,
@@ -121,10 +118,9 @@ class DecoderOnly(TokenModel):
 
     def positions_of(self, mask: Bool[Tensor, "batch 1 1 memory"], length: int) -> Float[Tensor, "batch new d_model"]:
         """The positions of the last `length` places; padding in front takes none."""
-        total = mask.shape[-1]
-        self.check_length("source", total)
+        self.check_length("source", mask.shape[-1])
         index = (mask[:, 0, 0].cumsum(dim=1) - 1).clamp(min=0)
-        return self.source_positions(total)[index[:, -length:]]
+        return self.source_positions(mask.shape[-1])[index[:, -length:]]
 
     def new_cache(self, max_length: int) -> PromptCache:
         """`max_length` is the number of tokens that may come after the prompt."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from transformer.learning.batching import Batch, Pair, collate, epoch_batches
@@ -44,9 +44,13 @@ def one_step(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     pad_id: int,
-    **offset: Int[Tensor, "batch 1"],
+    starts: Sequence[Sequence[int]] = (),
 ) -> Float[Tensor, ""]:
-    """Forward, loss, backward, clip, step. Returns the loss: the sum over the batch's real tokens, divided by `tokens`."""
+    """Forward, loss, backward, clip, step. Returns the loss: the sum over the batch's real tokens, divided by `tokens`.
+
+    `starts`   where the sources begin (`first_positions`), if not all at 0
+    """
+    offset = {"offset": torch.tensor(starts, device=batch.source.device)} if starts else {}
     with torch.autocast(batch.source.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
         logits = model(batch.source, batch.inputs, **offset)
     settings = (config.label_smoothing, pad_id, config.never)
@@ -90,9 +94,8 @@ def train(
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * config.rate_factor(step, shape.d_model)
         with seeded(config.seed * 1_000_003 + step, device):
-            starts = first_positions(len(indices), config.first_position)
-            offset = {"offset": torch.tensor(processes.rows(starts), device=device)} if starts else {}
-            loss = one_step(parallel, batch, tokens, optimizer, config, shape.pad_id, **offset)
+            starts = processes.rows(first_positions(len(indices), config.first_position))
+            loss = one_step(parallel, batch, tokens, optimizer, config, shape.pad_id, starts)
         losses.append(processes.mean(loss))
         if on_step:
             on_step(step, losses[-1])

@@ -121,11 +121,7 @@ def token_ids(vocabulary: Vocabulary | None, rows: int) -> dict[str, int | None]
         return {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
     if len(vocabulary.tokens) != rows:
         raise ValueError(f"{len(vocabulary.tokens)} tokens do not fit {rows} rows of token_embd.weight")
-    return {
-        "bos_token_id": vocabulary.bos_id,
-        "eos_token_id": vocabulary.eos_id,
-        "pad_token_id": vocabulary.pad_id,
-    }
+    return {"bos_token_id": vocabulary.bos_id, "eos_token_id": vocabulary.eos_id, "pad_token_id": vocabulary.pad_id}
 
 
 def places_of(container: Container, config: Mapping[str, Any], tied: bool) -> dict[str, Place]:
