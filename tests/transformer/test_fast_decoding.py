@@ -119,7 +119,7 @@ def test_a_model_that_does_more_than_its_weights_say_is_refused():
         (small.model().train(), r"leaves dropout out: call eval\(\) first"),
         (hooked, r"decoder\.layers\.0 has a hook"),
         (adapted, "the model is a PeftModel: merge adapters first"),
-        (adapted.base_model, r"encoder\.layers\.0\.self_attention\.q_proj is a Site"),
+        (adapted.base_model, r"encoder\.layers\.0\.self_attention\.q_proj is a Slot"),
         (parallel, r"decoder\.layers\.1\.feed_forward\.fc1 is a Sequential"),
     ]:
         with pytest.raises(ValueError, match=message):
