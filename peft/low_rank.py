@@ -80,8 +80,8 @@ class LowRankLayer(AdaptedLayer):
 
 def deltas_in_one_product(
     layers: Mapping[str, Any], names: Sequence[str], x: Float[Tensor, "rows *time d_in"]
-) -> Float[Tensor, "rows *time d_out"] | None:
-    """s B A x, each row with the factors of its own layer; 0 where it has none here.
+) -> tuple[Float[Tensor, "rows time rank"], Float[Tensor, "rows d_out rank"]] | None:
+    """x Aᵀ and s B, each row with the factors of its own layer: x Aᵀ (s B)ᵀ are the deltas. A row without a layer has s = 0.
 
     None where that is no single product: with unequal ranks, with dropout in this call, or for rows without a time.
     """
@@ -93,7 +93,7 @@ def deltas_in_one_product(
     down, up = next(iter(factors.values()))
     nothing = (down, torch.zeros_like(up))
     downs, ups = zip(*(factors.get(name, nothing) for name in names), strict=True)
-    return x @ torch.stack(downs).mT @ torch.stack(ups).mT
+    return x @ torch.stack(downs).mT, torch.stack(ups)
 
 
 def at_most_full_rank(

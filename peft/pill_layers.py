@@ -107,8 +107,8 @@ class RoutedFeedForward(PillLayer):
         return not name.startswith("experts.0.")
 
     def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time d_model"]:
-        """FFN(x + GLU_t(x)), t: each token's type, in the decoder the target's. In stage 1 the last layer takes type 0 for 1,
-        and every other for 0."""
+        """FFN(x + GLU_t(x)), t: a token's type, in the decoder a target token's. In the last layer of stage 1 known and new
+        change places: expert 1 for type 0, expert 0 for all others."""
         types = self.types(getattr(self.context, self.reads), len(x))
         if self.stage == 1 and self.is_last:
             types = (types == 0).long()

@@ -87,8 +87,8 @@ class AdditiveLayer(ChangingLayer):
         return self.delta(x)
 
     @staticmethod
-    def deltas(layers: Mapping[str, Any], names: Sequence[str], x: Tensor) -> Tensor | None:
-        """delta(x), each row by the layer of its name, if one product makes them all. None: each layer makes its own rows."""
+    def deltas(layers: Mapping[str, Any], names: Sequence[str], x: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Two factors for each row, whose product is delta(x) by the layer of its name; None where it is no product."""
         return None
 
 

@@ -60,21 +60,22 @@ def with_own_deltas(names: Sequence[str], slot: Slot, x: Tensor) -> Tensor:
     beams = len(x) // len(names)
     names = [name for name in names for _ in range(beams)]
     y = slot.base(x)
-    deltas = in_one_product(names, slot, x)
-    if deltas is not None:
-        return y + deltas.to(y.dtype)
+    if (factors := factors_of_deltas(names, slot, x)) is not None:
+        thin, up = factors
+        add = torch.baddbmm if torch.is_grad_enabled() else Tensor.baddbmm_  # in place where no gradient needs y
+        return add(y.to(up.dtype), thin.to(up.dtype), up.mT).to(y.dtype)
     result = y.clone()
-    for name in dict.fromkeys(name for name in names if name in slot):
+    for name in (name for name in dict.fromkeys(names) if name in slot):
         rows = torch.tensor([row for row, chosen in enumerate(names) if chosen == name], device=x.device)
         result.index_add_(0, rows, slot.added(name, x[rows], y[rows]))
     return result
 
 
-def in_one_product(names: Sequence[str], slot: Slot, x: Tensor) -> Tensor | None:
-    """The deltas of all rows at once, where their layers are of one technique that can do so."""
+def factors_of_deltas(names: Sequence[str], slot: Slot, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """What the deltas of all rows are the product of, where their layers are of one technique that can say so."""
     layers = {name: slot.layers[name] for name in dict.fromkeys(names) if name in slot.layers}
     kinds = {type(layer) for layer in layers.values()}
-    if len(kinds) != 1 or any(name in slot.rows for name in names):
+    if len(kinds) != 1 or any(name in slot.rows for name in dict.fromkeys(names)):
         return None
     return kinds.pop().deltas(layers, names, widened(x, next(iter(layers.values()))))
 

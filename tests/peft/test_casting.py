@@ -2,15 +2,16 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from peft import LoraConfig, LoraLinear, get_peft_model
 from peft.bottleneck import Bottleneck
 from peft.frame.casting import in_one_type
+from peft.frame.layers import AdaptedLayer
 from peft.ia3 import scaled
 from peft.prompt_tuning import in_front
 from peft.ssf import scale_and_shift
-from tests.peft.small import batch, small_base
+from tests.peft.small import batch, small_base, technique
 
 HALF = [torch.bfloat16, torch.float16]
 
@@ -51,13 +52,29 @@ def test_in_one_type_leaves_alone_what_has_one_type() -> None:
     assert in_one_type(lambda a, b: (a, b))(x, x) == (x, x)
 
 
-@pytest.mark.parametrize(("base", "own"), [("bfloat16", torch.float32), ("double", torch.float64)])
-def test_what_a_technique_made_settles_where_the_base_is(base: str, own: torch.dtype) -> None:
-    model = get_peft_model(getattr(small_base(), base)(), LoraConfig(r=2, init_lora_weights="pissa"))
-    layer = next(iter(model.adapters["default"].layers.values()))
+@pytest.mark.parametrize(
+    "method", ["lora", "pissa", "vera", "ssf", "adapter_houlsby", "p_tuning", "prefix_tuning", "pill"]
+)
+@pytest.mark.parametrize(("base", "own"), [(torch.bfloat16, torch.float32), (torch.float64, torch.float64)])
+def test_what_a_technique_made_settles_in_the_type_that_is_trained(
+    method: str, base: torch.dtype, own: torch.dtype
+) -> None:
+    model = technique(method, small_base().to(base))
+    adapter = model.adapters["default"]
 
-    assert {parameter.dtype for parameter in layer.own_parameters().values()} == {own} == {layer.start_A.dtype}
-    assert layer.base.weight.dtype == next(small_base().parameters()).to(getattr(torch, base)).dtype
+    made = [tensor for layer in adapter.layers.values() for tensor in own_tensors(layer)]
+    assert {tensor.dtype for tensor in made if tensor.is_floating_point()} == {own}
+    assert {parameter.dtype for parameter in model.unload().parameters()} == {base}
+
+
+def test_it_settles_on_the_device_of_the_base_too() -> None:
+    model = get_peft_model(small_base().to("meta"), LoraConfig(r=2, init_lora_weights="pissa"))
+    assert all(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))
+
+
+def own_tensors(layer: AdaptedLayer) -> list[Tensor]:
+    named = [*layer.named_parameters(), *layer.named_buffers()]
+    return [tensor for name, tensor in named if not name.startswith("base.")]
 
 
 def test_an_adapted_model_can_be_taken_to_half_precision_whole() -> None:
