@@ -11,6 +11,7 @@ from importlib import metadata
 from rich.console import Console
 from rich.markup import escape
 
+from lessons.exercises.grading.sandbox.wall import problem
 from lessons.install.own_peft import find_peft, require_own_peft
 from lessons.task.base import base_folder, load_base
 from lessons.task.dictionary import ACCENTS, load, words
@@ -78,6 +79,15 @@ def adapters() -> str:
     return f"{len(folders)} shipped, all whole" if folders else "none shipped; `python -m lessons compare` trains them"
 
 
+def grading_wall() -> str:
+    """Only teachers cannot do without it."""
+    if missing := problem():
+        return (
+            f"none, so `grade` refuses; `check` of your own file runs with limits on time and memory only ({missing})"
+        )
+    return "students' files are run behind bubblewrap's namespaces"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "Python": python,
     "packages": packages,
@@ -86,6 +96,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "data": data,
     "base": base,
     "adapters": adapters,
+    "wall": grading_wall,
 }
 
 
