@@ -171,7 +171,8 @@ def test_many_small_files_are_noticed(grader):
 def test_many_threads_are_noticed(grader):
     first = """
     import threading, time
-    for _ in range(300):
+    threading.stack_size(1 << 16)
+    for _ in range(100):
         threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
     time.sleep(100)
     """
