@@ -145,6 +145,13 @@ def test_what_may_be_read_stays_as_it_is(grader, change):
 
 
 @needs_wall
+def test_the_machines_devices_stay_as_they_are(grader):
+    before = os.stat("/dev/null")
+    message = said(grader, "import os\nos.utime('/dev/null', (0, 0))")
+    assert os.stat("/dev/null").st_mtime == before.st_mtime, message
+
+
+@needs_wall
 def test_what_is_unlinked_counts_as_well(grader):
     first = """
     import os

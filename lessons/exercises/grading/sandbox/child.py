@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lessons.exercises.grading.sandbox import limits, uncounted
 from lessons.exercises.grading.sandbox.limits import MOST_DESCRIPTORS, Limits
-from lessons.exercises.grading.sandbox.wall import INSIDE, Room
+from lessons.exercises.grading.sandbox.view import INSIDE
+from lessons.exercises.grading.sandbox.wall import Room
 
 PR_SET_PDEATHSIG = 1
 

@@ -1,8 +1,7 @@
-"""The wall: bubblewrap's namespaces, one room of them for each job (`man bwrap`, `man 7 namespaces`).
+"""The wall: bubblewrap's namespaces, one room of them for each job (`man 7 namespaces`).
 
-    bwrap ──┬─ a room with its own processes, network, files: Python and the system's libraries, read-only, and one
-            │  scratch folder that holds so many bytes and no more; without /proc, home, checkout or solutions
-            └─ a fork of the warm process joins it, and has no capability and no way to another room
+    bwrap ──┬─ a room with its own processes, users, network, messages and files
+            └─ a fork of the warm process joins it, and has no capability and no way out
 
 When the room's first process ends, the kernel ends all that are in it.
 """
@@ -14,20 +13,15 @@ import json
 import os
 import shutil
 import signal
-import site
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from lessons.exercises.grading.sandbox.limits import MOST_DESCRIPTORS, Limits
-
-SYSTEM = "/usr /bin /lib /lib32 /lib64 /etc/ld.so.cache /etc/localtime"
-DEVICES = "/dev/null /dev/zero /dev/random /dev/urandom"
-INSIDE = Path("/exercise")
-"""The job's scratch folder, as the room has it."""
+from lessons.exercises.grading.sandbox.limits import Limits
+from lessons.exercises.grading.sandbox.view import INSIDE, room_arguments
 
 ALL_NAMESPACES = 0x7E020000
 PR_SET_NO_NEW_PRIVS, CAPABILITIES_VERSION = 38, 0x20080522
@@ -50,36 +44,12 @@ def bubblewrap() -> str:
     return found
 
 
-def readable() -> Iterator[Path]:
-    """The system's libraries, Python, and Python's packages."""
-    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
-    for name in (*SYSTEM.split(), sys.base_prefix, sys.prefix, *site.getsitepackages(), *user):
-        if Path(name).exists():
-            yield Path(name)
-
-
-def room_arguments(scratch: Path, hidden: Sequence[Path], bounds: Limits) -> list[str]:
-    """What bubblewrap is told. `hidden` is what lies among the readable and must not be seen."""
-    told = "--unshare-all --unshare-user --disable-userns --uid 1000 --gid 1000 --cap-drop ALL".split()
-    told += "--die-with-parent --new-session --clearenv".split()
-    roots = list(readable())
-    for root in roots:
-        told += ["--ro-bind", str(root.resolve()), str(root)]
-    for path in (each for each in hidden if any(each.is_relative_to(root.resolve()) for root in roots)):
-        told += (
-            ["--tmpfs", str(path), "--remount-ro", str(path)] if path.is_dir() else ["--ro-bind", os.devnull, str(path)]
-        )
-    for device in DEVICES.split():
-        told += ["--dev-bind", device, device]
-    told += ["--ro-bind", str(scratch), str(INSIDE), "--size", str(bounds.disk), "--tmpfs", str(INSIDE / "tmp")]
-    return [*told, "--remount-ro", "/"]
-
-
 class Room:
     """One bubblewrap that keeps a room open, until `close` ends it and everybody inside."""
 
     def __init__(self, scratch: Path, hidden: Sequence[Path], bounds: Limits):
         """Raises NoWallError in bubblewrap's own words."""
+        program = bubblewrap()
         told = "\0".join([*room_arguments(scratch, hidden, bounds), ""]).encode()
         arguments = os.memfd_create("arguments")  # its command line can be read inside
         os.write(arguments, told)
@@ -88,7 +58,7 @@ class Room:
         self.line, theirs = socket.socketpair()
         end = theirs.detach()
         self.process = subprocess.Popen(
-            [bubblewrap(), "--args", str(arguments), "--info-fd", str(facts_write), "cat"],
+            [program, "--args", str(arguments), "--info-fd", str(facts_write), "cat"],
             stdin=end,
             stdout=end,
             stderr=end,
@@ -118,7 +88,6 @@ class Room:
         if kernel.setns(self.handle, ALL_NAMESPACES):
             raise NoWallError(f"nobody can join a room of bubblewrap: {os.strerror(ctypes.get_errno())}")
         if pid := os.fork():
-            os.closerange(0, MOST_DESCRIPTORS)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             os._exit(code if code >= 0 else SIGNALLED - code)
         header, nothing = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)()
