@@ -13,12 +13,12 @@ from lessons.exercises.source import LIBRARY
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
 MOST_SECONDS = 60
-needs_wall = pytest.mark.skipif(bool(wall.problem()), reason="there is no wall on this system")
+pytestmark = pytest.mark.skipif(bool(wall.problem()), reason="there is no wall on this system, and these files do harm")
 
 
 @pytest.fixture(scope="module")
 def grader():
-    grader = Grader(Strictness(test_seconds=8.0, probe_seconds=8.0))
+    grader = Grader(Strictness(test_seconds=8.0, probe_seconds=8.0, only_behind_wall=True))
     yield grader
     grader.server.close()
 
@@ -177,7 +177,6 @@ REAL = str(LIBRARY / "transformer" / "add_norm.py")
         f"import io, linecache; text = ''.join(linecache.getlines({REAL!r}))\nassert text",
     ],
 )
-@needs_wall
 def test_reading_the_solution_from_disk(grader, read):
     body = f"{read}\nnames = {{}}\nexec(text, names)\nreturn names['LayerNorm'].forward(self, x)"
 
@@ -193,7 +192,6 @@ def test_reading_the_solution_from_disk(grader, read):
         f"import pkgutil; next(i for i in pkgutil.iter_modules([{str(LIBRARY / 'transformer')!r}]) if i.name == 'add_norm')[0].find_spec('add_norm').loader.load_module()",
     ],
 )
-@needs_wall
 def test_importing_the_solution_from_the_installed_package(grader, find):
     body = f"""
     import sys
@@ -205,7 +203,6 @@ def test_importing_the_solution_from_the_installed_package(grader, find):
     fails(grader, hostile(body))
 
 
-@needs_wall
 def test_reading_the_solution_out_of_the_compiled_files(grader):
     fails(
         grader,
@@ -417,7 +414,6 @@ def test_an_endless_output(grader):
     assert len(result.printed) < 100_000
 
 
-@needs_wall
 @pytest.mark.parametrize(
     "kill",
     [
@@ -434,7 +430,6 @@ def test_killing_the_warden(grader, kill):
     assert grader.server.process.pid == server
 
 
-@needs_wall
 @pytest.mark.parametrize(
     "kind", ["socket.AF_INET, ('127.0.0.1', {port})", "socket.AF_UNIX, '\\0finetune-by-hand-{port}'"]
 )

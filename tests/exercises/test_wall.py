@@ -13,7 +13,8 @@ import pytest
 
 from lessons.exercises.grading.check import Grader, Strictness
 from lessons.exercises.grading.result import FAILED, NOT_GRADED, PASSED
-from lessons.exercises.grading.sandbox import wall
+from lessons.exercises.grading.sandbox import view, wall
+from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.source import LIBRARY
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
@@ -23,7 +24,7 @@ KERNEL = "import ctypes\nkernel = ctypes.CDLL(None, use_errno=True)\n"
 
 @pytest.fixture(scope="module")
 def grader():
-    grader = Grader(Strictness(test_seconds=8.0, probe_seconds=8.0))
+    grader = Grader(Strictness(test_seconds=8.0, probe_seconds=8.0, only_behind_wall=True))
     yield grader
     grader.server.close()
 
@@ -314,3 +315,35 @@ def test_the_doctor_says_whether_there_is_a_wall(no_rooms):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "`grade` refuses" in run.stdout
     assert "no permission for namespaces" in run.stdout
+
+
+@needs_wall
+def test_what_is_hidden_stays_so_by_every_name_of_its_folder(tmp_path, monkeypatch):
+    packages = Path(site.getsitepackages()[0])
+    link = tmp_path / "link"
+    link.symlink_to(packages)
+    (tmp_path / "scratch" / "tmp").mkdir(parents=True)
+    usual = list(view.readable())
+    monkeypatch.setattr(view, "readable", lambda: [*usual, link])
+    room = wall.Room(tmp_path / "scratch", [packages / "einops", packages / "typing_extensions.py"], Limits())
+    try:
+        if (pid := os.fork()) == 0:
+            seen = True
+            try:
+                room.enter()
+                seen = any(
+                    os.listdir(base / "einops") or readable(base / "typing_extensions.py") for base in (packages, link)
+                )
+                seen = seen or not (link / "torch" / "__init__.py").exists()
+            finally:
+                os._exit(seen)
+        assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        room.close()
+
+
+def readable(path):
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False

@@ -57,7 +57,7 @@ class Child:
         if self.room:
             self.room.close()
         else:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
                 os.killpg(self.pid, signal.SIGKILL)
 
 

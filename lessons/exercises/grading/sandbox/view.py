@@ -7,6 +7,7 @@
 There is no /proc, no /sys, no home, no checkout.
 """
 
+import itertools
 import os
 import site
 import stat
@@ -50,11 +51,13 @@ def own_device(scratch: Path, device: str) -> Path:
 def room_arguments(scratch: Path, hidden: Sequence[Path], bounds: Limits) -> list[str]:
     """What bubblewrap is told. `hidden` is what lies among the readable and must not be seen."""
     told = NAMESPACES.split()
-    roots = list(readable())
-    for root in roots:
-        told += ["--ro-bind", str(root.resolve()), str(root)]
-    for path in (str(each) for each in hidden if any(each.is_relative_to(root.resolve()) for root in roots)):
-        told += ["--tmpfs", path, "--remount-ro", path] if os.path.isdir(path) else ["--ro-bind", os.devnull, path]
+    seen = {root: root.resolve() for root in readable()}
+    for place, root in seen.items():
+        told += ["--ro-bind", str(root), str(place)]
+    for path, (place, root) in itertools.product(hidden, seen.items()):
+        if path.is_relative_to(root):
+            there = str(place / path.relative_to(root))
+            told += ["--tmpfs", there, "--remount-ro", there] if path.is_dir() else ["--ro-bind", os.devnull, there]
     for device in DEVICES.split():
         told += ["--dev-bind", str(own_device(scratch, device)), device]
     told += ["--ro-bind", str(scratch), str(INSIDE), "--size", str(bounds.disk), "--tmpfs", str(INSIDE / "tmp")]
