@@ -78,6 +78,19 @@ def adapters() -> str:
     return f"{len(folders)} shipped, all whole" if folders else "none shipped; `python -m lessons compare` trains them"
 
 
+def grading_wall() -> str:
+    """Only teachers cannot do without it."""
+    if os.name != "posix":
+        return "none on this system, so `grade` and `check` do not run here"
+    from lessons.exercises.grading.sandbox.wall import problem  # which other systems cannot import
+
+    if missing := problem():
+        return (
+            f"none, so `grade` refuses; `check` of your own file runs with limits on time and memory only ({missing})"
+        )
+    return "students' files are run behind bubblewrap's namespaces"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "Python": python,
     "packages": packages,
@@ -86,6 +99,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "data": data,
     "base": base,
     "adapters": adapters,
+    "wall": grading_wall,
 }
 
 

@@ -5,13 +5,14 @@ import sys
 
 import torch
 
+from lessons.task.cores import cores
+
 
 def set_threads(count: int | None = None) -> int:
-    """Uses `count` threads, else what FT_THREADS says, else every core this process may run on; returns the number."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Uses `count` threads, else what FT_THREADS says, else every core this process may use; returns the number."""
     named = os.environ.get("FT_THREADS")
     try:
-        threads = count or (int(named) if named else available)
+        threads = count or (int(named) if named else cores())
     except ValueError as error:
         raise ValueError(f"FT_THREADS must be a number of threads, not {named!r}") from error
     if threads < 1:

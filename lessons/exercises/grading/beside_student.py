@@ -31,12 +31,12 @@ PYTEST += ["-s", "--import-mode=importlib", "--rootdir=.", "--confcutdir=.", "-c
 
 def run_tests(
     scratch: Path,
+    question: int,
+    answer: int,
     module: str,
     pieces: Sequence[Piece],
     tests: list[str],
     first_failure_only: bool,
-    question: int,
-    answer: int,
 ) -> None:
     """Answers with JSON: {"tests": [{"name", "outcome", "message", "where"}]} or {"import_error": ...}."""
     file = enter(scratch, module, pieces)
@@ -55,7 +55,7 @@ def run_tests(
     write(answer, wire.READY + json.dumps(reply).encode())
 
 
-def run_probe(scratch: Path, module: str, pieces: Sequence[Piece], probe: str, question: int, answer: int) -> None:
+def run_probe(scratch: Path, question: int, answer: int, module: str, pieces: Sequence[Piece], probe: str) -> None:
     """Loads the file, then asks for seeds, then answers with the tensors that the probe makes of each."""
     file = enter(scratch, module, pieces)
     try:

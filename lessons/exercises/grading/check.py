@@ -9,7 +9,7 @@ from typing import Any
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled
-from lessons.exercises.grading import tree, wire
+from lessons.exercises.grading import tree
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import UnreadableSourceError, attempted
@@ -18,23 +18,34 @@ from lessons.exercises.stub import whole
 RUNNER = "lessons.exercises.grading.jobs:run_job"
 """What every fork of the warm process does. It is named and not imported: here no student's file ever runs."""
 
+LONGEST_WAIT = 900.0
+"""Seconds for a job that ends itself long before, also on a machine that is very busy."""
+
 
 @dataclass(frozen=True)
 class Strictness:
-    """How long a file may take, how many random questions a judge asks, whether to stop at the first failure."""
+    """How long a file may take, how many random questions a judge asks, whether to stop at the first failure.
+
+    `only_behind_wall`   where there is no wall nothing is run, and the result is "could not be graded"
+    """
 
     test_seconds: float = 20.0
     probe_seconds: float = 12.0
     questions: int = 2
     first_failure_only: bool = False
+    only_behind_wall: bool = False
 
 
 class Grader:
-    """Checks files one after another, or from several threads, with one warm process behind it."""
+    """Checks files one after another, or from several threads, with one warm process behind it.
+
+    `without_wall`   why files ran in the open, once one has; else empty
+    """
 
     def __init__(self, strictness: Strictness | None = None):
         self.strictness = strictness or Strictness()
         self.server = Forkserver(RUNNER)
+        self.without_wall = ""
 
     def check(self, exercise: Exercise, source: str) -> Result:
         """Never raises for what a file does; a Result says what went wrong, on either side."""
@@ -65,9 +76,11 @@ class Grader:
         job: dict[str, Any] = {"kind": "tests", "scratch": str(scratch), "module": exercise.module}
         job |= {"pieces": file.pieces, "tests": list(exercise.tests)}
         job |= {"seconds": bounds.test_seconds, "first_failure_only": bounds.first_failure_only}
-        reply = self.server.run(job, bounds.test_seconds + 10)
+        job |= {"only_behind_wall": bounds.only_behind_wall}
+        reply = self.server.run(job, LONGEST_WAIT)
         if "error" in reply:
             return Result(exercise.name, NOT_GRADED, reply["error"])
+        self.without_wall = reply["without"]
         return verdict(exercise, reply)
 
     def run_probe(self, exercise: Exercise, file: Filled, folder: Path, tested: Result) -> Result:
@@ -77,10 +90,11 @@ class Grader:
         job: dict[str, Any] = {"scratch": str(scratch), "module": exercise.module, "pieces": file.pieces}
         job |= {"probe": exercise.probe, "answer": str(folder / "answer")}
         job |= {"seconds": bounds.probe_seconds, "count": bounds.questions}
-        reply = self.server.run(job | {"kind": "probe"}, bounds.probe_seconds + 5)
+        job |= {"only_behind_wall": bounds.only_behind_wall}
+        reply = self.server.run(job | {"kind": "probe"}, LONGEST_WAIT)
         message = reply.get("ended", "")
         if not message and "error" not in reply:
-            reply = self.server.run(job | {"kind": "judge", "seeds": reply["seeds"]}, bounds.probe_seconds + 5)
+            reply = self.server.run(job | {"kind": "judge", "seeds": reply["seeds"]}, LONGEST_WAIT)
             message = reply.get("message", "")
         if "error" in reply:
             return replace(tested, status=NOT_GRADED, message=reply["error"])
@@ -95,7 +109,7 @@ def verdict(exercise: Exercise, reply: dict[str, Any]) -> Result:
     if reply["ended"]:
         return Result(exercise.name, FAILED, reply["ended"], printed=printed)
     try:
-        answer = json.loads(str(reply["answer"]).removeprefix(wire.READY.decode()))
+        answer = json.loads(reply["answer"])
         if problem := answer.get("import_error"):
             message = f"the file cannot be imported: {problem['message']}"
             return Result(exercise.name, FAILED, message, str(problem["where"]), printed)

@@ -6,37 +6,52 @@ judge   trusted: computes the same with the real code, and compares
 """
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lessons.exercises.grading import beside_student, tree
+from lessons.exercises.grading import beside_student, tree, wire
 from lessons.exercises.grading.judge import judge
-from lessons.exercises.grading.sandbox import limits, processes
+from lessons.exercises.grading.sandbox import limits
 from lessons.exercises.grading.sandbox.limits import Limits
-from lessons.exercises.grading.sandbox.view import view_without
-from lessons.exercises.grading.sandbox.warden import guarded
+from lessons.exercises.grading.sandbox.wall import NoWallError
+from lessons.exercises.grading.sandbox.warden import Outcome, Work, guarded
 from lessons.exercises.grading.sandbox.warm_process import Job
-from lessons.exercises.source import LIBRARY
 
-VIEW = view_without(tree.solutions(), None if tree.installed() else LIBRARY)
+LONGEST_REPORT = 1 << 20
 
 
 def run_job(job: Job) -> Job:
+    bounds = Limits(seconds=job["seconds"])
     if job["kind"] == "judge":
-        processes.end_with_parent()
-        limits.apply(Limits(seconds=job["seconds"]))  # it reads what a student's file has written
+        limits.apply(bounds, limits.address_space())  # it reads what a student's file has written
         return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes())
-    scratch, pieces = Path(job["scratch"]), job["pieces"]
-    seeds = [secrets.randbits(48) for _ in range(job.get("count", 0))]
+    seeds: list[int] = []
+
+    def draw() -> bytes:
+        """Not before the file is loaded: it has a copy of what was in this process when it began."""
+        seeds[:] = [secrets.randbits(48) for _ in range(job.get("count", 0))]
+        return f"{seeds}\n".encode()
+
+    file = {"module": job["module"], "pieces": job["pieces"]}
     if job["kind"] == "tests":
-        work = partial(
-            beside_student.run_tests, scratch, job["module"], pieces, job["tests"], job["first_failure_only"]
-        )
+        file |= {"tests": job["tests"], "first_failure_only": job["first_failure_only"]}
+        outcome, without = apart(partial(beside_student.run_tests, **file), job, bounds, draw)
+        report = outcome.answer.removeprefix(wire.READY)[:LONGEST_REPORT].decode(errors="replace")
     else:
-        work = partial(beside_student.run_probe, scratch, job["module"], pieces, job["probe"])
-    outcome = guarded(work, scratch, VIEW, Limits(seconds=job["seconds"]), lambda: f"{seeds}\n".encode())
-    reply: Job = {"ended": outcome.ended, "printed": outcome.printed.decode(errors="replace"), "seeds": seeds}
-    if job["kind"] == "tests":
-        return reply | {"answer": outcome.answer[: 1 << 20].decode(errors="replace")}
-    Path(job["answer"]).write_bytes(outcome.answer)
-    return reply
+        outcome, without = apart(partial(beside_student.run_probe, **file, probe=job["probe"]), job, bounds, draw)
+        Path(job["answer"]).write_bytes(outcome.answer)
+        report = ""
+    printed = outcome.printed.decode(errors="replace")
+    return {"ended": outcome.ended, "printed": printed, "answer": report, "seeds": seeds, "without": without}
+
+
+def apart(work: Work, job: Job, bounds: Limits, ask: Callable[[], bytes]) -> tuple[Outcome, str]:
+    """Behind the wall; or, where the job allows it, without one, and then with the reason."""
+    scratch = Path(job["scratch"])
+    try:
+        return guarded(work, scratch, tree.solutions(), bounds, ask), ""
+    except NoWallError as reason:
+        if job["only_behind_wall"]:
+            raise
+        return guarded(work, scratch, None, bounds, ask), str(reason)

@@ -1,7 +1,6 @@
 """What every exercise must stand: its stub, its solution, its wrong solutions, and automatic mutants of the solution."""
 
 import importlib
-import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from lessons.exercises.source import definition_text
 from lessons.exercises.stub import live_source, stub_of
 from lessons.exercises.student.notebook import asked_for, spliced
 from lessons.exercises.student.wording import result_text
+from lessons.task.cores import cores
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int 
             todo += trials(exercise, with_mutants)
         except ValueError as misfit:
             yield Trial(exercise, "its entry", "", PASSED), str(misfit)
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         done = pool.map(lambda trial: trial.problem(grader.check(trial.exercise, trial.source)), todo)
         yield from zip(todo, done, strict=True)
     grader.server.close()

@@ -13,7 +13,7 @@ from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.commands import asked_for, print_json
 from lessons.exercises.student.file_changes import saved_files
 from lessons.exercises.student.overviews import what_now
-from lessons.exercises.student.wording import as_json, show
+from lessons.exercises.student.wording import WITHOUT_WALL, as_json, show
 from lessons.exercises.student.workbook import Workbook, read_submission
 
 console = Console(highlight=False, soft_wrap=True)
@@ -29,7 +29,8 @@ def check(arguments: list[str]) -> int:
         book = Workbook(options.workbook)
         exercise = asked_for(options.name, book)
         file = Path(options.file or book.path(exercise))
-        result = check_file(Grader(), exercise, file, must_exist=bool(options.file))
+        grader = Grader()
+        result = check_file(grader, exercise, file, must_exist=bool(options.file))
     except (ValueError, FileNotFoundError) as problem:  # here 2 means "not attempted", so nothing may reach the outside
         if "--json" in arguments:
             print_json(as_json(Result("", NOT_GRADED, str(problem))))
@@ -42,6 +43,7 @@ def check(arguments: list[str]) -> int:
         print_json(as_json(result))
     else:
         show(console, result, str(file), what_now(result, exercise, book))
+        say_what_is_missing(grader)
     return result.exit_code
 
 
@@ -59,6 +61,8 @@ def watch(arguments: list[str]) -> int:
         result = check_file(grader, exercises[path], path, must_exist=False)
         book.keep(exercises[path], result)
         show(console, result, str(path), what_now(result, exercises[path], book))
+        if number == 1:
+            say_what_is_missing(grader)
         if number == options.times:
             break
     return 0
@@ -71,3 +75,9 @@ def check_file(grader: Grader, exercise: Exercise, path: Path, must_exist: bool)
         return grader.check(exercise, read_submission(path))
     except UnreadableSourceError as problem:
         return Result(exercise.name, FAILED, str(problem))
+
+
+def say_what_is_missing(grader: Grader) -> None:
+    """A student's own file on their own machine is checked without a wall too, but not without a word."""
+    if grader.without_wall:
+        console.print(f"{WITHOUT_WALL} ({grader.without_wall})", style="yellow", markup=False)

@@ -20,7 +20,7 @@ from lessons.exercises.grading.check import Grader
 from lessons.exercises.grading.tree import PACKAGES
 from lessons.exercises.source import definition_text, parse, replace_definition
 from lessons.exercises.stub import live_source
-from lessons.exercises.student.wording import Card
+from lessons.exercises.student.wording import WITHOUT_WALL, Card
 from lessons.exercises.student.workbook import nearest_workbook
 
 
@@ -39,8 +39,11 @@ def check(name: str, *definitions: Any) -> Card:
     for definition in definitions:
         if (getattr(definition, "__module__", None) or "").partition(".")[0] in PACKAGES:
             raise ValueError(f"{definition.__qualname__} is the library's own: define yours in a cell")
+    known = grader().without_wall
     result = grader().check(exercise, spliced(exercise, definitions))
     nearest_workbook().keep(exercise, result)
+    if grader().without_wall != known:
+        print(f"{WITHOUT_WALL} ({grader().without_wall})")
     return Card(result)
 
 

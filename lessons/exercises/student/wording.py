@@ -14,6 +14,10 @@ from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Resu
 COLOURS = {PASSED: "green", FAILED: "red", NOT_ATTEMPTED: "yellow"}
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_ATTEMPTED: "·"}
 
+WITHOUT_WALL = (
+    "no wall on this machine: a checked file runs like any program of yours, with limits on time and memory only"
+)
+
 
 def test_in_words(name: str) -> str:
     """tests/a/test_b.py::test_padding_changes_nothing[4] → padding changes nothing [4]"""

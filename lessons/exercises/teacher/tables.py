@@ -15,7 +15,7 @@ from typing import Any
 from lessons.exercises.grading.result import PASSED
 from lessons.exercises.student.wording import result_text
 from lessons.exercises.student.workbook import write_whole
-from lessons.exercises.teacher.grade import Grade
+from lessons.exercises.teacher.grade import Grade, total
 
 
 def write_student(out: Path, grades: Sequence[Grade]) -> None:
@@ -32,13 +32,18 @@ def write_tables(out: Path, students: Sequence[Sequence[Grade]]) -> None:
     rows = [["student", *(grade.exercise.name for grade in students[0]), "total", "of"]]
     details = [["student", "exercise", "status", "points", "of", "seconds", "message"]]
     for mine in students:
-        total, possible = sum(grade.points for grade in mine), sum(grade.exercise.worth for grade in mine)
-        rows.append([mine[0].student, *(str(grade.points) for grade in mine), str(total), str(possible)])
+        possible = sum(grade.exercise.worth for grade in mine)
+        rows.append([mine[0].student, *(number(grade.points) for grade in mine), number(total(mine)), str(possible)])
         for grade in mine:
-            numbers = [str(grade.points), str(grade.exercise.worth), f"{grade.result.seconds:.1f}"]
+            numbers = [number(grade.points), str(grade.exercise.worth), f"{grade.result.seconds:.1f}"]
             details.append([grade.student, grade.exercise.name, grade.result.status, *numbers, grade.result.message])
     write_table(out / "grades.csv", rows)
     write_table(out / "details.csv", details)
+
+
+def number(points: int | None) -> str:
+    """An empty cell for what could not be graded: a zero would be a verdict."""
+    return "" if points is None else str(points)
 
 
 def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
@@ -53,19 +58,23 @@ def cell(value: str) -> str:
 
 
 def gradescope(grades: Sequence[Grade]) -> dict[str, Any]:
-    """What Gradescope reads: one test for each exercise, with its points and what the student should read."""
+    """What Gradescope reads: one test for each exercise, with its points and what the student should read.
+
+    `regrade` names what could not be graded. It has no score, nor has the whole.
+    """
     tests = [
         {
             "name": f"{grade.exercise.name}: {grade.exercise.title}",
-            "score": grade.points,
+            **({} if grade.points is None else {"score": grade.points}),
             "max_score": grade.exercise.worth,
             "status": "passed" if grade.result.status == PASSED else "failed",
             "output": result_text(grade.result),
         }
         for grade in grades
     ]
+    regrade = [grade.exercise.name for grade in grades if grade.points is None]
     return {
-        "score": sum(grade.points for grade in grades),
+        **({"regrade": regrade} if regrade else {"score": total(grades)}),
         "execution_time": round(sum(grade.result.seconds for grade in grades)),
         "output": f"{sum(grade.result.status == PASSED for grade in grades)} of {len(grades)} exercises passed",
         "tests": tests,

@@ -1,10 +1,13 @@
-"""Where untrusted code runs: a forked process that gave up files, network, other processes and most of its memory.
+"""Where untrusted code runs: a fork of a warm process, in a room of bubblewrap's, watched and ended with the room.
 
 It knows nothing of exercises; what is to be done is handed in by name. To be read in this order:
 
-    limits, view, processes      what may be used, what may be seen, who is there
-    landlock, seccomp, audit     three fences: the kernel's for files and for calls, and Python's own
-    confined                     all of it given up, in order
-    child, trespass, warden      a process is born, watched, and ended
+    limits, view                 what may be used, what may be seen
+    wall                         a room with its own processes, network and files, and how a process gets in
+    uncounted                    calls that take memory which no limit counts
+    child, warden                a process is born, watched, and ended
     warm_process, forkserver     jobs come in one by one, and none waits for an import
+
+Whoever is inside has no process to name but its own room's, no file to write but its scratch folder's, no network, no
+capability; when the room ends, the kernel ends all that are in it. Where bubblewrap may make no rooms, only `limits` holds.
 """

@@ -12,6 +12,9 @@ from lessons.exercises.source import LIBRARY
 
 START = "import sys; sys.path.insert(0, {library!r}); from {module} import serve; serve({descriptor}, {runner!r})"
 
+PASSED_ON = "PATH HOME LANG TMPDIR PYTHONPATH LD_LIBRARY_PATH".split()
+"""Of the environment nothing else: a fork that runs a student's file inherits the memory in which it lies."""
+
 
 class Forkserver:
     """One warm process, started by the first job and ended with this one. Threads may share it.
@@ -30,12 +33,12 @@ class Forkserver:
         ours, theirs = socket.socketpair()
         facts = {"library": str(LIBRARY), "module": serve.__module__, "runner": self.runner}
         code = START.format(**facts, descriptor=theirs.fileno())
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env=environment,
+            env=environment | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
             start_new_session=True,  # Ctrl-C, or a notebook that is closed, interrupts this side only
         )
         theirs.close()

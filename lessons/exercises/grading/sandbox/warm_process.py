@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lessons.exercises.grading.sandbox import processes
+from lessons.exercises.grading.sandbox.child import end_with_parent
 
 Job = dict[str, Any]
 PRELOADED = "numpy torch torch.nn torch.utils.checkpoint einops jaxtyping safetensors.torch pytest beartype".split()
@@ -28,14 +28,13 @@ def serve(descriptor: int, runner: str) -> None:
 
     `runner`   "module:function", a function of a job that gives back what came of it
     """
-    processes.end_with_parent()
-    processes.adopt_orphans()
+    end_with_parent()
     sys.path[:] = [entry for entry in sys.path if entry]
     warm_up()
     module, _, function = runner.partition(":")
     run_job = getattr(importlib.import_module(module), function)
     gc.freeze()  # what is here stays: forks need not look through it
-    signal.signal(signal.SIGCHLD, lambda *_: processes.reap())
+    signal.signal(signal.SIGCHLD, lambda *_: reap())
     control = socket.socket(fileno=descriptor)
     while True:
         message, descriptors, *_ = socket.recv_fds(control, 1 << 16, 1)
@@ -43,6 +42,7 @@ def serve(descriptor: int, runner: str) -> None:
             return
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            end_with_parent()
             control.close()
             answer(socket.socket(fileno=descriptors[0]), run_job, json.loads(message))
         os.close(descriptors[0])
@@ -58,6 +58,13 @@ def answer(result: socket.socket, run_job: Callable[[Job], Job], job: Job) -> No
     with contextlib.suppress(ConnectionError):  # nobody waits for it any more
         result.sendall(json.dumps(reply).encode())
     os._exit(0)
+
+
+def reap() -> None:
+    """Takes leave of the forks that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
 
 
 def warm_up() -> None:
