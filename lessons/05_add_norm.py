@@ -199,7 +199,7 @@ for version in compared:
     axes[1].plot(curves[version, depths[-1]], label=version)
 axes[0].set(xlabel="layers", ylabel="loss", title=f"after {steps} steps", xticks=depths)
 axes[1].set(xlabel="step", title=f"on the way, {depths[-1]} layers")
-axes[0].legend(fontsize=8)
+axes[1].legend(fontsize=8)
 plt.show()
 for version in compared:
     print(f"{version:<10}", "  ".join(f"{depth} layers: {last[version, depth]:.2f}" for depth in depths))

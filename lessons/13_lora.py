@@ -36,7 +36,7 @@ from lessons.task.machine import set_threads
 from lessons.task.scoring import evaluate, predict, score, source_batch
 from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
 from peft import LoraConfig, LoraLinear, PeftModel, get_peft_model
-from peft.low_rank import new_factors, product, scaling_of
+from peft.low_rank import LowRankLayer, new_factors, product, scaling_of
 from peft.frame.core import BASE
 from transformer import train
 
@@ -60,7 +60,7 @@ lit_diagram("attention", "feed_forward", "weights")
 # - $\alpha / r$ is a fixed factor. It does the work of a learning rate: with it, and with Adam, one rate suits several ranks.
 
 # %%
-show_source(scaling_of, new_factors, product, LoraLinear)
+show_source(scaling_of, new_factors, product, LowRankLayer, LoraLinear)
 
 # %%
 said_and_so(

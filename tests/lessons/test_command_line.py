@@ -94,3 +94,10 @@ def test_help_fits_eighty_columns(name: str, monkeypatch: pytest.MonkeyPatch, ca
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"usage: python -m lessons {name}")
     assert not [line for line in lines if len(line) > 80]
+
+
+def test_notebooks_import_the_base_and_the_check_from_the_course_itself():
+    from lessons import check, load_base
+
+    assert load_base().config.attention == "fused"
+    assert callable(check)
