@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from lessons.exercises.grading.check import Grader, Strictness
 from lessons.exercises.grading.result import FAILED, NOT_GRADED, PASSED
@@ -326,18 +327,13 @@ def test_what_is_hidden_stays_so_by_every_name_of_its_folder(tmp_path, monkeypat
     usual = list(view.readable())
     monkeypatch.setattr(view, "readable", lambda: [*usual, link])
     room = wall.Room(tmp_path / "scratch", [packages / "einops", packages / "typing_extensions.py"], Limits())
+    inside = Path(f"/proc/{room.first}/root")
     try:
-        if (pid := os.fork()) == 0:
-            seen = True
-            try:
-                room.enter()
-                seen = any(
-                    os.listdir(base / "einops") or readable(base / "typing_extensions.py") for base in (packages, link)
-                )
-                seen = seen or not (link / "torch" / "__init__.py").exists()
-            finally:
-                os._exit(seen)
-        assert os.waitpid(pid, 0)[1] == 0
+        for folder in (packages, link):
+            there = inside / folder.relative_to("/")
+            assert (there / "torch" / "__init__.py").exists()
+            assert not list((there / "einops").iterdir())
+            assert not readable(there / "typing_extensions.py")
     finally:
         room.close()
 
@@ -347,3 +343,10 @@ def readable(path):
         return bool(path.read_bytes())
     except OSError:
         return False
+
+
+@needs_wall
+def test_torchs_threads_are_not_in_the_way_of_the_question():
+    torch.set_num_threads(2)
+    torch.ones(1 << 16).exp().sum()
+    assert wall.problem() == ""

@@ -14,11 +14,13 @@ from lessons.exercises.grading import beside_student, tree, wire
 from lessons.exercises.grading.judge import judge
 from lessons.exercises.grading.sandbox import limits
 from lessons.exercises.grading.sandbox.limits import Limits
-from lessons.exercises.grading.sandbox.wall import NoWallError
+from lessons.exercises.grading.sandbox.wall import NoWallError, tried
 from lessons.exercises.grading.sandbox.warden import Outcome, Work, guarded
 from lessons.exercises.grading.sandbox.warm_process import Job
 
 LONGEST_REPORT = 1 << 20
+WITHOUT_WALL = tried()
+"""Asked once, by the warm process; its forks know the answer."""
 
 
 def run_job(job: Job) -> Job:
@@ -47,11 +49,8 @@ def run_job(job: Job) -> Job:
 
 
 def apart(work: Work, job: Job, bounds: Limits, ask: Callable[[], bytes]) -> tuple[Outcome, str]:
-    """Behind the wall; or, where the job allows it, without one, and then with the reason."""
-    scratch = Path(job["scratch"])
-    try:
-        return guarded(work, scratch, tree.solutions(), bounds, ask), ""
-    except NoWallError as reason:
-        if job["only_behind_wall"]:
-            raise
-        return guarded(work, scratch, None, bounds, ask), str(reason)
+    """Behind the wall; or, where there is none and the job allows it, without, and then with the reason."""
+    if WITHOUT_WALL and job["only_behind_wall"]:
+        raise NoWallError(WITHOUT_WALL)
+    hidden = None if WITHOUT_WALL else tree.solutions()
+    return guarded(work, Path(job["scratch"]), hidden, bounds, ask), WITHOUT_WALL

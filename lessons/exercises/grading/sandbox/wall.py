@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.grading.sandbox.view import INSIDE, room_arguments
+from lessons.exercises.source import LIBRARY
 
 ALL_NAMESPACES = 0x7E020000
 PR_SET_NO_NEW_PRIVS, CAPABILITIES_VERSION = 38, 0x20080522
@@ -135,6 +136,13 @@ def children(pid: int) -> list[int]:
 
 def problem() -> str:
     """Why there is no wall on this machine, in one line; empty where a process was put behind it and it held."""
+    code = f"import sys; sys.path.insert(0, {str(LIBRARY)!r}); from {__name__} import tried; print(tried())"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return run.stdout.strip() if run.returncode == 0 else run.stderr.strip().rpartition("\n")[2]
+
+
+def tried() -> str:
+    """The same, for a process that has one thread: torch starts its threads anew in a fork, and then none may join."""
     with tempfile.TemporaryDirectory(prefix="exercise-") as folder:
         (Path(folder) / "tmp").mkdir()
         try:

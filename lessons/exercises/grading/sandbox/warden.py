@@ -44,7 +44,7 @@ def guarded(
 ) -> Outcome:
     """Runs `work` in a process of its own until it ends or must be ended. `ask` is called when the child is ready.
 
-    `hidden`   what nobody behind the wall may see; None: without a wall. Raises NoWallError where none can be built.
+    `hidden`   what nobody behind the wall may see; None: without a wall. Raises NoWallError where there cannot be one.
     """
     room = None if hidden is None else Room(scratch, hidden, bounds)
     child = start(work, scratch, room, bounds)
