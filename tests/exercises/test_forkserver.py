@@ -14,8 +14,8 @@ from lessons.exercises.grading.check import Grader
 grader = Grader()
 grader.server.start()
 time.sleep({warm})
-print("ready", grader.server.process.pid, flush=True)
 try:
+    print("ready", grader.server.process.pid, flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted", flush=True)

@@ -10,7 +10,9 @@ import threading
 from lessons.exercises.grading.sandbox.warm_process import Job, serve
 from lessons.exercises.source import LIBRARY
 
-START = "import sys; sys.path.insert(0, {library!r}); from {module} import serve; serve({descriptor}, {runner!r})"
+START = (
+    "import sys; sys.path.insert(0, {library!r}); from {module} import serve; serve({descriptor}, {runner!r}, {parent})"
+)
 
 PASSED_ON = "PATH HOME LANG TMPDIR PYTHONPATH LD_LIBRARY_PATH".split()
 """Of the environment nothing else: a fork that runs a student's file inherits the memory in which it lies."""
@@ -31,7 +33,7 @@ class Forkserver:
     def start(self) -> None:
         """Begins to warm up, without waiting for it."""
         ours, theirs = socket.socketpair()
-        facts = {"library": str(LIBRARY), "module": serve.__module__, "runner": self.runner}
+        facts = {"library": str(LIBRARY), "module": serve.__module__, "runner": self.runner, "parent": os.getpid()}
         code = START.format(**facts, descriptor=theirs.fileno())
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self.process = subprocess.Popen(

@@ -23,12 +23,14 @@ Job = dict[str, Any]
 PRELOADED = "numpy torch torch.nn torch.utils.checkpoint einops jaxtyping safetensors.torch pytest beartype".split()
 
 
-def serve(descriptor: int, runner: str) -> None:
+def serve(descriptor: int, runner: str, parent: int) -> None:
     """The warm process's life: for every message a fork that runs the job, until the other side hangs up.
 
     `runner`   "module:function", a function of a job that gives back what came of it
     """
     end_with_parent()
+    if os.getppid() != parent:  # it has ended already
+        return
     sys.path[:] = [entry for entry in sys.path if entry]
     warm_up()
     module, _, function = runner.partition(":")
