@@ -14,12 +14,12 @@ import torch
 
 from lessons.exercises.grading.check import Grader, Strictness
 from lessons.exercises.grading.result import FAILED, NOT_GRADED, PASSED
-from lessons.exercises.grading.sandbox import view, wall
+from lessons.exercises.grading.sandbox import trial, view, wall
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.source import LIBRARY
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
-needs_wall = pytest.mark.skipif(bool(wall.problem()), reason="there is no wall on this system")
+needs_wall = pytest.mark.skipif(bool(trial.problem()), reason="there is no wall on this system")
 KERNEL = "import ctypes\nkernel = ctypes.CDLL(None, use_errno=True)\n"
 
 
@@ -349,4 +349,4 @@ def readable(path):
 def test_torchs_threads_are_not_in_the_way_of_the_question():
     torch.set_num_threads(2)
     torch.ones(1 << 16).exp().sum()
-    assert wall.problem() == ""
+    assert trial.problem() == ""

@@ -14,7 +14,8 @@ from lessons.exercises.grading import beside_student, tree, wire
 from lessons.exercises.grading.judge import judge
 from lessons.exercises.grading.sandbox import limits
 from lessons.exercises.grading.sandbox.limits import Limits
-from lessons.exercises.grading.sandbox.wall import NoWallError, tried
+from lessons.exercises.grading.sandbox.trial import tried
+from lessons.exercises.grading.sandbox.wall import NoWallError
 from lessons.exercises.grading.sandbox.warden import Outcome, Work, guarded
 from lessons.exercises.grading.sandbox.warm_process import Job
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from lessons.exercises.catalogue import chosen
 from lessons.exercises.grading.result import NOT_GRADED
-from lessons.exercises.grading.sandbox import wall
+from lessons.exercises.grading.sandbox import trial
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.wording import MARKS, WITHOUT_WALL
 from lessons.exercises.teacher.grade import Grade, grades_of
@@ -50,7 +50,7 @@ def grade(arguments: list[str]) -> int:
     exercises = chosen(options.exercises)
     students = submissions(options.folder, alone=bool(options.gradescope), one_exercise=len(exercises) == 1)
     out = options.out or options.folder.with_name(f"{options.folder.resolve().name}-grades")
-    if reason := wall.problem():
+    if reason := trial.problem():
         if not options.unprotected:
             raise ValueError(
                 f"there is no wall around students' files here ({reason}); --unprotected grades without one"
