@@ -214,7 +214,8 @@ def test_what_there_is_of_the_disk(grader):
     )
 
     assert seen.endswith("False)")
-    for name in ("proc", "sys", "home", "tmp", "var", "run", "mnt"):
+    on_the_way = {place.parts[1] for place in view.readable()}  # an environment in /home makes an empty /home
+    for name in {"proc", "sys", "home", "tmp", "var", "run", "mnt"} - on_the_way:
         assert f" {name} " not in seen.replace("'", " ")
     assert " exercise " in seen.replace("'", " ")
 
