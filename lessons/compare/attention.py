@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lessons.compare.report import Comparison, Row
-from lessons.compare.row import BASE
+from lessons.compare.row import UNTUNED
 from lessons.task.attention_map import LetterAttention, letter_attention
 from lessons.task.base import load_base
 from lessons.task.dictionary import load
@@ -25,7 +25,7 @@ def attention_maps(found: Comparison, rows: Sequence[Row], folder: Path) -> dict
     method, seed = chosen["method"], chosen["seed"]
     before, after = (
         next(row["said"] for row in rows if (row["method"], row["seed"]) == wanted)
-        for wanted in ((BASE, 0), (method, seed))
+        for wanted in ((UNTUNED, 0), (method, seed))
     )
     word = telling_word(before, after)
     model = PeftModel.from_pretrained(prepared_base(method, load_base()), folder / "adapters" / f"{method}-{seed}")

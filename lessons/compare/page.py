@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from lessons.compare.report import Comparison, Row
-from lessons.compare.row import BASE
+from lessons.compare.row import UNTUNED
 from lessons.compare.table import COLUMNS, notes, table_rows
 from lessons.drawing.page import folded, picture, soft, table, write_page
 from lessons.task.dictionary import load
@@ -33,7 +33,7 @@ def write_report(found: Comparison, rows: Sequence[Row], figures: Sequence[Path]
 def parts(found: Comparison, rows: Sequence[Row], figures: Sequence[Path]) -> list[str]:
     """The page from top to bottom. What the models said is in `rows` alone, which report.json does not keep."""
     said = {row["method"]: row["said"] for row in reversed(rows) if "failed" not in row}
-    before, best = said.pop(BASE), found.best_first
+    before, best = said.pop(UNTUNED), found.best_first
     return [
         "<p>A small Transformer that learnt to pronounce American English learns British English, "
         "by every technique, from the same words in the same number of steps.</p>",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lessons.compare.row import BASE
+from lessons.compare.row import UNTUNED
 from lessons.drawing.means import mean_sd, percents
 from lessons.task.base import base_folder, model_card
 from lessons.task.techniques import SCRATCH
@@ -15,8 +15,8 @@ ACCENTS = ("british", "american")
 
 def make_report(rows: Sequence[Row], run: Mapping[str, Any]) -> dict[str, Any]:
     """report.json: the base's errors, a row for each technique and seed, the rows that crashed, and what was run."""
-    finished = [row for row in rows if row["method"] != BASE and "failed" not in row]
-    base = next(row for row in rows if row["method"] == BASE)
+    finished = [row for row in rows if row["method"] != UNTUNED and "failed" not in row]
+    base = next(row for row in rows if row["method"] == UNTUNED)
     return {
         "base": {"american": base["american"], "british": base["british"], "model_card": card()},
         "rows": [report_row(row, base) for row in finished],

@@ -30,7 +30,8 @@ from peft.recipes import as_it_is
 from transformer import Transformer, save_model
 from transformer.learning.checkpoint import write_json
 
-BASE = "base"
+UNTUNED = "base"
+"""The row of the base itself, before any fine-tuning."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class RowSetting:
     @property
     def name(self) -> str:
         """The row's file name: rows of another setting have another, and are never taken for this one."""
-        technique = "" if self.method in (BASE, SCRATCH) else repr(adapter_config(self.method))
+        technique = "" if self.method in (UNTUNED, SCRATCH) else repr(adapter_config(self.method))
         digest = hashlib.sha256((json.dumps(asdict(self)) + technique).encode()).hexdigest()
         return f"{self.method}-{self.seed}-{digest[:8]}"
 
@@ -63,7 +64,7 @@ def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], N
     """The row as report.json has it, and what the page needs besides: what was said."""
     test = {accent: words(accent, "test", setting.test_words) for accent in ("american", "british")}
     row: dict[str, Any] = {"method": setting.method, "seed": setting.seed}
-    if setting.method == BASE:
+    if setting.method == UNTUNED:
         return row | said_and_wrong(load_base(), test)
     taught = fine_tuning_words("british", setting.train_words)
     learning: dict[str, Any] = {"steps": setting.steps, "learning_rate": setting.learning_rate, "seed": setting.seed}

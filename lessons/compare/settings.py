@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lessons.compare.row import BASE, RowSetting
+from lessons.compare.row import UNTUNED, RowSetting
 from lessons.task.base import base_hash
 from lessons.task.dictionary import words
 from lessons.task.finetuning import STEPS, learning_rates
@@ -75,7 +75,7 @@ def row_settings(options: Any) -> list[RowSetting]:
         "modules": tuple(options.modules),
     }
     rates = rates_of(options.methods, options.rate)
-    return [RowSetting(method=BASE, seed=0, steps=0, learning_rate=0.0, **common)] + [
+    return [RowSetting(method=UNTUNED, seed=0, steps=0, learning_rate=0.0, **common)] + [
         RowSetting(method=method, seed=seed, steps=options.steps, learning_rate=rates[method], **common)
         for seed in range(options.seeds)
         for method in options.methods

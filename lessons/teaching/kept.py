@@ -14,7 +14,6 @@ from lessons.drawing.grids import as_markdown, as_text
 from lessons.drawing.means import shown
 from lessons.teaching.showing import show
 
-BASE = "base, untuned"
 Cell = Callable[[list[Row]], str]
 COLUMNS: dict[str, Cell] = {
     "trained": lambda rows: f"{rows[0]['trainable_parameters']:,}",
@@ -49,5 +48,5 @@ def kept_run(*methods: str) -> None:
     base = kept_report()["base"]
     errors = [base["british"]["phoneme_error"], base["british"]["word_error"], base["american"]["phoneme_error"]]
     lines = [["", *COLUMNS], *([method, *(cell(kept_rows(method)) for cell in COLUMNS.values())] for method in methods)]
-    lines.append([BASE, *[""] * (len(COLUMNS) - 4), *(f"{100 * error:.1f}" for error in errors), ""])
+    lines.append(["base, untuned", *[""] * (len(COLUMNS) - 4), *(f"{100 * error:.1f}" for error in errors), ""])
     show(as_text(lines), as_markdown(lines))
