@@ -93,7 +93,7 @@ axes[0].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 for position in (5, 15, 30):
     axes[1].plot(table @ table[position], label=f"PE({position})")
 axes[1].set(xlabel="position t", title="PE(t) · PE(5), PE(15), PE(30)")
-axes[1].legend(fontsize=8)
+axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]

@@ -26,6 +26,7 @@ from pathlib import Path
 import torch
 from matplotlib import pyplot as plt
 
+from lessons.drawing.labels import legend_below
 from lessons.task.base import load_base, model_card
 from lessons.task.dictionary import load, pairs, vocabulary, words
 from lessons.task.machine import set_threads
@@ -270,7 +271,7 @@ for shift, label, table in ((-0.2, "sounds and stress", wrong), (0.2, "sounds on
 axis.set_xticks(range(len(groups)), groups)
 axis.set_xlabel("letters in the word")
 axis.set_ylabel("words wrong, %")
-axis.legend(fontsize=8)
+legend_below(figure, axis, columns=3)
 plt.show()
 print(
     f"all lengths: {100 * sum(wrong.values()) / len(new):.1f} % wrong; without counting stress {100 * sum(wrong_sounds.values()) / len(new):.1f} %"

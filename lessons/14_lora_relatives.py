@@ -27,6 +27,7 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 import lessons
+from lessons.drawing.labels import legend_below
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.finetuning import adapted, fine_tune
@@ -363,7 +364,7 @@ for name, parts in factors.items():
     print(f"{name}: mean {together.mean():.2f}, spread {together.std():.2f}, {int((together < 0).sum())} below 0")
 axis.axvline(1, color="grey", linewidth=0.8)
 axis.set_xlabel("IA3's factor; 1 is the base")
-axis.legend(fontsize=8)
+legend_below(figure, axis, columns=3)
 plt.show()
 
 # %% [markdown]

@@ -26,6 +26,7 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 import lessons
+from lessons.drawing.labels import legend_below
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.task.finetuning import adapter_config, training_config
@@ -309,7 +310,7 @@ for start, colour in (("random", "C0"), ("real text", "C1")):
 axis.set_xlabel("step")
 axis.set_ylabel("loss")
 axis.set_yscale("log")
-axis.legend(fontsize=8)
+legend_below(figure, axis, columns=2)
 plt.show()
 
 # %%

@@ -25,6 +25,7 @@ import torch
 from matplotlib import pyplot as plt
 
 import lessons
+from lessons.drawing.labels import legend_below
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.task.finetuning import adapter_config, rate_of, training_config
@@ -202,7 +203,7 @@ for name, takes_part in settings.items():
 axes[0].set_xticks(range(len(plain)), [f"after layer {index}" for index in range(len(plain))])
 axes[0].set_ylabel("change / length")
 axes[0].set_title("how far the encoder's vectors move", fontsize=10)
-axes[0].legend(fontsize=8)
+legend_below(figure, axes[0], columns=3)
 bars = axes[1].barh(list(errors), list(errors.values()), color="C3")
 axes[1].bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
 axes[1].invert_yaxis()

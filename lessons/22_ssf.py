@@ -26,6 +26,7 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 import lessons
+from lessons.drawing.labels import legend_below
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, load, pairs, vocabulary, words
 from lessons.task.finetuning import adapter_config, rate_of, training_config
@@ -157,7 +158,7 @@ for axis, name, centre in zip(axes, ("ssf_scale", "ssf_shift"), (1.0, 0.0)):
     axis.set_xlabel("γ" if name == "ssf_scale" else "β")
     axis.set_yscale("log")
     axis.set_ylim(0.01, 40)
-axes[0].legend(fontsize=8)
+legend_below(figure, axes[0], columns=3)
 figure.suptitle("where the factors and shifts went")
 plt.show()
 

@@ -26,6 +26,7 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 import lessons
+from lessons.drawing.labels import legend_below
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary, words
 from lessons.task.finetuning import adapter_config, letter_types, rate_of, training_config
@@ -174,7 +175,7 @@ axis.axvline(half, color="grey", linestyle="--", linewidth=0.8)
 axis.set_yscale("log")
 axis.set_xlabel("step")
 axis.set_ylabel("loss")
-axis.legend(fontsize=8)
+legend_below(figure, axis, columns=3)
 plt.show()
 
 # %% [markdown]
