@@ -254,7 +254,7 @@ axis.set_yscale("log")
 axis.set_xlabel("step")
 axis.set_ylabel("loss")
 axis.set_title(f"{steps} steps, {len(probe)} words; base alone: {errors['none']:.1f} %", fontsize=10)
-axis.legend(fontsize=8)
+legend_below(figure, axis, columns=2)
 plt.show()
 
 # %% [markdown]
