@@ -4,7 +4,7 @@ import numpy as np
 
 
 def noam(steps: int, d_model: int, warmup: int) -> np.ndarray:
-    """Equation 3 of 1706.03762, for the steps 1, 2, ..."""
+    """Equation 3 of arXiv 1706.03762, for the steps 1, 2, ..."""
     step = np.arange(1, steps + 1, dtype=np.float64)
     return 1.0 / np.sqrt(d_model) * np.minimum(1.0 / np.sqrt(step), step / np.sqrt(warmup) ** 3)
 
