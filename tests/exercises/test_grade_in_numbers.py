@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from lessons.exercises.grading.result import NOT_GRADED, PASSED, Result
-from lessons.exercises.grading.sandbox import wall
+from lessons.exercises.grading.sandbox import trial
 from lessons.exercises.teacher import commands, grade
 from lessons.task import cores
 from tests.exercises.hostile import EXERCISE, solution
 
-needs_wall = pytest.mark.skipif(bool(wall.problem()), reason="there is no wall on this system")
+needs_wall = pytest.mark.skipif(bool(trial.problem()), reason="there is no wall on this system")
 RIGHT = solution()
 WRONG = RIGHT.replace("centered.square().mean", "centered.abs().mean")
 
