@@ -7,12 +7,15 @@ from typing import Any
 from rich.console import Console
 
 from lessons.task.dictionary import load, unseen_symbols, vocabulary, words
-from lessons.task.scoring import evaluate
+from lessons.task.scoring import evaluate, moved
 from transformer import TrainingConfig, Transformer
 from transformer.learning.checkpoint import write_json
 
 BASELINE = "7.4 % of the symbols and 35.0 % of the American words wrong"
 """Phonetisaurus 0.3.0 on the same split, one run of `python -m tests.benchmarks.phonetisaurus`."""
+
+PLACES = (5, 10, 15)
+"""How far the letters are moved, as a prompt in front of them would do, to see what that alone costs."""
 
 
 def write_card(
@@ -23,6 +26,10 @@ def write_card(
         held_out = {
             accent: asdict(evaluate(model, words(accent, "test"), accent)) for accent in ("american", "british")
         }
+        american_moved = {}
+        for places in PLACES:
+            with moved(model, places):
+                american_moved[str(places)] = asdict(evaluate(model, words("american", "test"), "american"))
     card = {
         "command": "python -m lessons pretrain",
         "data": f"american: {len(words('american', 'train')):,} training words, all their pronunciations",
@@ -33,6 +40,7 @@ def write_card(
         "threads": threads,
         "last_loss": loss,
         "held_out": held_out,
+        "american_moved": american_moved,
     }
     write_json(folder / "card.json", card)
     (folder / "README.md").write_text(as_text(card, model), encoding="utf-8")
@@ -41,9 +49,12 @@ def write_card(
 
 def as_text(card: dict[str, Any], model: Transformer) -> str:
     shape, training = model.config, card["training"]
+    measured = card["held_out"] | {
+        f"american, letters moved by {places} places": error for places, error in card["american_moved"].items()
+    }
     rows = "\n".join(
-        f"| {accent} | {error['words']:,} | {100 * error['phoneme_error']:.1f} % | {100 * error['word_error']:.1f} % |"
-        for accent, error in card["held_out"].items()
+        f"| {what} | {error['words']:,} | {100 * error['phoneme_error']:.1f} % | {100 * error['word_error']:.1f} % |"
+        for what, error in measured.items()
     )
     unseen = ", ".join(symbol for symbol, token in vocabulary().symbol_ids.items() if token in unseen_symbols())
     return f"""# The base
@@ -58,7 +69,8 @@ A Transformer that reads the letters of an English word and says its American pr
   d_model {shape.d_model}, {shape.num_heads} heads, d_ff {shape.d_ff}, {shape.norm}-norm, dropout {shape.dropout}.
 - **Training** AdamW, peak learning rate {training["learning_rate"]}, {training["schedule"]} schedule with
   {training["warmup"]} warm-up steps, batches of {training["max_tokens"]:,} target tokens, clipped at
-  {training["clip_norm"]}. Never said, and left out of the softmax: {unseen}, which American English does not have.
+  {training["clip_norm"]}, weight decay {training["weight_decay"]}. A word begins at position 0 in half of the rows, in the
+  others at 1 to {training["first_position"]}. Never said, and left out of the softmax: {unseen}, which American English does not have.
 
 | held-out words | words | phoneme error | word error |
 |---|---|---|---|
