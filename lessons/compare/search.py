@@ -1,25 +1,34 @@
-"""The search of learning rates: each technique at a few rates, on words that no test ever sees.
+"""Find the learning rate of each technique, on words that no other table uses.
 
-    python -m lessons search                          every technique that has no result yet
-    python -m lessons search --methods lora bitfit    these, anew
+    python -m lessons search                          every technique
+    python -m lessons search --methods lora bitfit    these
+    python -m lessons search --anew                   forget what was found of them, and begin again
 
-A rate is judged by the phoneme error on British development words after the steps of `compare`. What is found, and all
-that was tried, goes into lessons/task/learning_rates.json; a search that is stopped goes on where it was.
+A rate is judged by the phoneme error on British development words after the
+steps of `compare`. The search begins with the rates of the recipe and goes on
+by factors of about three until the best lies inside what was tried; the best
+and its two neighbours are judged by the mean over --seeds.
+
+What was tried goes at once into lessons/task/learning_rates.json, and a search
+that is stopped goes on where it was. Each entry keeps its setting: one that was
+searched with other steps, words or seeds, on another base or with another
+configuration of the technique is never mixed with this one's.
 """
 
 import argparse
-import json
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
-
-from lessons.task.dictionary import words
-from lessons.task.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
-from lessons.task.machine import set_threads
+from lessons.compare.climbing import climb
+from lessons.compare.kept_rates import KeptRates
+from lessons.compare.settings import TRAIN_WORDS
+from lessons.task.base import base_hash
+from lessons.task.cores import cores
+from lessons.task.dictionary import fine_tuning_words, words
+from lessons.task.finetuning import RATES_FILE, STEPS, adapter_config, fine_tune, from_scratch
+from lessons.task.pretrain import base_config
 from lessons.task.scoring import evaluate
 from lessons.task.techniques import (
     SCRATCH,
@@ -29,69 +38,72 @@ from lessons.task.techniques import (
     rates_to_try,
     technique_names,
 )
-from transformer.learning.checkpoint import read_json, write_json
 
 DEVELOPMENT_WORDS = 400
+SEEDS = 2
 
 
-def try_rate(method: str, rate: float, steps: int, seed: int) -> float:
-    """The phoneme error on British development words after fine-tuning at this rate."""
-    set_threads(1)
+def try_rate(method: str, rate: float, seed: int, steps: int = STEPS) -> float:
+    """The phoneme error on British development words after fine-tuning at this rate.
+
+    Raises ArithmeticError where the loss is not finite at the end.
+    """
     tune: dict[str, Any] = {"steps": steps, "learning_rate": rate, "seed": seed}
-    model, _ = from_scratch(**tune) if method == SCRATCH else fine_tune(method, **tune)
+    taught = fine_tuning_words("british", TRAIN_WORDS)
+    model, losses = from_scratch(taught, **tune) if method == SCRATCH else fine_tune(method, taught, **tune)
+    if not math.isfinite(losses[-1]):
+        raise ArithmeticError(f"the loss is {losses[-1]} after {steps} steps")
     return evaluate(model, words("british", "development", DEVELOPMENT_WORDS), "british").phoneme_error
 
 
-def best_of(tried: dict[str, float]) -> float:
-    return float(min(tried, key=lambda rate: tried[rate]))
+def setting_of(method: str, steps: int, seeds: int) -> dict[str, Any]:
+    """All that decides which rate is found, but for the rate."""
+    return {
+        "steps": steps,
+        "seeds": seeds,
+        "training_words": TRAIN_WORDS,
+        "development_words": DEVELOPMENT_WORDS,
+        "base": base_hash(),
+        "technique": repr(base_config() if method == SCRATCH else adapter_config(method)),
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m lessons search", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(technique_names())} (default: all)")
+    made.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
+    made.add_argument("--seeds", type=int, default=SEEDS, help=f"for the best and its neighbours (default: {SEEDS})")
+    made.add_argument("--anew", action="store_true", help="forget what was found of --methods, and begin again")
+    made.add_argument("--jobs", type=int, default=cores(), help="processes, one thread each (default: the cores)")
+    made.add_argument("--file", type=Path, default=RATES_FILE, help="where the result is kept")
+    add_import_option(made)
+    return made
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons search", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--methods", nargs="+", metavar="NAME", help=f"of {', '.join(technique_names())} (default: what has no result)"
-    )
-    parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), help="processes, one thread each (default: the cores)"
-    )
-    parser.add_argument("--file", type=Path, default=RATES_FILE, help="where the result is kept")
-    add_import_option(parser)
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     import_techniques(options.modules)
-    options.named, options.methods = bool(options.methods), chosen_techniques(options.methods)
-    search(options)
-    return 0
+    for name in ("steps", "seeds", "jobs"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} {getattr(options, name)}: a number of at least 1 is needed")
+    return search(options, chosen_techniques(options.methods))
 
 
-def search(options: Any) -> None:
-    kept = read_json(options.file) if options.file.exists() else {"methods": {}}
-    setting = {"steps": options.steps, "seed": options.seed, "development_words": DEVELOPMENT_WORDS}
-    kept |= {"command": "python -m lessons search", "measure": "British development phoneme error", **setting}
-    if options.named:
-        kept["methods"] = {name: entry for name, entry in kept["methods"].items() if name not in options.methods}
-    todo = [
-        (method, rate)
-        for method in options.methods
-        for rate in rates_to_try(method)
-        if str(rate) not in kept["methods"].get(method, {}).get("tried", {})
-    ]
-    context = get_context("spawn")  # a fork of a process that has used threads may hang
-    with (
-        ProcessPoolExecutor(options.jobs, context, import_techniques, (options.modules,)) as pool,
-        Progress() as progress,
-    ):
-        task = progress.add_task("searching", total=len(todo))
-        runs = {
-            pool.submit(try_rate, method, rate, options.steps, options.seed): (method, rate) for method, rate in todo
-        }
-        for run in as_completed(runs):
-            method, rate = runs[run]
-            entry = kept["methods"].setdefault(method, {"tried": {}})
-            entry.setdefault("tried", {})[str(rate)] = round(run.result(), 5)
-            entry["best"] = best_of(entry["tried"])
-            write_json(options.file, kept)
-            progress.advance(task)
-            progress.console.print(f"{method:18} {rate:<7g} {run.result():.4f}")
-    print(json.dumps({method: entry["best"] for method, entry in kept["methods"].items()}, indent=2))
+def search(options: Any, methods: list[str]) -> int:
+    """1 when a technique has no best rate, else 0."""
+    kept = KeptRates(
+        options.file,
+        settings={method: setting_of(method, options.steps, options.seeds) for method in methods},
+        start={method: rates_to_try(method) for method in methods},
+        seeds=options.seeds,
+        about={"command": "python -m lessons search", "measure": "British development phoneme error"},
+    )
+    kept.begin(options.anew, "--anew forgets it and searches again, --file FILE keeps this search elsewhere")
+    try:
+        climb(kept, partial(try_rate, steps=options.steps), options.jobs, options.modules)
+    except KeyboardInterrupt:
+        print(f"every finished run is kept in {options.file}; the same command without --anew goes on")
+        raise
+    return int(any("best" not in kept.entries[method] for method in methods))

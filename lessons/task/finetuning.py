@@ -115,5 +115,11 @@ def rate_of(method: str) -> float:
 
 
 def learning_rates() -> dict[str, float]:
-    """The best learning rate of each technique; `python -m lessons search` makes the file."""
-    return {method: entry["best"] for method, entry in json.loads(RATES_FILE.read_text())["methods"].items()}
+    """The best learning rate of each technique whose search is over; `python -m lessons search` makes the file."""
+    return {method: entry["best"] for method, entry in kept_rates().items() if "best" in entry}
+
+
+def kept_rates() -> dict[str, Any]:
+    """Technique → what its search kept: "setting", "tried" and, once it is over, "best"."""
+    kept: dict[str, Any] = json.loads(RATES_FILE.read_text(encoding="utf-8"))["methods"]
+    return kept
