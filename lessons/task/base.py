@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from transformer import Transformer, load_model
 
@@ -17,8 +18,12 @@ def base_folder() -> Path:
 
 
 def base_hash() -> str:
-    """A short name of the base's weights."""
-    return hashlib.sha256((base_folder() / "model.safetensors").read_bytes()).hexdigest()[:16]
+    """A short name of the base's weights: of every value, not of how the file is written."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(load_file(base_folder() / "model.safetensors").items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
 
 
 def load_base(device: torch.device | None = None) -> Transformer:
