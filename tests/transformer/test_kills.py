@@ -62,13 +62,16 @@ def test_a_second_kill_on_top_of_the_first_leaves_one_of_the_three_saves(tmp_pat
     def write(number: int) -> None:
         write_both(config, {"number": number}, tensors, {"number": torch.tensor(number)})
 
-    seen = set()
+    states, seen = set(), set()
     for first in killed_at_every_call(lambda: write(0), lambda: write(1)):
-        for third in (2, 0):
+        state = (config.read_bytes(), tensors.read_bytes())
+        for third in (2, 0) if state not in states else ():
+            states.add(state)
             for _ in killed_at_every_call(lambda: as_after(first, write), lambda: write(third)):
                 values, numbers = read_both(config, tensors)
                 assert values["number"] == numbers["number"]
                 seen.add(values["number"])
+    assert len(states) == 3, "the tensors of either, and the new ones beside the old config"
     assert seen == {0, 1, 2}
 
 
