@@ -8,8 +8,7 @@ error on the words that it learns from, on British held-out words, and on Americ
 
 import argparse
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from rich.table import Table
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
 from lessons.task.machine import set_threads
+from lessons.task.parent import process_pool
 from lessons.task.pretrain import base_config
 from lessons.task.scoring import evaluate
 from lessons.task.techniques import (
@@ -115,11 +115,7 @@ def all_runs(options: Any) -> list[dict[str, Any]]:
     ]
     todo = [job for job in wanted if job not in done]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    context = get_context("spawn")  # a fork of a process that has used threads may hang
-    with (
-        ProcessPoolExecutor(options.jobs, context, import_techniques, (options.modules,)) as pool,
-        Progress() as progress,
-    ):
+    with process_pool(options.jobs, import_techniques, options.modules) as pool, Progress() as progress:
         task = progress.add_task("fine-tuning", total=len(todo))
         jobs = {pool.submit(run, *job, options.steps): job for job in todo}
         for job in as_completed(jobs):

@@ -19,7 +19,8 @@ from transformer.learning.checkpoint import read_json
 
 
 class RowProcesses:
-    """At most `jobs` rows at once. Leaving `running()` early, by Ctrl-C or an error, ends the processes."""
+    """At most `jobs` rows at once. Leaving `running()` early, by Ctrl-C or an error, ends the processes; so does a kill of
+    this one, after which nobody holds the other end of their stdin."""
 
     def __init__(self, folder: Path, jobs: int, progress: Progress):
         self.folder, self.progress = folder, progress
@@ -53,6 +54,7 @@ class RowProcesses:
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "lessons.compare.row", json.dumps(asdict(setting)), str(self.folder), name],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -68,6 +70,8 @@ class RowProcesses:
                 self.progress.update(bar, completed=int(step), loss="evaluating" if last else f"loss {float(loss):.3f}")
             code = process.wait()
             self.processes.discard(process)
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                pipe.close()
         self.progress.remove_task(bar)
         if code:
             said = deque((line.strip() for line in log.open(encoding="utf-8") if line.strip()), maxlen=1)

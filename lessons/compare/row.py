@@ -23,6 +23,7 @@ from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, words
 from lessons.task.finetuning import adapter_config, fine_tune, from_scratch, prepared_base
 from lessons.task.machine import peak_memory, set_threads
+from lessons.task.parent import end_with_parent
 from lessons.task.scoring import predict, score
 from lessons.task.techniques import SCRATCH, import_techniques
 from peft import PeftModel, recipe
@@ -144,4 +145,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     raise SystemExit(main(sys.argv[1:]))

@@ -12,10 +12,8 @@ import json
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from lessons.preferences.page import write_report
 from lessons.preferences.tables import tables
 from lessons.preferences.world import Arm, World, calibration, run_arm, start
 from lessons.task.machine import set_threads
+from lessons.task.parent import process_pool
 from transformer.learning.checkpoint import read_json, write_json
 
 WORLDS: dict[str, Any] = {"notes": notes_world, "words": words_world}
@@ -115,8 +114,7 @@ def main(arguments: list[str]) -> int:
 def all_rows(options: Any) -> dict[str, Any]:
     todo = [(world, seed) for seed in range(options.seeds) for world in options.worlds]
     paths = [path_of(options.out, *job, name, options.quick) for job in todo for name in rows_of(job[0], options.quick)]
-    context = get_context("spawn")  # a fork of a process that has used threads may hang
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool, Progress() as progress:
+    with process_pool(options.jobs) as pool, Progress() as progress:
         task = progress.add_task("learning from preferences", total=len(paths))
         running = [pool.submit(run_seed, *job, options.out, options.quick) for job in todo]
         while not all(job.done() for job in running):

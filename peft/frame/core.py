@@ -13,6 +13,7 @@ from peft.frame.adapter import Adapter
 from peft.frame.config import PeftConfig
 from peft.frame.context import CallContext
 from peft.frame.layers import Slot
+from peft.frame.names import check_name
 from peft.frame.paths import base_modules
 
 BASE = "__base__"
@@ -54,10 +55,9 @@ class Core(nn.Module):
             raise TypeError(
                 f"{type(config).__name__} has no peft_type, the name by which a saved adapter finds it again"
             )
+        check_name(name, reserved=(BASE,))
         if name in self.adapters:
             raise ValueError(f"there is an adapter {name!r} already; there are {', '.join(self.adapters)}")
-        if not name or "." in name or name == BASE:
-            raise ValueError(f"{name!r} cannot be an adapter's name: it is empty, has a dot, or stands for the base")
         with self.disable_adapter():
             return Adapter(self.base_model, config)
 

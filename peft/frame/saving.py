@@ -4,24 +4,24 @@ Names and keys are Hugging Face PEFT's (HF's) wherever it has the technique. Wha
 one key, "finetune_by_hand": fields that HF does not know, and what base the adapter was trained on.
 """
 
-import hashlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from peft.frame.config import PeftConfig, config_class
 from peft.frame.core import Core
+from peft.frame.fingerprint import fingerprint
 from peft.frame.merging import unload
-from peft.frame.owned import parameters_of
-from peft.frame.paths import base_modules
-from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
+from peft.frame.names import check_name
+from transformer.learning.checkpoint import read_both, write_both
 
 CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "finetune_by_hand"
-FORMAT = 1
+FORMAT = 2
+"""Format 1 kept a fingerprint of each tensor's first 64 values only."""
 BOOKKEEPING = ("task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version", "inference_mode")
 """What HF writes about a file's history, which changes nothing that is computed."""
 ASLEEP = ("megatron_core", "qalora_group_size")
@@ -29,15 +29,19 @@ ASLEEP = ("megatron_core", "qalora_group_size")
 
 
 def save_pretrained(core: Core, folder: str | Path) -> None:
-    """Writes every adapter: "default" into `folder`, others into a folder of their own inside it."""
+    """Writes every adapter: "default" into `folder`, others into a folder of their own inside it.
+
+    After a kill at any instant each of the folders holds its old save or its new one. Raises OSError that names the file.
+    """
+    for name in core.adapters:
+        check_name(name)
     with core.disable_adapter():
         base = fingerprint(core.base_model)
     for name, adapter in core.adapters.items():
         own = Path(folder) if name == "default" else Path(folder) / name
         own.mkdir(parents=True, exist_ok=True)
         tensors, config = adapter.config.to_hf(adapter.saved())
-        write_tensors(own / TENSORS, tensors)
-        write_json(own / CONFIG, config_to_json(config, base))
+        write_both(own / CONFIG, config_to_json(config, base), own / TENSORS, tensors)
 
 
 def config_to_json(config: PeftConfig, base: str) -> dict[str, Any]:
@@ -58,7 +62,16 @@ def config_to_json(config: PeftConfig, base: str) -> dict[str, Any]:
 
 def load(folder: str | Path, base: nn.Module | None) -> tuple[PeftConfig, dict[str, Tensor]]:
     """Config and tensors of a saved adapter. With `base`, raises ValueError when it was trained on another one."""
-    return load_config(folder), load_tensors(folder, base)
+    path = Path(folder)
+    if not (path / TENSORS).exists() and (path / "adapter_model.bin").exists():
+        raise ValueError(
+            f"{folder} holds adapter_model.bin, a pickle, which may run code when it is read: convert it first"
+        )
+    values, tensors = read_both(path / CONFIG, path / TENSORS)
+    config = config_from_json(values, path / CONFIG)
+    if base is not None:
+        check_base(values.get(OURS, {}), base, folder)
+    return config, tensors
 
 
 def fill(core: Core, name: str, tensors: Mapping[str, Tensor], folder: str | Path) -> None:
@@ -72,11 +85,10 @@ def fill(core: Core, name: str, tensors: Mapping[str, Tensor], folder: str | Pat
         raise
 
 
-def load_config(folder: str | Path) -> PeftConfig:
+def config_from_json(values: Mapping[str, Any], path: Path) -> PeftConfig:
     """The config of a saved adapter. Raises ValueError for an unknown technique, a newer format, an unknown field."""
-    path = Path(folder) / CONFIG
-    values = read_json(path)
-    ours = values.pop(OURS, {})
+    values = dict(values)
+    ours = dict(values.pop(OURS, {}))
     if ours.pop("format", FORMAT) > FORMAT:
         raise ValueError(f"{path} was written by a newer version of this library: upgrade it")
     ours.pop("base", None)
@@ -103,30 +115,20 @@ def is_neutral(value: Any) -> bool:
     return value in (None, False, "", 0, "none") or value == {} or value == []
 
 
-def load_tensors(folder: str | Path, base: nn.Module | None) -> dict[str, Tensor]:
-    """The tensors alone."""
-    path = Path(folder) / TENSORS
-    if not path.exists() and (Path(folder) / "adapter_model.bin").exists():
-        raise ValueError(
-            f"{folder} holds adapter_model.bin, a pickle, which may run code when it is read: convert it first"
+def check_base(ours: Mapping[str, Any], base: nn.Module, folder: str | Path) -> None:
+    """Raises ValueError unless the adapter was trained on this base. Warns where the folder does not say on which."""
+    way_out = "pass check_base=False to put it on this one all the same"
+    trained_on = ours.get("base")
+    if trained_on is None:
+        warnings.warn(
+            f"{folder} does not say on which base it was trained (Hugging Face PEFT's adapters do not): "
+            "only names and shapes are compared with this one",
+            stacklevel=4,
         )
-    trained_on = read_json(Path(folder) / CONFIG).get(OURS, {}).get("base")
-    if base is not None and trained_on not in (None, here := fingerprint(base)):
+    elif ours.get("format", 1) < FORMAT:
         raise ValueError(
-            f"{folder} was trained on another base ({trained_on}, this one is {here}); "
-            "pass check_base=False to put it on this one all the same"
+            f"{folder} was saved by an older version of this library, which kept another fingerprint of the base: "
+            f"whether it was trained on this one cannot be told. If you know that it was, {way_out}, and save it again"
         )
-    tensors, _ = read_tensors(path)
-    return tensors
-
-
-def fingerprint(model: nn.Module) -> str:
-    """A short name of a base: shapes of all parameters and a sample of each one's values, in bf16 or in 4-bit codes."""
-    digest = hashlib.sha256()
-    for name, parameter, _, _ in parameters_of(model):
-        sample = parameter.detach().flatten()[:64].to(torch.bfloat16).float().cpu()
-        digest.update(f"{name} {tuple(parameter.shape)}".encode() + sample.numpy().tobytes())
-    for path, module in base_modules(model):
-        if hasattr(module, "codes"):
-            digest.update(path.encode() + module.codes[:64].cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
+    elif trained_on != (here := fingerprint(base)):
+        raise ValueError(f"{folder} was trained on another base ({trained_on}, this one is {here}); {way_out}")

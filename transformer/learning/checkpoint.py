@@ -1,13 +1,21 @@
 """Saving and loading: safetensors for numbers, JSON for the rest, never pickle.
 
-A file is written beside its name and moved into place: a killed run or a full disk leaves the old file whole.
-
     folder/config.json          the TransformerConfig; "model" says which kind it is of, if it is no Transformer
     folder/model.safetensors    every parameter once (tied matrices are stored under one name)
+
+The two files are one save. The tensors take their name first, so a run that is killed then leaves new tensors beside the old
+config. Tensors that come with another config than the one that stands there therefore carry it, and the digest of the old
+one. `read_both` finds the old one still there and takes what the tensors carry:
+
+    killed        on disk                          the config that counts
+    before        old tensors, old config          the file
+    in between    new tensors, old config          the one that the tensors carry
+    after         new tensors, new config          the file
 """
 
+import hashlib
 import json
-import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,15 +28,19 @@ from torch import Tensor, nn
 from transformer.config import TransformerConfig
 from transformer.decoder_only import DecoderOnly
 from transformer.encoder_only import EncoderOnly, MaskedWordHead
+from transformer.learning.files import replace
 from transformer.model import Transformer
+
+CARRIED, REPLACED = "config", "replaced_config_sha256"
+"""What a file of tensors says in its metadata where its config takes the place of another one."""
 
 ONE_STACK: dict[str, type[EncoderOnly] | type[DecoderOnly]] = {"EncoderOnly": EncoderOnly, "DecoderOnly": DecoderOnly}
 
 
 def save_model(model: Transformer | EncoderOnly | DecoderOnly, folder: str | Path) -> None:
-    """Writes the model into `folder`, which is made if it is not there.
+    """Writes the model into `folder`, which is made if it is not there. A kill leaves the old model or the new one.
 
-    Raises TypeError for an encoder-only model with a head of your own: `load_model` could not make it again.
+    Raises OSError that names the file, and TypeError for an encoder-only model with a head of your own: `load_model` could not make it again.
     """
     if isinstance(model, EncoderOnly) and not isinstance(model.output, nn.Identity | MaskedWordHead):
         raise TypeError(
@@ -37,9 +49,9 @@ def save_model(model: Transformer | EncoderOnly | DecoderOnly, folder: str | Pat
         )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / "model.safetensors", distinct_state(model))
     kind = next(({"model": name} for name, one_stack in ONE_STACK.items() if isinstance(model, one_stack)), {})
-    write_json(folder / "config.json", model.config.to_dict() | kind)
+    config = model.config.to_dict() | kind
+    write_both(folder / "config.json", config, folder / "model.safetensors", distinct_state(model))
 
 
 def load_model(folder: str | Path) -> Any:
@@ -48,8 +60,7 @@ def load_model(folder: str | Path) -> Any:
     Raises FileNotFoundError or ValueError, naming the file or the tensors.
     """
     folder = Path(folder)
-    values = read_json(folder / "config.json")
-    tensors, _ = read_tensors(folder / "model.safetensors")
+    values, tensors = read_both(folder / "config.json", folder / "model.safetensors")
     model = empty_model(values, headed=any(name.startswith("output.") for name in tensors), path=folder / "config.json")
     load_state(model, tensors, folder / "model.safetensors")
     return model.eval()
@@ -94,9 +105,42 @@ def distinct_state(model: nn.Module) -> dict[str, Tensor]:
     return distinct
 
 
+def write_both(config_path: Path, config: Any, tensors_path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """A config and its tensors as one save: after a kill at any instant `read_both` finds the old one or the new one.
+
+    Raises OSError that names the file; then both are as they were. Programs that know of no carried config see new tensors
+    beside the old config if the kill falls between the two renames, which follow on one another.
+    """
+    new = json_bytes(config)
+    old = config_path.read_bytes() if config_path.is_file() else new
+    carried = {} if old == new else {CARRIED: new.decode(), REPLACED: hashlib.sha256(old).hexdigest()}
+    replace({tensors_path: tensor_bytes(tensors, carried), config_path: new})
+
+
+def read_both(config_path: Path, tensors_path: Path) -> tuple[Any, dict[str, Tensor]]:
+    """Config and tensors of one save, also while another process saves anew. Raises what `read_json` and `read_tensors` do."""
+    standing = config_path.read_bytes() if config_path.is_file() else b""
+    config = read_json(config_path)
+    tensors, metadata = read_tensors(tensors_path)
+    if config_path.read_bytes() != standing:
+        return read_both(config_path, tensors_path)
+    if metadata.get(REPLACED) == hashlib.sha256(standing).hexdigest() and CARRIED in metadata:
+        warnings.warn(
+            f"{config_path} is of an older save than {tensors_path.name}, and so its own config, which it carries, is taken: "
+            "a save was cut short, or the file was put back by hand; saving again puts it right",
+            stacklevel=3,
+        )
+        config = json.loads(metadata[CARRIED])
+    return config, tensors
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    write_bytes(path, tensor_bytes(tensors, metadata or {}))
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(contiguous, {"format": "pt", **(metadata or {})}))
+    return save(contiguous, {"format": "pt", **metadata})
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -113,7 +157,11 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read_json(path: str | Path) -> Any:
@@ -126,13 +174,5 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Whole or not at all: the bytes go to a neighbour file, which then takes the name."""
-    neighbour = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with neighbour.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        neighbour.replace(path)
-    finally:
-        neighbour.unlink(missing_ok=True)
+    """Whole or not at all. Raises OSError that names the file."""
+    replace({path: data})

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
+from transformer.learning.checkpoint import read_both, write_both
 
 CONFIG, TENSORS, START = "adapter_config.json", "adapter_model.safetensors", "base_model.model."
 OURS_ALONE = "finetune_by_hand"
@@ -31,7 +31,7 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], Layers, Tensors]:
 
     Raises ValueError for a tensor that belongs to no layer (a prompt) or to no technique that is known here.
     """
-    tensors, _ = read_tensors(folder / TENSORS)
+    config, tensors = read_both(folder / CONFIG, folder / TENSORS)
     layers: Layers = {}
     shared, unknown = {}, []
     for key, tensor in tensors.items():
@@ -43,7 +43,7 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], Layers, Tensors]:
             unknown.append(key)
     if unknown:
         raise ValueError(f"{folder / TENSORS} holds tensors that cannot be given other names: {', '.join(unknown)}")
-    return read_json(folder / CONFIG), layers, shared
+    return config, layers, shared
 
 
 def write_adapter(
@@ -59,8 +59,7 @@ def write_adapter(
         config["alpha_pattern"] = {path: alpha for path, alpha in alphas.items() if alpha != config["lora_alpha"]}
     keyed = {f"{START}{path}.{name}": tensor for path, own in layers.items() for name, tensor in own.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / TENSORS, keyed | shared)
-    write_json(folder / CONFIG, config)
+    write_both(folder / CONFIG, config, folder / TENSORS, keyed | shared)
 
 
 def scales_inputs(ia3: Tensor) -> bool:
