@@ -1,9 +1,10 @@
 """The kept full run, on all held-out words and several seeds: what README and the lessons speak of.
 
-python -m lessons compare --seeds 5 --test-words all     made lessons/results/report.json
-python -m lessons.compare.kept                           prints its table
-python -m lessons.compare.kept --main                    the base and one technique of each kind
-python -m lessons.compare.kept --others                  all that --main leaves out, to be folded away
+python -m lessons compare --seeds 5 --test-words all --out runs/kept
+python -m lessons.compare.shipping runs/kept    made lessons/results/report.json
+python -m lessons.compare.kept                  prints its table
+python -m lessons.compare.kept --main           the base and one technique of each kind
+python -m lessons.compare.kept --others         all that --main leaves out, to be folded away
 """
 
 import argparse
