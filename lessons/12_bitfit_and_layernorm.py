@@ -29,7 +29,7 @@ from lessons.task.base import load_base
 from lessons.task.dictionary import pairs, vocabulary, words
 from lessons.task.finetuning import fine_tune, rate_of
 from lessons.task.machine import set_threads
-from lessons.task.pronounce import adapters_folder
+from lessons.task.shipped import adapters_folder
 from lessons.task.scoring import evaluate, predict
 from lessons.teaching import (
     exercises_of,

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from lessons.task.base import base_hash
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
 from lessons.task.machine import set_threads
@@ -105,8 +106,13 @@ def main(arguments: list[str]) -> int:
 
 def all_runs(options: Any) -> list[dict[str, Any]]:
     kept = read_json(options.out) if options.out.is_file() else {"rows": []}
-    settings = {"steps": options.steps, "test_words": TEST_WORDS, "training_words": TRAINING_WORDS}
-    if kept["rows"] and any(kept[name] != value for name, value in settings.items()):
+    settings = {
+        "steps": options.steps,
+        "test_words": TEST_WORDS,
+        "training_words": TRAINING_WORDS,
+        "base": base_hash(),
+    }
+    if kept["rows"] and any(kept.get(name) != value for name, value in settings.items()):
         raise ValueError(f"{options.out} holds runs with other settings than {settings}; name another file by --out")
     kept |= {"command": "python -m lessons amounts", **settings}
     done = {(row["method"], row["words"], row["seed"]) for row in kept["rows"]}

@@ -2,23 +2,41 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from statistics import mean
+from typing import Any, Protocol
 
 from rich.progress import Progress
 
-from lessons.compare.kept_rates import KeptRates
 from lessons.task.machine import set_threads
 from lessons.task.techniques import import_techniques
 
-Measure = Callable[[str, float, int], float]
-"""(name, rate, seed) → error. It is called in another process: a function of a module, or a `partial` of one."""
+Measure = Callable[[str, float, int], Any]
+"""(name, rate, seed) → what is found. It is called in another process: a function of a module, or a `partial` of one."""
 
 Run = tuple[str, float, int]
 
 
-def climb(kept: KeptRates, measure: Measure, jobs: int, modules: Sequence[str] = ()) -> None:
+class Work(Protocol):
+    """What is to be run, and what was found: a search of rates (kept_rates.py) or a study's rows (study.py)."""
+
+    @property
+    def names(self) -> Iterable[str]: ...
+
+    def wanted(self, name: str) -> list[tuple[float, int]]:
+        """The (rate, seed) to run now, as far as what was found says; none when this name is done."""
+        ...
+
+    def add(self, name: str, rate: float, seed: int, found: Any) -> None:
+        """Keeps one run. A text says why nothing was found."""
+        ...
+
+    def line(self, name: str, rate: float, seed: int, found: Any) -> str: ...
+
+    def outcome(self, name: str) -> str: ...
+
+
+def climb(kept: Work, measure: Measure, jobs: int, modules: Sequence[str] = ()) -> None:
     """Runs what `kept` wants, name by name, until it wants nothing more. What is stopped goes on from what is kept."""
     context = multiprocessing.get_context("spawn")  # a fork of a process that has used threads may hang
     with (
@@ -26,7 +44,7 @@ def climb(kept: KeptRates, measure: Measure, jobs: int, modules: Sequence[str] =
         Progress() as progress,
     ):
         bar = progress.add_task("searching", total=0)
-        running: dict[Future[float | str], Run] = {}
+        running: dict[Future[Any], Run] = {}
 
         def ask(name: str) -> None:
             """Which rate is next follows from all that were asked for: so a name waits for its own runs, and for no other's."""
@@ -35,17 +53,17 @@ def climb(kept: KeptRates, measure: Measure, jobs: int, modules: Sequence[str] =
                 running[pool.submit(measured, measure, name, rate, seed)] = (name, rate, seed)
             progress.update(bar, total=(progress.tasks[0].total or 0) + len(wanted))
             if not wanted:
-                progress.console.print(outcome(kept, name), highlight=False, soft_wrap=True)
+                progress.console.print(kept.outcome(name), highlight=False, soft_wrap=True)
 
         try:
-            for name in kept.settings:
+            for name in kept.names:
                 ask(name)
             while running:
                 for run in wait(running, return_when=FIRST_COMPLETED).done:
                     name, rate, seed = running.pop(run)
                     kept.add(name, rate, seed, run.result())
                     progress.advance(bar)
-                    progress.console.print(line(name, rate, seed, run.result()), highlight=False, soft_wrap=True)
+                    progress.console.print(kept.line(name, rate, seed, run.result()), highlight=False, soft_wrap=True)
                     if name not in {waiting for waiting, _, _ in running.values()}:
                         ask(name)
         except BaseException:
@@ -62,23 +80,9 @@ def begin_process(modules: Sequence[str]) -> None:
     import_techniques(modules)
 
 
-def measured(measure: Measure, name: str, rate: float, seed: int) -> float | str:
-    """The error, or why there is none: a rate at which training breaks is a bad rate, and ends no search."""
+def measured(measure: Measure, name: str, rate: float, seed: int) -> Any:
+    """What is found, or why nothing is: a rate at which training breaks is a bad rate, and ends no search."""
     try:
-        return float(measure(name, rate, seed))
+        return measure(name, rate, seed)
     except (ArithmeticError, RuntimeError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
-
-
-def line(name: str, rate: float, seed: int, error: float | str) -> str:
-    said = f"{error:.4f}" if isinstance(error, float) else f"failed: {error}"
-    return f"{name:18} {rate:<7g} seed {seed}  {said}"
-
-
-def outcome(kept: KeptRates, name: str) -> str:
-    """What is said when a search is over."""
-    tried, best = kept.tried(name), kept.entries[name].get("best")
-    between = f"of {len(tried)} rates from {min(tried):g} to {max(tried):g}"
-    if best is None:
-        return f"{name:18} no rate {between} is better than those beside it: its recipe's `rates` may be wrong"
-    return f"{name:18} best {best:g}, {between}: {mean(tried[best].values()):.4f} over {len(tried[best])} seeds"

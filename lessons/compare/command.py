@@ -3,15 +3,18 @@ measure all of them the same way.
 
     python -m lessons compare              every technique, 500 words: minutes
     python -m lessons compare --quick      a few steps: does everything run?
-    python -m lessons compare --methods lora bitfit --seeds 3 --test-words all
+    python -m lessons compare --methods lora bitfit
+    python -m lessons compare --seeds 5 --test-words all      as README's table
     python -m lessons compare --import my_technique --methods my_technique
 
 Each row is a process with one thread; as many run at once as there are cores.
 Into --out come report.json, figures and report.html. Interrupted, it keeps its
-finished rows, and --resume goes on with the others.
+finished rows, and --resume goes on with the others. A row of another base or
+another setting is never taken for one of this run.
 """
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +23,7 @@ from rich.markup import escape
 
 from lessons.compare.figures import draw_all
 from lessons.compare.page import write_report
-from lessons.compare.processes import RowProcesses, read_row
+from lessons.compare.processes import RowProcesses, read_row, rows_of_others
 from lessons.compare.report import comparison, make_report
 from lessons.compare.row import RowSetting
 from lessons.compare.settings import TRAIN_WORDS, parse, row_settings
@@ -52,6 +55,8 @@ def all_rows(settings: list[RowSetting], options: Any, console: Console) -> list
         f"{len(settings) - 1} rows of {options.steps} steps, {options.jobs} at once with one thread each"
         + (f"; {len(rows)} of {len(settings)} are done already" if rows else "")
     )
+    if others := rows_of_others(settings, options.out):
+        console.print(what_others(others, settings, options.out), highlight=False)
     missing = [setting for setting in settings if setting not in rows]
     try:
         with progress_bars() as progress, RowProcesses(options.out, options.jobs, progress).running() as processes:
@@ -64,6 +69,14 @@ def all_rows(settings: list[RowSetting], options: Any, console: Console) -> list
         )
         raise
     return [rows[setting] for setting in settings]
+
+
+def what_others(others: list[RowSetting | None], settings: list[RowSetting], folder: Path) -> str:
+    """What is said of rows in `folder` that are not this run's."""
+    base = settings[0].base
+    strangers = sorted({other.base for other in others if other and other.base != base})
+    of = f"another base ({', '.join(strangers)}; this one is {base})" if strangers else "another setting"
+    return f"{len(others)} rows in {folder} are of {of}: they are not taken, and go when theirs are run anew"
 
 
 def line(setting: RowSetting, row: dict[str, Any]) -> str:

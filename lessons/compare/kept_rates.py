@@ -9,6 +9,7 @@ An error of null is a run that failed. `best` is there once the search of that e
 from collections.abc import Iterable, Mapping
 from math import inf
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from lessons.compare.ladder import best_inside, next_runs
@@ -77,6 +78,22 @@ class KeptRates:
         best = best_inside(self.tried(name))
         if not self.wanted(name) and best is not None:
             entry["best"] = best
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self.settings
+
+    def line(self, name: str, rate: float, seed: int, error: float | str) -> str:
+        said = f"{error:.4f}" if isinstance(error, float) else f"failed: {error}"
+        return f"{name:18} {rate:<7g} seed {seed}  {said}"
+
+    def outcome(self, name: str) -> str:
+        """What is said when a search is over."""
+        tried, best = self.tried(name), self.entries[name].get("best")
+        between = f"of {len(tried)} rates from {min(tried):g} to {max(tried):g}"
+        if best is None:
+            return f"{name:18} no rate {between} is better than those beside it: its recipe's `rates` may be wrong"
+        return f"{name:18} best {best:g}, {between}: {mean(tried[best].values()):.4f} over {len(tried[best])} seeds"
 
     def write(self) -> None:
         for entry in self.entries.values():

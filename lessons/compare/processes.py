@@ -50,6 +50,7 @@ class RowProcesses:
     def row(self, setting: RowSetting) -> dict[str, Any]:
         log = self.folder / "logs" / f"{setting.method}-{setting.seed}.txt"
         name = setting.name
+        self.forget_others(setting)
         bar = self.progress.add_task(f"{setting.method} {setting.seed}", total=setting.steps, loss="starting")
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
@@ -78,6 +79,19 @@ class RowProcesses:
             reason = said[0] if said else f"ended with exit code {code}"
             return {"method": setting.method, "seed": setting.seed, "failed": f"{reason} (all of it: {log})"}
         return read_json(self.folder / "rows" / f"{name}.json")
+
+    def forget_others(self, setting: RowSetting) -> None:
+        """A row's adapter takes the place of that technique's and seed's last one: so the last one's row goes too."""
+        for file in (self.folder / "rows").glob(f"{setting.method}-{setting.seed}-*.json"):
+            if file.stem != setting.name:
+                file.unlink()
+
+
+def rows_of_others(settings: Sequence[RowSetting], folder: Path) -> list[RowSetting | None]:
+    """The settings of the rows in `folder` that are of none of `settings`; None for a row that does not say its own."""
+    wanted = {f"{setting.name}.json" for setting in settings}
+    others = [read_json(file) for file in sorted((folder / "rows").glob("*.json")) if file.name not in wanted]
+    return [RowSetting(**row["setting"]) if "setting" in row else None for row in others]
 
 
 def read_row(setting: RowSetting, folder: Path) -> dict[str, Any] | None:

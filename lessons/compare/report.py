@@ -31,7 +31,7 @@ def card() -> dict[str, Any]:
 
 
 def report_row(row: Row, base: Row) -> Row:
-    kept = {name: value for name, value in row.items() if name != "said"}
+    kept = {name: value for name, value in row.items() if name not in ("said", "setting")}
     removed = base["british"]["phoneme_error"] - row["british"]["phoneme_error"]
     per_thousand = None if row["method"] == SCRATCH else removed / row["trainable_parameters"] * 1000
     return {**kept, "error_removed_per_1000_parameters": per_thousand}
@@ -78,6 +78,11 @@ def by_method(report: Mapping[str, Any]) -> dict[str, list[Row]]:
     for row in report["rows"]:
         methods.setdefault(row["method"], []).append(row)
     return methods
+
+
+def prepared_bases(methods: Mapping[str, list[Row]]) -> dict[str, Row]:
+    """Technique → the first row of those that prepare their base, in 4 bits say: it holds that base's own errors."""
+    return {method: rows[0] for method, rows in methods.items() if "base_british" in rows[0]}
 
 
 def errors_of(rows: Sequence[Row], accent: str, kind: str) -> list[float | None]:

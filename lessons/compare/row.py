@@ -69,13 +69,14 @@ def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], N
         return row | said_and_wrong(load_base(), test)
     taught = fine_tuning_words("british", setting.train_words)
     learning: dict[str, Any] = {"steps": setting.steps, "learning_rate": setting.learning_rate, "seed": setting.seed}
-    start = time.perf_counter()
+    before, start = peak_memory(), time.perf_counter()
     model: Transformer | PeftModel
     if setting.method == SCRATCH:
         model, losses = from_scratch(taught, **learning, on_step=on_step)
     else:
         model, losses = fine_tune(setting.method, taught, **learning, on_step=on_step)
     row |= {"seconds": time.perf_counter() - start, "peak_memory_bytes": peak_memory()}
+    row["memory_before_bytes"] = before
     keep(model, folder)
     row |= {
         **size(model),
@@ -90,7 +91,7 @@ def run_row(setting: RowSetting, folder: Path, on_step: Callable[[int, float], N
             row["american_disabled"] = error(predict(model, test["american"]), "american")
         if recipe(setting.method).prepare is not as_it_is:
             base = prepared_base(setting.method, load_base())
-            row["base_american"] = error(predict(base, test["american"]), "american")
+            row |= {f"base_{accent}": error(predict(base, test[accent]), accent) for accent in test}
     return row
 
 
@@ -140,7 +141,7 @@ def main(arguments: list[str]) -> int:
     # Only steps may stand on stdout: whatever else is printed goes to the log.
     with contextlib.redirect_stdout(sys.stderr):
         row = run_row(setting, folder / "adapters" / f"{setting.method}-{setting.seed}", on_step)
-    write_json(folder / "rows" / f"{name}.json", row)
+    write_json(folder / "rows" / f"{name}.json", row | {"setting": asdict(setting)})
     return 0
 
 

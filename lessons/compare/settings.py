@@ -7,7 +7,7 @@ from typing import Any
 from lessons.compare.row import UNTUNED, RowSetting
 from lessons.task.base import base_hash
 from lessons.task.dictionary import words
-from lessons.task.finetuning import STEPS, learning_rates
+from lessons.task.finetuning import STEPS, kept_rates, learning_rates
 from lessons.task.machine import set_threads
 from lessons.task.techniques import (
     add_import_option,
@@ -83,10 +83,16 @@ def row_settings(options: Any) -> list[RowSetting]:
 
 
 def rates_of(methods: list[str], given: float | None) -> dict[str, float]:
-    """The rate that is given, else the searched one, else the middle of those that the search would try, which is told."""
+    """The rate that is given, else the searched one, else the middle of those that the search would try, which is told.
+
+    That a rate was searched on another base is told too: it is taken, but it may not be this base's best.
+    """
     if given is not None:
         return dict.fromkeys(methods, given)
-    searched, middle = learning_rates(), middle_rates()
+    searched, middle, base = learning_rates(), middle_rates(), base_hash()
+    strange = [name for name, entry in kept_rates().items() if entry.get("setting", {}).get("base") != base]
+    if named := [method for method in methods if method in searched and method in strange]:
+        print(f"{', '.join(named)}: the learning rates were searched on another base: python -m lessons search --anew")
     for method in methods:
         if method not in searched:
             print(

@@ -23,8 +23,8 @@ from torch import nn
 from lessons.preferences.prefer_training import read_judged, speaker, train_on
 from lessons.task.dictionary import tokenize, vocabulary, words
 from lessons.task.machine import set_threads
-from lessons.task.pronounce import shipped
 from lessons.task.scoring import source_batch
+from lessons.task.shipped import shipped
 from rlhf import append_preference
 from transformer import generate
 

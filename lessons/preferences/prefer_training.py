@@ -15,8 +15,8 @@ from rich.table import Table
 from lessons.drawing.progress import progress_bars
 from lessons.task.base import load_base
 from lessons.task.dictionary import vocabulary, words
-from lessons.task.pronounce import shipped
 from lessons.task.scoring import evaluate, source_batch
+from lessons.task.shipped import shipped
 from peft import PeftModel, get_peft_model, recipe
 from rlhf import DPOConfig, Preferences, collate_preferences, dpo, read_preferences, roll_out, save_policy
 from rlhf.dpo import both_log_probs, epoch_steps, reference_of

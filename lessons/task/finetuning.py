@@ -52,11 +52,11 @@ def prepared_base(method: str, base: nn.Module) -> nn.Module:
     return model
 
 
-def adapted(method: str, seed: int = 0, base: nn.Module | None = None) -> PeftModel:
-    """The base, prepared as the recipe wants it, with a fresh adapter of this technique."""
+def adapted(method: str, seed: int = 0, base: nn.Module | None = None, **changes: Any) -> PeftModel:
+    """The base, prepared as the recipe wants it, with a fresh adapter of this technique; `changes` are its config's."""
     torch.manual_seed(seed)
     model = prepared_base(method, load_base() if base is None else base)
-    return get_peft_model(model, adapter_config(method))
+    return get_peft_model(model, adapter_config(method, **changes))
 
 
 def training_config(steps: int, learning_rate: float, seed: int) -> TrainingConfig:
@@ -81,9 +81,13 @@ def fine_tune(
     accent: str = "british",
     checkpoint: str | Path | None = None,
     on_step: Callable[[int, float], None] | None = None,
+    **changes: Any,
 ) -> tuple[PeftModel, list[float]]:
-    """A fine-tuned model and the loss of every step. The learning rate is the searched one unless it is given."""
-    model = adapted(method, seed)
+    """A fine-tuned model and the loss of every step. The learning rate is the searched one unless it is given.
+
+    `changes`   what of the technique's config differs from the recipe's
+    """
+    model = adapted(method, seed, **changes)
     config = training_config(steps, learning_rate or rate_of(method), seed)
     examples = pairs(accent, words or fine_tuning_words(accent), all_pronunciations=True)
     groups = recipe(method).groups(model, config.learning_rate, config.weight_decay)

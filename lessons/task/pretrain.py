@@ -82,12 +82,13 @@ def pretrain(options: Any, quiet: bool = False) -> None:
 
 
 def train_visibly(
-    model: Transformer,
+    model: Any,
     examples: Sequence[Pair],
     config: TrainingConfig,
     checkpoint: Path,
     quiet: bool = False,
     on_step: Callable[[int, float], None] | None = None,
+    groups: list[dict[str, Any]] | None = None,
 ) -> tuple[list[float], float]:
     """Trains behind a progress bar: the losses, and the seconds of the whole run (an estimate where it was resumed)."""
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"))
@@ -102,7 +103,7 @@ def train_visibly(
             if on_step:
                 on_step(step, loss)
 
-        losses = train(model, examples, config, checkpoint=checkpoint, on_step=show)
+        losses = train(model, examples, config, groups, checkpoint, on_step=show)
     seconds = time.perf_counter() - start
     if not quiet:
         print(f"{done} steps in {seconds:.0f} s")

@@ -1,6 +1,6 @@
 """The kept full run of `compare` in a lesson: the rows it speaks of as a table, and single means for a sentence.
 
-python -m lessons compare --seeds 3 --test-words all        made lessons/results/report.json
+python -m lessons compare --seeds 5 --test-words all        made lessons/results/report.json
 """
 
 from collections.abc import Callable

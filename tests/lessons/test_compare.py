@@ -1,9 +1,11 @@
 """The main job: rows in processes of their own, measured the same way, kept when it is interrupted."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from lessons.compare.command import main
 from lessons.compare.processes import RowProcesses, read_row
 from lessons.compare.row import RowSetting, run_row
 from lessons.drawing.progress import progress_bars
-from lessons.task.base import load_base
+from lessons.task.base import base_hash, load_base
 from lessons.task.techniques import technique_names
 from peft import RECIPES
 from transformer.learning.checkpoint import write_json
@@ -89,6 +91,52 @@ def test_rows_of_another_setting_are_not_taken(small_run: Path):
     assert found("--steps", "2", "--test-words", "5") == [True, True]
     assert found("--steps", "3", "--test-words", "5") == [True, False]
     assert found("--steps", "2", "--test-words", "6") == [False, False]
+
+
+def test_rows_of_another_base_are_told_and_not_taken(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(settings, "base_hash", lambda: "another")
+    monkeypatch.setattr(RowProcesses, "row", lambda self, setting: pytest.exit("asked to run"))
+    shutil.copytree(small_run / "rows", tmp_path / "rows")
+
+    with pytest.raises(pytest.exit.Exception):
+        main(["--methods", "bitfit", *SMALL, "--resume", "--out", str(tmp_path)])
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"2 rows in {tmp_path} are of another base ({base_hash()}; this one is another): they are not taken" in said
+
+
+def test_a_row_goes_with_the_adapter_that_another_takes_the_place_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fake_row_process("", monkeypatch)
+    (tmp_path / "logs").mkdir()
+    (old, other), (new,) = settings_of("lora", "bitfit"), [replace(settings_of("lora")[0], steps=3)]
+    for setting in (old, other, new):
+        write_json_row(setting, tmp_path)
+
+    with progress_bars(quiet=True) as progress, RowProcesses(tmp_path, 1, progress).running() as processes:
+        list(processes.run([new]))
+
+    assert [read_row(setting, tmp_path) is not None for setting in (old, other, new)] == [False, True, True]
+
+
+def test_rates_of_another_base_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    entries = {"lora": {"setting": {"base": "another"}}, "bitfit": {"setting": {"base": base_hash()}}}
+    monkeypatch.setattr(settings, "kept_rates", lambda: entries)
+
+    asked("--methods", "lora", "bitfit")
+
+    assert capsys.readouterr().out.startswith("lora: the learning rates were searched on another base")
+
+
+def test_a_row_of_a_prepared_base_holds_that_bases_own_errors(tmp_path: Path):
+    setting = RowSetting("qlora", 0, steps=1, learning_rate=1e-3, test_words=40, train_words=20, base="")
+
+    row = run_row(setting, tmp_path)
+
+    assert row["base_american"] == row["american_disabled"]
+    assert 0 < row["base_british"]["phoneme_error"] < 0.5
+    assert 50e6 < row["memory_before_bytes"] <= row["peak_memory_bytes"]
 
 
 def test_every_technique_of_the_registry_has_a_row_and_scratch_is_the_last():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lessons.compare import attention, figures
+from lessons.compare import attention, figures, kept
 from lessons.compare.page import parts, write_report
 from lessons.compare.report import by_method, comparison, make_report
 from lessons.compare.table import print_table, table_rows
@@ -87,6 +87,42 @@ def test_a_technique_that_gains_less_than_its_spread_is_named():
     assert line in printed(report, 120)
     assert html.escape(line) in page(report, rows)
     assert "No better" not in printed(make_report(fake_rows.rows(), fake_rows.run()), 120)
+
+
+def test_what_four_bits_alone_do_to_the_base_has_a_line_of_its_own():
+    """Before any adapter: the errors of the base that a technique prepares, in both accents."""
+    rows = fake_rows.rows(("lora", "qlora"))
+    rows[-1] |= {"base_american": fake_rows.error(0.28), "base_british": fake_rows.error(0.888)}
+
+    report = make_report(rows, fake_rows.run())
+
+    four_bits = table_rows(comparison(report))[1]
+    assert four_bits[:1] + four_bits[6:10] == ["base of qlora", "22.2", "88.8", "7.0", "28.0"]
+    assert "base of qlora" in printed(report, 120)
+    assert "<td>base of qlora</td>" in page(report, rows)
+    assert "The base of qlora is the same base in 4 bits" in page(report, rows)
+    assert "base of" not in printed(make_report(fake_rows.rows(("lora",)), fake_rows.run()), 120)
+    assert "| the base of `qlora`, in 4 bits | | | | 22.2 | 88.8 | 7.0 | 28.0 |" in kept.markdown(report)
+
+
+def test_peak_memory_is_said_for_what_it_is():
+    rows = fake_rows.rows(("lora",))
+    rows[1]["memory_before_bytes"] = 321e6
+
+    report = make_report(rows, fake_rows.run())
+
+    assert "with Python and PyTorch in it: 321 MB were there before training" in page(report, rows)
+    assert "peak memory of the process, MB" in page(report, rows)
+
+
+def test_the_short_table_and_the_folded_one_hold_every_line_once():
+    report = make_report(fake_rows.rows(), fake_rows.run())
+
+    short, others = (table(report).splitlines() for table in (kept.main_table, kept.other_table))
+
+    assert [line.split("`")[1] for line in short[3:]] == [name for name in fake_rows.METHODS if name in kept.MAIN]
+    assert short[:2] == others[:2] == kept.markdown(report).splitlines()[:2]
+    assert sorted(short[2:] + others[2:]) == sorted(kept.markdown(report).splitlines()[2:])
 
 
 def test_the_table_of_one_seed_fits_a_terminal_of_eighty_columns():

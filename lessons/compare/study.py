@@ -1,0 +1,179 @@
+"""A study: variants of a technique, each at one rate for all and at its own searched rate, with several seeds.
+
+Two files are kept: NAME_rates.json, what was tried to find each variant's rate, and NAME.json, the rows. Both are written at
+once as a run ends, and what is stopped goes on.
+"""
+
+import argparse
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from lessons.compare.climbing import climb
+from lessons.compare.kept_rates import KeptRates, difference
+from lessons.compare.row import error, size
+from lessons.task.base import base_hash, load_base
+from lessons.task.cores import cores
+from lessons.task.dictionary import fine_tuning_words, pairs, words
+from lessons.task.finetuning import STEPS, adapted, training_config
+from lessons.task.scoring import evaluate, predict
+from lessons.task.techniques import rates_to_try
+from peft import PeftModel, recipe
+from transformer import train
+from transformer.learning.checkpoint import read_json, write_json
+
+DEVELOPMENT_WORDS = 400
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A technique, what of its config differs from the recipe's, and how far the base's positions are moved to meet it.
+
+    `back`   so many places: a prompt of that length then leaves every letter at the position that it had without it
+    """
+
+    method: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    back: int = 0
+
+
+def trained(variant: Variant, rate: float, seed: int, steps: int) -> PeftModel:
+    """The fine-tuned model. Raises ArithmeticError where the loss is not finite at the end."""
+    base = load_base()
+    if variant.back:
+        positions: Any = base.source_positions
+        positions.table = positions.table.roll(variant.back, dims=0)
+    model = adapted(variant.method, seed, base, **variant.changes)
+    config = training_config(steps, rate, seed)
+    groups = recipe(variant.method).groups(model, rate, config.weight_decay)
+    losses = train(model, pairs("british", fine_tuning_words(), all_pronunciations=True), config, groups)
+    if not math.isfinite(losses[-1]):
+        raise ArithmeticError(f"the loss is {losses[-1]} after {steps} steps")
+    return model
+
+
+def development_error(name: str, rate: float, seed: int, variants: Mapping[str, Variant], steps: int) -> float:
+    """British phoneme error on development words: by this a rate is chosen."""
+    model = trained(variants[name], rate, seed, steps)
+    return evaluate(model, words("british", "development", DEVELOPMENT_WORDS), "british").phoneme_error
+
+
+def measure(
+    name: str, rate: float, seed: int, variants: Mapping[str, Variant], steps: int, test_words: int | None
+) -> dict[str, Any]:
+    """A row: both accents' errors on held-out words, and what was trained."""
+    model = trained(variants[name], rate, seed, steps)
+    said = {accent: predict(model, words(accent, "test", test_words)) for accent in ("british", "american")}
+    return {**size(model), **{accent: error(said[accent], accent) for accent in said}}
+
+
+class KeptRows:
+    """The rows of a study: for each variant every rate of `rates[name]` with every seed."""
+
+    def __init__(self, file: Path, about: Mapping[str, Any], rates: Mapping[str, Iterable[float]], seeds: int):
+        self.file, self.about, self.rates, self.seeds = file, dict(about), rates, seeds
+        self.rows: list[dict[str, Any]] = []
+
+    def begin(self, anew: bool) -> None:
+        """Goes on with the rows that are there. Raises ValueError for those of another setting, unless it is made anew."""
+        kept = read_json(self.file) if self.file.exists() and not anew else {"rows": [], **self.about}
+        if kept["setting"] != self.about["setting"]:
+            said = difference(kept["setting"], self.about["setting"])
+            raise ValueError(f"{self.file} was {said}; --anew forgets it, --out DIR keeps this one elsewhere")
+        self.rows = kept["rows"]
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self.rates
+
+    def wanted(self, name: str) -> list[tuple[float, int]]:
+        done = {(row["rate"], row["seed"]) for row in self.rows if row["name"] == name}
+        every = [(rate, seed) for rate in dict.fromkeys(self.rates[name]) for seed in range(self.seeds)]
+        return [run for run in every if run not in done]
+
+    def add(self, name: str, rate: float, seed: int, found: dict[str, Any] | str) -> None:
+        row = {"failed": found} if isinstance(found, str) else found
+        self.rows.append({"name": name, "rate": rate, "seed": seed, **row})
+        order = list(self.rates)
+        self.rows.sort(key=lambda row: (order.index(row["name"]), row["rate"], row["seed"]))
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self.file, {**self.about, "rows": self.rows})
+
+    def line(self, name: str, rate: float, seed: int, found: dict[str, Any] | str) -> str:
+        said = (
+            f"failed: {found}" if isinstance(found, str) else f"British word error {found['british']['word_error']:.1%}"
+        )
+        return f"{name:28} {rate:<7g} seed {seed}  {said}"
+
+    def outcome(self, name: str) -> str:
+        return f"{name:28} is measured"
+
+
+def run_study(
+    variants: Mapping[str, Variant], file: str, equal: Mapping[str, float], options: Any
+) -> list[dict[str, Any]]:
+    """Searches the rate of each variant, then measures it there and at `equal[method]`. The rows."""
+    command = f"python -m lessons.compare.{file}"
+    common = {"steps": options.steps, "base": base_hash()}
+    searched = KeptRates(
+        options.out / f"{file}_rates.json",
+        settings={
+            name: {**common, "seeds": 1, "development_words": DEVELOPMENT_WORDS, "variant": repr(variant)}
+            for name, variant in variants.items()
+        },
+        start={name: rates_to_try(variant.method) for name, variant in variants.items()},
+        seeds=1,
+        about={"command": command, "measure": "British development phoneme error"},
+    )
+    searched.begin(options.anew, "--anew forgets it, --out DIR keeps this one elsewhere")
+    climb(searched, partial(development_error, variants=variants, steps=options.steps), options.jobs)
+    own = {name: searched.entries[name].get("best") for name in variants}
+    rates = {name: [rate for rate in (equal.get(variants[name].method), own[name]) if rate] for name in variants}
+    setting = {
+        **common,
+        "seeds": options.seeds,
+        "test_words": options.test_words or "all",
+        "variants": repr(dict(variants)),
+    }
+    rows = KeptRows(
+        options.out / f"{file}.json",
+        {"command": command, "setting": setting, "equal": dict(equal), "own": own},
+        rates,
+        options.seeds,
+    )
+    rows.begin(options.anew)
+    climb(rows, partial(measure, variants=variants, steps=options.steps, test_words=options.test_words), options.jobs)
+    return rows.rows
+
+
+def parse(arguments: list[str], program: str, description: str) -> Any:
+    made = argparse.ArgumentParser(
+        prog=f"python -m lessons.compare.{program}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
+    made.add_argument("--seeds", type=int, default=3, help="default: 3")
+    made.add_argument("--test-words", type=int, metavar="N", help="default: all")
+    made.add_argument("--jobs", type=int, default=cores(), help="processes, one thread each (default: the cores)")
+    made.add_argument("--anew", action="store_true", help="forget what is kept in --out, and begin again")
+    made.add_argument("--out", type=Path, default=RESULTS, help="folder of the kept files (default: lessons/results)")
+    return made.parse_args(arguments)
+
+
+def errors_at(rows: Sequence[Mapping[str, Any]], name: str, rate: float, accent: str = "british") -> list[float]:
+    """The word errors of a variant at a rate, in per cent, a value for each seed."""
+    return [
+        100 * row[accent]["word_error"]
+        for row in rows
+        if row["name"] == name and row["rate"] == rate and "failed" not in row
+    ]
+
+
+def mean_at(rows: Sequence[Mapping[str, Any]], name: str, rate: float) -> float:
+    return mean(errors_at(rows, name, rate))
