@@ -1,6 +1,6 @@
-"""Adapters trained on all British training words: those that `pronounce` speaks with.
+"""Adapters trained on all British words: those that `pronounce` speaks with.
 
-    python -m lessons.compare.all_words                  LoRA, and the best of the other families in the kept run
+    python -m lessons.compare.all_words                  LoRA, the best other one
     python -m lessons.compare.all_words --methods lora   one of them
 
 For each: a short search of the learning rate on development words, side by

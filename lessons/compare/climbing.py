@@ -1,9 +1,12 @@
 """Many searches side by side: runs in processes of one thread, each kept as it ends; a new one begins as one is free."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import connection
+from threading import Thread
 from typing import Any, Protocol
 
 from rich.progress import Progress
@@ -74,10 +77,18 @@ def climb(kept: Work, measure: Measure, jobs: int, modules: Sequence[str] = ()) 
 
 
 def begin_process(modules: Sequence[str]) -> None:
-    """One thread; Ctrl-C is the parent's, which ends its processes."""
+    """One thread; Ctrl-C is the parent's, which ends its processes; and they end with it when it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=end_with_parent, daemon=True).start()
     set_threads(1)
     import_techniques(modules)
+
+
+def end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def measured(measure: Measure, name: str, rate: float, seed: int) -> Any:

@@ -1,4 +1,4 @@
-"""What can a prompt do: how many vectors, from which start, and with the letters moved or where they were?
+"""What can a prompt do: how many vectors, which start, letters moved or in place?
 
     python -m lessons.compare.prompt_study
 

@@ -2,7 +2,7 @@
 
     python -m lessons search                          every technique
     python -m lessons search --methods lora bitfit    these
-    python -m lessons search --anew                   forget what was found of them, and begin again
+    python -m lessons search --anew                   forget, and begin again
 
 A rate is judged by the phoneme error on British development words after the
 steps of `compare`. The search begins with the rates of the recipe and goes on

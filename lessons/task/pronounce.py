@@ -1,4 +1,6 @@
-"""Pronounce words: the base in American, and an adapter in British, beside what the dictionaries say.
+"""Pronounce words: the base in American, and an adapter in British.
+
+Beside what is said stands what the dictionaries say.
 
     python -m lessons pronounce tomato schedule
     python -m lessons pronounce tomato --method bitfit --figure attention.png

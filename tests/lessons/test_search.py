@@ -2,6 +2,9 @@
 
 import json
 import math
+import multiprocessing
+import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -110,6 +113,36 @@ def test_a_stopped_search_goes_on_and_keeps_what_failed(tmp_path: Path) -> None:
     assert "the loss is nan" in found["lora"]["failed"]["0.01, seed 0"]
     assert list(found) == ["lora", "bitfit"]
     assert list(found["lora"]["tried"]) == sorted(found["lora"]["tried"], key=float)
+
+
+def slow(name: str, rate: float, seed: int, folder: Path) -> float:
+    (folder / str(os.getpid())).touch()
+    time.sleep(120)
+    return 0.0
+
+
+def test_the_processes_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    search_process = context.Process(target=climb_slowly, args=(tmp_path,))
+    search_process.start()
+    until(lambda: any(tmp_path.iterdir()))
+    search_process.kill()
+
+    (worker,) = (int(file.name) for file in tmp_path.iterdir() if file.name.isdecimal())
+    until(lambda: not Path(f"/proc/{worker}").exists() or "State:\tZ" in Path(f"/proc/{worker}/status").read_text())
+
+
+def climb_slowly(folder: Path) -> None:
+    kept = KeptRates(folder.with_name("rates.json"), {"lora": SETTING}, {"lora": START}, 1, {})
+    kept.begin(anew=False, way_out="")
+    climb(kept, partial(slow, folder=folder), jobs=1)
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_an_entry_whose_search_is_not_over_has_no_best(tmp_path: Path) -> None:
