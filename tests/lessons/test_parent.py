@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STAYS = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(600)"
 ROW = f"from lessons.task.parent import end_with_parent; end_with_parent(); {STAYS}"
-STARTS_A_ROW = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {ROW!r}], stdin=subprocess.PIPE).wait()"
+STARTS_A_ROW = (
+    f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {ROW!r}], stdin=subprocess.PIPE).wait()"
+)
 STARTS_A_POOL = f"""
 import sys, time
 from lessons.task.parent import process_pool
@@ -77,7 +79,9 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path, program: str) -> None
 
 def test_a_program_that_nobody_started_on_a_pipe_runs_to_its_end() -> None:
     code = "from lessons.task.parent import end_with_parent; end_with_parent(); import time; time.sleep(0.3); print('done')"
-    run = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT
+    )
 
     assert (run.returncode, run.stdout) == (0, "done\n")
 

@@ -102,12 +102,27 @@ def test_an_old_fingerprint_is_not_taken_for_another_base(tmp_path: Path) -> Non
     config["finetune_by_hand"] |= {"format": 1, "base": "74d98a5642711696"}
     (tmp_path / FILES[0]).write_text(json.dumps(config))
 
-    with pytest.raises(ValueError, match="saved by an older version .* cannot be told.* check_base=False"):
+    with pytest.raises(ValueError, match=r"saved by an older version .* cannot be told.* check_base=False"):
         PeftModel.from_pretrained(small_base(), tmp_path)
     PeftModel.from_pretrained(small_base(), tmp_path, check_base=False)
 
 
-IMPOSSIBLE = ["", ".", "..", "a.b", "/tmp/away", "a/b", "..\\away", "c:", "a\0b", "a\nb", " a", "a ", "\ud800", "é" * 101]
+IMPOSSIBLE = [
+    "",
+    ".",
+    "..",
+    "a.b",
+    "/tmp/away",
+    "a/b",
+    "..\\away",
+    "c:",
+    "a\0b",
+    "a\nb",
+    " a",
+    "a ",
+    "\ud800",
+    "é" * 101,
+]
 IMPOSSIBLE += ["__base__", "NUL", "com1", "keys", "training", "_modules"]
 
 
