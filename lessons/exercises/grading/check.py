@@ -47,12 +47,15 @@ class Grader:
         self.server = Forkserver(RUNNER)
         self.without_wall = ""
 
-    def check(self, exercise: Exercise, source: str) -> Result:
-        """Never raises for what a file does; a Result says what went wrong, on either side."""
+    def check(self, exercise: Exercise, source: str, tests: bool = True) -> Result:
+        """Never raises for what a file does; a Result says what went wrong, on either side.
+
+        `tests`   False: taken as passed, as by a file that has fooled them; the judge alone decides
+        """
         started = time.monotonic()
         folder = Path(tempfile.mkdtemp(prefix="exercise-")).resolve()
         try:
-            result = self.attempt(exercise, source, folder)
+            result = self.attempt(exercise, source, folder, tests)
         except UnreadableSourceError as problem:
             result = Result(exercise.name, FAILED, str(problem))
         except tree.NoTestsError as problem:
@@ -63,11 +66,12 @@ class Grader:
             tree.remove(folder)
         return replace(result, seconds=time.monotonic() - started)
 
-    def attempt(self, exercise: Exercise, source: str, folder: Path) -> Result:
+    def attempt(self, exercise: Exercise, source: str, folder: Path, tests: bool) -> Result:
         if not attempted(source, exercise.targets):
             return Result(exercise.name, NOT_ATTEMPTED, f"{', '.join(exercise.targets)}: nothing is written yet")
         file = whole(exercise, source)
-        tested = self.run_tests(exercise, file, folder / "tests")
+        forged = Result(exercise.name, PASSED)
+        tested = self.run_tests(exercise, file, folder / "tests") if tests else forged
         return tested if tested.status != PASSED else self.run_probe(exercise, file, folder / "probe", tested)
 
     def run_tests(self, exercise: Exercise, file: Filled, folder: Path) -> Result:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lessons.exercises.probes.draw import Draw, gradients
+from lessons.exercises.probes.draw import Draw, Marker, gradients, refusal
 from peft import lora_plus as plus
 from peft import low_rank
 from peft.dora import DoraLinear, row_lengths
@@ -42,7 +42,18 @@ def output_gradients_and_merge(draw: Draw, layer: Any) -> dict[str, Tensor]:
     merged = layer.merged()
     found = {"the output": output, "the merged weight": merged.weight, "what the merged layer computes": merged(x)}
     found |= {} if merged.bias is None else {"the merged bias": merged.bias}
+    found |= {"the base's weight afterwards": layer.base.weight.detach().clone()}
+    found |= where_dropout_falls(layer, x) if hasattr(layer, "dropout") else {}
     return found | gradients(output, x=x, **own)
+
+
+def where_dropout_falls(layer: Any, x: Tensor) -> dict[str, Tensor]:
+    """With a factor for each feature in dropout's place."""
+    dropout, layer.dropout = layer.dropout, Marker()
+    found = {"in training with dropout": layer.train()(x)}
+    layer.dropout = dropout
+    layer.eval()
+    return found
 
 
 def lora(seed: int) -> dict[str, Tensor]:
@@ -54,9 +65,9 @@ def lora(seed: int) -> dict[str, Tensor]:
 
 
 def lora_start(seed: int) -> dict[str, Tensor]:
-    """Shapes and spread; the numbers themselves may be drawn in more than one way."""
+    """Shapes, spread and chance; the numbers themselves may be drawn in more than one way."""
     draw = Draw(seed)
-    d_in, d_out, rank = draw.size(200, 400), draw.size(20, 40), draw.size(10, 20)
+    d_in, d_out, rank = draw.size(400, 600), draw.size(20, 40), draw.size(10, 20)
     found = {}
     for kind in (True, "gaussian", False):
         down, up = low_rank.new_factors(d_in, d_out, rank, kind)
@@ -66,8 +77,24 @@ def lora_start(seed: int) -> dict[str, Tensor]:
         wanted = {True: (1 / (3 * d_in)) ** 0.5, "gaussian": 1 / rank, False: (1 / (3 * d_in)) ** 0.5}[kind]
         away = (down.weight.detach().std() / wanted - 1).abs()
         found |= {f"the distance of A's spread, in tenths, {kind}": away // 0.1}
+        found |= {f"{what}, {kind}": t for what, t in chance(kind, down.weight.detach(), d_out).items()}
     draw.fill(down), draw.fill(up)
     return found | {"the product": low_rank.product(up, down, draw.uniform(0.5, 3.0))}
+
+
+def chance(kind: Any, numbers: Tensor, d_out: int) -> dict[str, Tensor]:
+    """A was drawn: its numbers differ, have no sign in common, fill the curve that was asked for, and differ from call to call."""
+    rank, d_in = numbers.shape
+    again = low_rank.new_factors(d_in, d_out, rank, kind)[0].weight.detach()
+    flatness = {True: 0.866, "gaussian": 0.798, False: 0.866}[kind]  # E|x| / sd of the uniform and of the normal
+    away = (numbers.abs().mean() / numbers.std() / flatness - 1).abs()
+    return {
+        "is nearly every number of A another one": torch.tensor(len(numbers.unique()) > 0.9 * numbers.numel()),
+        "the distance of A's curve, in twentieths": away // 0.05,
+        "the distance of A's mean from 0, in tenths of its spread": numbers.mean().abs() / numbers.std() // 0.1,
+        "A's rank": torch.linalg.matrix_rank(numbers),
+        "does the next call draw another A": torch.tensor(not torch.equal(numbers, again)),
+    }
 
 
 def rslora(seed: int) -> dict[str, Tensor]:
@@ -87,14 +114,20 @@ def lora_plus(seed: int) -> dict[str, Tensor]:
     groups = plus.lora_plus_groups(model, rate, decay, draw.uniform(2.0, 20.0))
     settings = {names[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
     table = torch.tensor([settings[name] for name in sorted(settings)], dtype=torch.float64)
-    return {"rate and decay of every parameter, by name": table}
+    found = {"rate and decay of every parameter, by name": table, "how many groups": torch.tensor(len(groups))}
+    for ratio in (0.0, -1.0, float("nan")):
+        found[f"the kind of error for the ratio {ratio}"] = refusal(plus.lora_plus_groups, model, rate, decay, ratio)
+    without = refusal(plus.lora_plus_groups, random_model(draw), rate, decay)
+    return found | {"the kind of error for a model without LoRA": without}
 
 
 def dora(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     layer = scattered(draw, DoraLinear(linear(draw), draw.size(1, 3), draw.uniform(1.0, 9.0)))
     found = {"V": layer.directions(), "the stretch": layer.stretch()}
-    found |= {"the lengths of rows": row_lengths(draw.normal(4, 5)), "of zeros": row_lengths(draw.normal(2, 3) * 0)}
+    found |= {"the lengths of rows": row_lengths(draw.normal(4, 5)), "of zeros, their logarithm": row_lengths(draw.normal(2, 3) * 0).log()}
+    bare = scattered(draw, DoraLinear(linear(draw, bias=False), 2, 3.0))
+    found["without a bias"] = bare(draw.normal(3, bare.base.in_features))
     return found | output_gradients_and_merge(draw, layer)
 
 
