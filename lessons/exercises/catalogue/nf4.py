@@ -52,6 +52,7 @@ EXERCISES = [
             "For 16 levels outermost = 1 - (1/32 + 1/30) / 2; linspace(outermost, 0.5, 9)[:-1] and linspace(outermost, 0.5, 8)[:-1], "
             "in float64. In general 32 is 2 * levels, 30 is 2 * levels - 2, and 9 is levels // 2 + 1.",
         ),
+        forbidden=("NF4_CODEBOOK", "CODEBOOKS"),
         wrong=(
             Wrong("levels // 2 + 1, dtype", "levels // 2, dtype", "shape: four bits name 16 levels, not (15,)"),
             Wrong("1 - (1 / (2 * levels) + 1 / (2 * levels - 2)) / 2", "1 - 1 / (2 * levels)", "value: the codebook"),
@@ -110,6 +111,7 @@ EXERCISES = [
             "levels, code_of_level = codebook.sort(stable=True); codes = code_of_level[distances.argmin(dim=-1)] in uint8. "
             "Back: codebook[codes.int()] * scales[:, None].",
         ),
+        forbidden=("encode_in_slices", "decode_in_slices"),
         wrong=(
             Wrong("blocks.abs().amax(dim=1)", "blocks.amax(dim=1)", "the largest weight, not the largest |w|"),
             Wrong("blocks.abs().amax(dim=1)", "blocks.abs().amax().expand(len(blocks))", "one scale for all blocks"),

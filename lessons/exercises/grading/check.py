@@ -10,10 +10,11 @@ from typing import Any
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled
 from lessons.exercises.grading import tree
+from lessons.exercises.grading.ready_made import ReadyMadeError, refuse_ready_made
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import UnreadableSourceError, attempted
-from lessons.exercises.stub import whole
+from lessons.exercises.stub import live_source, whole
 
 RUNNER = "lessons.exercises.grading.jobs:run_job"
 """What every fork of the warm process does. It is named and not imported: here no student's file ever runs."""
@@ -58,6 +59,8 @@ class Grader:
             result = self.attempt(exercise, source, folder, tests)
         except UnreadableSourceError as problem:
             result = Result(exercise.name, FAILED, str(problem))
+        except ReadyMadeError as problem:
+            result = Result(exercise.name, FAILED, str(problem), problem.where)
         except tree.NoTestsError as problem:
             result = Result(exercise.name, NOT_GRADED, str(problem))
         except (TimeoutError, ConnectionError) as problem:
@@ -69,6 +72,7 @@ class Grader:
     def attempt(self, exercise: Exercise, source: str, folder: Path, tests: bool) -> Result:
         if not attempted(source, exercise.targets):
             return Result(exercise.name, NOT_ATTEMPTED, f"{', '.join(exercise.targets)}: nothing is written yet")
+        refuse_ready_made(exercise, source, live_source(exercise))
         file = whole(exercise, source)
         forged = Result(exercise.name, PASSED)
         tested = self.run_tests(exercise, file, folder / "tests") if tests else forged

@@ -52,12 +52,12 @@ def mentions(source: str, live: str, targets: Collection[str]) -> Iterator[Menti
     tree = parse(source)
     names = imported(tree)
     asked = {target.partition(".")[0] for target in targets}
-    siblings = {node.name for node in parse(live).body if isinstance(node, ast.FunctionDef | ast.ClassDef)} - asked
+    siblings = {name for node in parse(live).body for name in defined(node)} - asked
     for text, piece in pieces(source, ()).items():
         for node in ast.walk(piece) if text not in known else ():
             if isinstance(node, ast.Import | ast.ImportFrom):
                 yield from (Mention(name, node.lineno) for name in imported(node).values())
-            elif isinstance(node, ast.Name) and (node.id in names or node.id in siblings):
+            elif isinstance(node, ast.Name) and (node.id in siblings or {node.id, "*"} & {*names}):
                 yield Mention(names.get(node.id, node.id), node.lineno)
             elif isinstance(node, ast.expr) and (name := dotted(node, names)):
                 yield Mention(name, node.lineno)
@@ -76,6 +76,13 @@ def pieces(source: str, targets: Collection[str]) -> dict[str, ast.AST]:
             end = node.body[0].lineno - 1 if inside else node.end_lineno
             found[prefix + "".join(lines[start - 1 : end])] = head_of(node) if inside else node
     return found
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """The names that a statement of a module gives to what is there."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    return [each.id for each in getattr(node, "targets", []) if isinstance(each, ast.Name)]
 
 
 def head_of(node: ast.ClassDef) -> ast.AST:

@@ -59,7 +59,9 @@ def multi_head_attention(seed: int) -> dict[str, Tensor]:
     cache = GrowingCache(time)
     steps = [module(x, x, x, None, cache) for x in query.detach().split(1, dim=1)]
     found = {"the output": output, "one position at a time, with a cache": torch.cat(steps, dim=1)}
-    found["the kind of error for a mask that is not boolean"] = refusal(module, query, key, value, torch.ones(time, past))
+    found["the kind of error for a mask that is not boolean"] = refusal(
+        module, query, key, value, torch.ones(time, past)
+    )
     unfit = torch.ones(time + 1, past).bool()
     found["the kind of error for a mask that does not fit"] = refusal(module, query, key, value, unfit)
     return found | gradients(output, query=query, key=key, value=value)

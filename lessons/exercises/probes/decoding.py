@@ -1,10 +1,13 @@
 """Probes of lesson 10."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from lessons.exercises.probes.draw import Draw, refusal
+from lessons.exercises.probes.draw import Draw
 from lessons.exercises.probes.models import random_config, random_model
+from transformer.attention import KeysAndValues
 from transformer.decoding import beam, generation, sampling
 from transformer.decoding.cache import GrowingCache
 
@@ -66,9 +69,13 @@ def generator(seed: int) -> torch.Generator:
 def key_value_cache(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     store, outputs, calls = GrowingCache(capacity=12), {}, []
+
+    def project(new: Tensor, call: int) -> KeysAndValues:
+        calls.append(call)
+        return new, -2.0 * new
+
     for call in range(3):
-        new = draw.normal(2, 3, draw.size(1, 4), 5)
-        keys, values = store.keys_and_values(lambda new=new: (calls.append(call) or new, -2.0 * new))
+        keys, values = store.keys_and_values(partial(project, draw.normal(2, 3, draw.size(1, 4), 5), call))
         outputs |= {f"the keys of call {call}": keys.clone(), f"the values of call {call}": values.clone()}
         outputs[f"how many positions after call {call}"] = torch.tensor(store.length)
     return outputs | {"the calls that projected": torch.tensor(calls)}

@@ -1,4 +1,4 @@
-"""Probes of lessons 13 and 14."""
+"""Probes of lessons 13 and 14: LoRA, how it starts and how fast it learns."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,8 @@ from torch import Tensor, nn
 from lessons.exercises.probes.draw import Draw, Marker, gradients, refusal
 from peft import lora_plus as plus
 from peft import low_rank
-from peft.dora import DoraLinear, row_lengths
-from peft.ia3 import IA3Linear
 from peft.lora import LoraConfig, LoraLinear
 from peft.model import get_peft_model
-from peft.pissa import PissaLinear, principal_factors
-from peft.vera import Projections, VeraLinear
 
 Make = Callable[[Draw, nn.Linear], nn.Module]
 
@@ -119,43 +115,3 @@ def lora_plus(seed: int) -> dict[str, Tensor]:
         found[f"the kind of error for the ratio {ratio}"] = refusal(plus.lora_plus_groups, model, rate, decay, ratio)
     without = refusal(plus.lora_plus_groups, random_model(draw), rate, decay)
     return found | {"the kind of error for a model without LoRA": without}
-
-
-def dora(seed: int) -> dict[str, Tensor]:
-    draw = Draw(seed)
-    layer = scattered(draw, DoraLinear(linear(draw), draw.size(1, 3), draw.uniform(1.0, 9.0)))
-    found = {"V": layer.directions(), "the stretch": layer.stretch()}
-    found |= {"the lengths of rows": row_lengths(draw.normal(4, 5)), "of zeros, their logarithm": row_lengths(draw.normal(2, 3) * 0).log()}
-    bare = scattered(draw, DoraLinear(linear(draw, bias=False), 2, 3.0))
-    found["without a bias"] = bare(draw.normal(3, bare.base.in_features))
-    return found | output_gradients_and_merge(draw, layer)
-
-
-def pissa(seed: int) -> dict[str, Tensor]:
-    draw = Draw(seed)
-    rank, alpha = draw.size(1, 3), draw.uniform(1.0, 9.0)
-    weight = draw.normal(draw.size(4, 7), draw.size(4, 7))
-    up, down = principal_factors(weight, rank, alpha)
-    layer = PissaLinear(linear(draw), rank, alpha).double().eval()
-    with torch.no_grad():
-        for parameter in (layer.lora_A.weight, layer.lora_B.weight):
-            parameter.add_(draw.normal(*parameter.shape))
-    return {"s B₀ A₀": alpha * up @ down, "B₀ᵀ B₀": (up.T @ up).abs()} | output_gradients_and_merge(draw, layer)
-
-
-def vera(seed: int) -> dict[str, Tensor]:
-    draw = Draw(seed)
-    shared = Projections(draw.size(2, 9), 12, 11, seed=draw.size(0, 99))
-    layer = scattered(draw, VeraLinear(linear(draw), shared))
-    up, down = layer.shared()
-    return {"the part of B": up, "the part of A": down} | output_gradients_and_merge(draw, layer)
-
-
-def ia3(seed: int) -> dict[str, Tensor]:
-    draw, found = Draw(seed), {}
-    for feedforward in (False, True):
-        for bias in (False, True):
-            layer = scattered(draw, IA3Linear(linear(draw, bias), feedforward))
-            kind = f"{'feed forward' if feedforward else 'attention'}, {'with' if bias else 'without'} bias"
-            found |= {f"{name} ({kind})": tensor for name, tensor in output_gradients_and_merge(draw, layer).items()}
-    return found

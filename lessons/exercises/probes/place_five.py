@@ -21,7 +21,7 @@ def text(names: object) -> Tensor:
 
 def some_sites(draw: Draw) -> tuple[str, ...]:
     first = draw.size(0, 3)
-    return tuple(SITES[index % 4] for index in range(first, first + draw.size(1, 4)))
+    return tuple(SITES[index % 4] for index in range(first, first + draw.size(1, 3)))
 
 
 def placed(draw: Draw, model: Transformer, config: PeftConfig) -> dict[str, Tensor]:
@@ -92,7 +92,9 @@ def owned_parameters(seed: int) -> dict[str, Tensor]:
     outputs["enabled"] = model(*ids)
     outputs["is it the copy that stands there"] = torch.tensor(held(model, copies.own_parameters()))
     copies.disable()
-    outputs["is it the base's own tensor again"] = torch.tensor(held(model, {name: first[name] for name in copies.names}))
+    outputs["is it the base's own tensor again"] = torch.tensor(
+        held(model, {name: first[name] for name in copies.names})
+    )
     return outputs | {"disabled": model(*ids)}
 
 

@@ -52,7 +52,12 @@ def ties(draw: Draw) -> dict[str, Tensor]:
     codes, scales = blockwise.encode((torch.arange(-13, 14, 2)[None] / 16.0).clamp(-1, 1), codebook * 16 / 13)
     blocks = torch.cat([torch.tensor([8.0]), torch.arange(-13, 14, 2) / 2.0])[None]
     halves, _ = blockwise.encode(blocks, codebook)
-    return {"the levels of ties": codebook[halves.int()], "the codes of ties": halves, "others": codes, "scales": scales}
+    return {
+        "the levels of ties": codebook[halves.int()],
+        "the codes of ties": halves,
+        "others": codes,
+        "scales": scales,
+    }
 
 
 def block_scales(seed: int) -> dict[str, Tensor]:
@@ -76,7 +81,10 @@ def affine_int4(seed: int) -> dict[str, Tensor]:
         short = affine.quantize_affine(line, size)
         found |= {f"the minimums of a short block of {size}": short.minimums, f"its steps of {size}": short.steps}
         again = affine.dequantize_affine(short)
-        found |= {f"its weights of {size}": again.float(), f"their type of {size}": torch.tensor(again.dtype == line.dtype)}
+        found |= {
+            f"its weights of {size}": again.float(),
+            f"their type of {size}": torch.tensor(again.dtype == line.dtype),
+        }
         equal = affine.quantize_affine(torch.full((size,), 0.3), size)
         found[f"equal weights of {size}"] = affine.dequantize_affine(equal)
         weight = draw.normal(draw.size(2, 9), draw.size(5, 30)).float() + draw.uniform(-1.0, 1.0)
@@ -90,7 +98,13 @@ def double_quantization(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     found = {}
     many, few = draw.normal(draw.size(520, 700)).abs().float(), draw.normal(draw.size(10, 200)).abs().float()
-    kinds = {"many": many, "few": few, "tiny ones": 1e-4 * few, "equal ones": torch.full((300,), 0.25), "a huge one": many}
+    kinds = {
+        "many": many,
+        "few": few,
+        "tiny ones": 1e-4 * few,
+        "equal ones": torch.full((300,), 0.25),
+        "a huge one": many,
+    }
     for name, scales in kinds.items():
         scales = scales.clone()
         scales[0] = 1e4 if name == "a huge one" else scales[0]  # the smallest would come back negative
