@@ -1,6 +1,5 @@
 """Probes of lessons 13 and 14: LoRA, how it starts and how fast it learns."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,8 +10,6 @@ from peft import lora_plus as plus
 from peft import low_rank
 from peft.lora import LoraConfig, LoraLinear
 from peft.model import get_peft_model
-
-Make = Callable[[Draw, nn.Linear], nn.Module]
 
 
 def linear(draw: Draw, bias: bool = True) -> nn.Linear:
