@@ -1,5 +1,6 @@
 """A ready-made answer is no solution: it is refused by its name, or by numbers that nobody could type in beforehand."""
 
+import ast
 import textwrap
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.grading.check import Grader, Strictness
 from lessons.exercises.grading.ready_made import ReadyMadeError, refuse_ready_made
-from lessons.exercises.grading.result import FAILED
-from lessons.exercises.source import find, functions, lines_of, parse, span, statements
+from lessons.exercises.grading.result import FAILED, PASSED
+from lessons.exercises.grading.tree import PACKAGES
+from lessons.exercises.source import LIBRARY, find, functions, lines_of, parse, span, statements
 from lessons.exercises.stub import live_source
 
 
@@ -97,6 +99,27 @@ def test_no_solution_and_no_neighbour_is_refused():
         refuse_ready_made(exercise, live_source(exercise), live_source(exercise))
 
 
+def bodies(module, node):
+    """Every function of a definition, and what its body is."""
+    for name, function in functions(node, node.name):
+        yield (module, name), tuple(ast.dump(statement) for statement in statements(function))
+
+
+def test_who_holds_the_whole_body_of_a_solution_is_forbidden_in_its_exercise():
+    everybody = {}
+    for path in (path for package in PACKAGES for path in (LIBRARY / package).rglob("*.py")):
+        module = ".".join(path.relative_to(LIBRARY).with_suffix("").parts)
+        for node in parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                everybody |= dict(bodies(module, node))
+    for exercise in all_exercises().values():
+        asked = [(exercise.module, target) for target in exercise.targets]
+        answers = [body for place, body in everybody.items() if place in asked]
+        twins = [name for (module, name), body in everybody.items() if body in answers and (module, name) not in asked]
+        missing = [name for name in twins if name.partition(".")[0] not in exercise.forbidden]
+        assert not missing, f"{exercise.name}: {missing} hold its answer"
+
+
 LEVELS = "-1.0, -0.6961928, -0.52507305, -0.3949175, -0.28444138, -0.18477343, -0.09105004, 0.0"
 LEVELS += ", 0.0795803, 0.1609302, 0.2461123, 0.33791524, 0.44070983, 0.562617, 0.72295684, 1.0"
 WITHOUT_CHANCE = [
@@ -123,6 +146,17 @@ WITHOUT_CHANCE = [
         0,
     ),
 ]
+
+
+def test_the_judge_alone_passes_the_solution_and_fails_what_is_none(grader):
+    """As when the tests were fooled."""
+    right, wrong = (
+        grader.check(get("add_norm"), source, tests=False)
+        for source in (live_source(get("add_norm")), with_body("add_norm", "return self.norm(x + sublayer(x))"))
+    )
+
+    assert right.status == PASSED
+    assert wrong.status == FAILED
 
 
 @pytest.mark.parametrize(("name", "body", "target"), WITHOUT_CHANCE, ids=[row[0] for row in WITHOUT_CHANCE])
