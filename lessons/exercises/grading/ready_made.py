@@ -65,17 +65,23 @@ def mentions(source: str, live: str, targets: Collection[str]) -> Iterator[Menti
 
 def pieces(source: str, targets: Collection[str]) -> dict[str, ast.AST]:
     """Statement by statement, a class member by member: the text and the tree. Without the targets and their lines."""
-    lines, found = lines_of(source), {}
-    heads = [("", node) for node in parse(source).body]
-    for prefix, node in heads:
-        inside = isinstance(node, ast.ClassDef) and not prefix
-        if inside:
-            heads += [(f"{node.name}.", member) for member in node.body]
-        if f"{prefix}{getattr(node, 'name', '')}" not in targets:
-            start = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
-            end = node.body[0].lineno - 1 if inside else node.end_lineno
-            found[prefix + "".join(lines[start - 1 : end])] = head_of(node) if inside else node
+    lines = lines_of(source)
+    found: dict[str, ast.AST] = {}
+    for prefix, node in members(parse(source)):
+        start = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+        if isinstance(node, ast.ClassDef) and not prefix:
+            found["".join(lines[start - 1 : node.body[0].lineno - 1])] = head_of(node)
+        elif f"{prefix}{getattr(node, 'name', '')}" not in targets:
+            found[prefix + "".join(lines[start - 1 : node.end_lineno])] = node
     return found
+
+
+def members(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    """The statements of a module and of its classes, these with "Class." before them."""
+    for node in tree.body:
+        yield "", node
+        if isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}.", member) for member in node.body)
 
 
 def defined(node: ast.stmt) -> list[str]:

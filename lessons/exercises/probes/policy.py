@@ -9,10 +9,10 @@ from rlhf.grpo_loss import grpo_advantages as advantages_in_groups
 
 
 def lengths_mask(draw: Draw) -> Tensor:
-    """Responses of unequal length, none of them empty, one of them padded."""
+    """Responses of unequal length, none of them empty: the first is padded, the last is not."""
     batch, time = draw.size(2, 4), draw.size(3, 7)
     lengths = draw.ids(1, time + 1, batch, 1)
-    lengths[0] = draw.size(1, time - 1)
+    lengths[0], lengths[-1] = draw.size(1, time - 1), time
     return torch.arange(time) < lengths
 
 
@@ -49,7 +49,6 @@ def gae(seed: int) -> dict[str, Tensor]:
 def whiten(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     mask = lengths_mask(draw)
-    mask[-1] = True
     values = 3.0 * draw.normal(*mask.shape) + 1.0
     return {
         "shifted": advantages.whiten(values, mask),
