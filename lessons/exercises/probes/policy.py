@@ -10,7 +10,7 @@ from rlhf.grpo_loss import grpo_advantages as advantages_in_groups
 
 def lengths_mask(draw: Draw) -> Tensor:
     """Responses of unequal length, none of them empty: the first is padded, the last is not."""
-    batch, time = draw.size(2, 4), draw.size(3, 7)
+    batch, time = draw.size(6, 9), draw.size(5, 8)
     lengths = draw.ids(1, time + 1, batch, 1)
     lengths[0], lengths[-1] = draw.size(1, time - 1), time
     return torch.arange(time) < lengths

@@ -26,7 +26,7 @@ def combine(seed: int) -> dict[str, Tensor]:
     for weight in (draw.uniform(0.2, 2.0), -draw.uniform(0.2, 2.0)):
         layer = LoraLinear(nn.Linear(6, 5), rank=2, alpha=draw.uniform(1.0, 9.0))
         parts.append((weight, draw.fill(layer)))
-    asked = {"cat": None, "linear": None, "svd": draw.size(1, 4)}
+    asked = {"cat": None, "linear": None, "svd": 2 * draw.size(0, 1) + 1}
     factors = {kind: combinations.COMBINATIONS[kind](parts, rank) for kind, rank in asked.items()}
     factors["svd without a rank"] = combinations.svd(parts, None)
     found = {f"the update of {kind}": up @ down for kind, (up, down) in factors.items()}
