@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from lessons.exercises.catalogue import all_exercises, get
-from lessons.exercises.grading.check import Grader, Strictness
+from lessons.exercises.grading.check import Grader
 from lessons.exercises.grading.ready_made import ReadyMadeError, refuse_ready_made
 from lessons.exercises.grading.result import FAILED, PASSED
 from lessons.exercises.grading.tree import PACKAGES
@@ -16,7 +16,7 @@ from lessons.exercises.stub import live_source
 
 @pytest.fixture(scope="module")
 def grader():
-    grader = Grader(Strictness(questions=1))
+    grader = Grader()
     yield grader
     grader.server.close()
 

@@ -81,7 +81,7 @@ def edited(exercise: Exercise, live: str, wrong: Wrong) -> str:
 
 def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int = 0) -> Iterator[tuple[Trial, str]]:
     """Every trial with its problem, as they are done."""
-    grader = Grader(Strictness(first_failure_only=True, questions=1))
+    grader = Grader(Strictness(first_failure_only=True))
     grader.server.start()
     todo: list[Trial] = []
     with tempfile.TemporaryDirectory() as folder:
