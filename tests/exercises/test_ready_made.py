@@ -4,7 +4,10 @@ import ast
 import textwrap
 
 import pytest
+import torch
+from torch.nn.functional import layer_norm as ready
 
+import transformer.add_norm as library
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.grading.check import Grader
 from lessons.exercises.grading.ready_made import ReadyMadeError, refuse_ready_made
@@ -12,6 +15,7 @@ from lessons.exercises.grading.result import FAILED, PASSED
 from lessons.exercises.grading.tree import PACKAGES
 from lessons.exercises.source import LIBRARY, find, functions, lines_of, parse, span, statements
 from lessons.exercises.stub import live_source
+from lessons.exercises.student.notebook import check, spliced
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +169,26 @@ def test_typed_in_numbers_and_no_chance_at_all_fail_by_the_judge_alone(grader, n
 
     assert result.status == FAILED
     assert "on inputs drawn after the file was loaded" in result.message
+
+
+class LayerNorm(torch.nn.Module):
+    """What a cell of a notebook may hold."""
+
+    def forward(self, x):
+        return ready(x, x.shape[-1:])
+
+
+def test_a_cell_that_calls_the_ready_made_function_is_refused_as_a_file_is():
+    exercise = get("layer_norm")
+
+    with pytest.raises(ReadyMadeError, match=r"torch\.nn\.functional\.layer_norm"):
+        refuse_ready_made(exercise, spliced(exercise, (LayerNorm,)), live_source(exercise))
+
+
+def test_a_cell_that_defines_nothing_is_not_graded():
+    """Neither the library's own class, nor one that only has its name."""
+    nothing = type("LayerNorm", (library.LayerNorm,), {"__module__": __name__})
+
+    for definition in (library.LayerNorm, nothing):
+        with pytest.raises(ValueError, match=r"define yours|of its own"):
+            check("layer_norm", definition)
