@@ -36,18 +36,19 @@ UNIFORM_CODEBOOK = (2 * torch.arange(LEVELS) - 15) / 15
 CODEBOOKS = {"nf4": NF4_CODEBOOK, "fp4": FP4_CODEBOOK, "int4": INT4_CODEBOOK, "uniform": UNIFORM_CODEBOOK}
 
 
-def normal_float_codebook() -> Float32[Tensor, "16"]:
-    """NF4 from the normal distribution: 8 positive levels, 7 negative ones and an exact 0.
+def normal_float_codebook(levels: int = LEVELS) -> Float32[Tensor, "levels"]:
+    """NormalFloat from the normal distribution; with 16 levels NF4: 8 positive ones, 7 negative ones and an exact 0.
 
     The levels are quantiles: going out from the middle, each step passes the same share of a normal distribution's
     weights. The outermost quantile can be neither 1 nor 0 (it would be infinite); it stops half a step short, where
-    a step is taken as 1/32 on one side and 1/30 on the other, and their mean serves both.
+    a step is taken as 1 / (2 levels) on one side and 1 / (2 levels - 2) on the other, and their mean serves both. For
+    NF4 that is 1/32 and 1/30. `levels` is even: half of them are positive.
     """
-    outermost = 1 - (1 / 32 + 1 / 30) / 2
-    positive = torch.special.ndtri(torch.linspace(outermost, 0.5, 9, dtype=torch.float64)[:-1])
-    negative = -torch.special.ndtri(torch.linspace(outermost, 0.5, 8, dtype=torch.float64)[:-1])
-    levels = torch.cat([negative, torch.zeros(1, dtype=torch.float64), positive]).sort().values
-    return (levels / levels.max()).float()
+    outermost = 1 - (1 / (2 * levels) + 1 / (2 * levels - 2)) / 2
+    positive = torch.special.ndtri(torch.linspace(outermost, 0.5, levels // 2 + 1, dtype=torch.float64)[:-1])
+    negative = -torch.special.ndtri(torch.linspace(outermost, 0.5, levels // 2, dtype=torch.float64)[:-1])
+    both = torch.cat([negative, torch.zeros(1, dtype=torch.float64), positive]).sort().values
+    return (both / both.max()).float()
 
 
 def check_codebook(codebook: Tensor) -> Float32[Tensor, "16"]:

@@ -22,6 +22,7 @@ class Exercise:
     `hints`      from a nudge to nearly the answer
     `after`      the exercises to solve before
     `harmless`   automatic mutants (selfcheck/mutants.py) that compute the same, by their changed line
+    `forbidden`  what does the exercise's work ready-made, by the last parts of its dotted name (grading/ready_made.py)
     `topic`      the file of probes/ in which the function NAME makes what a judge compares with the real code
 
     Its grading tests are tests/exercises/graders/test_NAME.py.
@@ -39,6 +40,7 @@ class Exercise:
     wrong: tuple[Wrong, ...]
     after: tuple[str, ...] = ()
     harmless: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
     points: int = 0
 
     def __post_init__(self) -> None:

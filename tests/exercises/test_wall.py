@@ -17,9 +17,16 @@ from lessons.exercises.grading.result import FAILED, NOT_GRADED, PASSED
 from lessons.exercises.grading.sandbox import trial, view, wall
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.source import LIBRARY
+from lessons.exercises.student.workbook import Workbook
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
 needs_wall = pytest.mark.skipif(bool(trial.problem()), reason="there is no wall on this system")
+WITHOUT_NAMESPACES = """
+import runpy
+from tests.exercises.without_namespaces import forbid_namespaces
+forbid_namespaces()
+runpy.run_module('lessons', run_name='__main__')
+"""
 KERNEL = "import ctypes\nkernel = ctypes.CDLL(None, use_errno=True)\n"
 
 
@@ -281,6 +288,34 @@ def test_without_a_wall_ones_own_file_is_checked_and_it_is_said(no_rooms, tmp_pa
     assert run.returncode == 0
     assert run.stdout.count("no wall on this machine") == 1
     assert "bwrap: no permission for namespaces" in run.stdout
+
+
+def test_without_a_wall_it_is_said_once_for_a_workbook(no_rooms, tmp_path):
+    book = Workbook(tmp_path / "workbook")
+    book.start(EXERCISE)
+    book.path(EXERCISE).write_text(solution(), encoding="utf-8")
+    command = [sys.executable, "-m", "lessons", "check", "layer_norm", "--workbook", str(book.folder)]
+
+    said = [subprocess.run(command, capture_output=True, text=True).stdout for _ in range(2)]
+
+    assert ["no wall on this machine" in each for each in said] == [True, False]
+    assert all("passed" in each for each in said)
+
+
+def test_a_container_without_namespaces_has_no_wall_and_grades_all_the_same(tmp_path):
+    """Where the kernel refuses new namespaces, as in a container without them: `grade` says so, and points rest on the judge."""
+    (tmp_path / "layer_norm.py").write_text(solution(), encoding="utf-8")
+    grade = ["grade", str(tmp_path), "--exercises", "layer_norm", "--gradescope", str(tmp_path / "results.json")]
+    inside = [sys.executable, "-c", WITHOUT_NAMESPACES]
+
+    refused = subprocess.run([*inside, *grade], cwd=LIBRARY, capture_output=True, text=True)
+    graded = subprocess.run([*inside, *grade, "--unprotected"], cwd=LIBRARY, capture_output=True, text=True)
+
+    assert refused.returncode == 2
+    assert "--unprotected" in refused.stderr
+    assert graded.returncode == 0, graded.stderr
+    assert "no wall on this machine" in graded.stdout
+    assert '"status": "passed"' in (tmp_path / "results.json").read_text(encoding="utf-8")
 
 
 def test_without_a_wall_time_is_limited_all_the_same(no_rooms):

@@ -17,6 +17,15 @@ EXERCISES = [
             "The variance is the mean of the squared deviations: divided by d_model, not by d_model - 1 (torch's default).",
             "weight · (x - mean) / √(variance + eps) + bias, with ε under the root.",
         ),
+        forbidden=(
+            "layer_norm",
+            "native_layer_norm",
+            "group_norm",
+            "instance_norm",
+            "batch_norm",
+            "nn.LayerNorm",
+            "FusedLayerNorm",
+        ),
         wrong=(
             Wrong(
                 "centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)", "divided by d_model - 1"

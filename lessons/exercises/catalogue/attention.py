@@ -19,6 +19,13 @@ EXERCISES = [
             "(torch.finfo(scores.dtype).min), and after it set their weights to 0: then a query that may attend to nothing "
             "has weights of 0, not NaN. Both are masked_fill(~mask, ...). Dropout falls on the weights.",
         ),
+        forbidden=(
+            "fused_attention",
+            "FusedAttend",
+            "scaled_dot_product_attention",
+            "multi_head_attention_forward",
+            "MultiheadAttention",
+        ),
         wrong=(
             Wrong(" / math.sqrt(query.shape[-1])", "", "the scores are not divided by √d_head"),
             Wrong("math.sqrt(query.shape[-1])", "query.shape[-1]", "divided by d_head, not by its root"),

@@ -42,6 +42,7 @@ EXERCISES = [
             "self.self_attention_norm(x, f) wants a function f of one argument. An attention takes three and the mask: a lambda.",
             "self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask)), then the same with the feed forward.",
         ),
+        forbidden=("CausalLayer", "TransformerEncoderLayer"),
         wrong=(
             Wrong("self.self_attention(x, x, x, mask)", "self.self_attention(x, x, x)", "the mask is not handed on"),
             Wrong("self.feed_forward_norm(x, self.feed_forward)", "x", "the feed forward is missing"),

@@ -6,7 +6,7 @@ EXERCISES = [
     Exercise(
         name="grpo_advantages",
         title="Each answer against the others to the same prompt",
-        topic="preferences",
+        topic="policy",
         lesson=24,
         module="rlhf.grpo_loss",
         targets=("grpo_advantages",),

@@ -53,7 +53,7 @@ EXERCISES = [
     Exercise(
         name="dora",
         title="Turn the rows, then stretch them",
-        topic="low_rank",
+        topic="relatives",
         lesson=14,
         module="peft.dora",
         targets=(
@@ -99,7 +99,7 @@ EXERCISES = [
     Exercise(
         name="pissa",
         title="Start at the principal directions",
-        topic="low_rank",
+        topic="relatives",
         lesson=14,
         module="peft.pissa",
         targets=("principal_factors", "PissaLinear.delta", "PissaLinear.merged"),
@@ -140,7 +140,7 @@ EXERCISES = [
     Exercise(
         name="vera",
         title="Two vectors on shared random directions",
-        topic="low_rank",
+        topic="relatives",
         lesson=14,
         module="peft.vera",
         targets=("VeraLinear.shared", "VeraLinear.delta", "VeraLinear.merged"),
@@ -170,7 +170,7 @@ EXERCISES = [
     Exercise(
         name="ia3",
         title="One factor for each feature",
-        topic="low_rank",
+        topic="relatives",
         lesson=14,
         module="peft.ia3",
         targets=("scaled", "IA3Linear.forward", "IA3Linear.merged"),

@@ -40,6 +40,7 @@ EXERCISES = [
             "With `past` keys in front of the first query the matrix is (length, past + length), and the triangle moves right: "
             "tril(diagonal=past). Impossible sizes raise ValueError with the numbers.",
         ),
+        forbidden=("generate_square_subsequent_mask",),
         wrong=(
             Wrong(".tril(diagonal=past)", ".triu(diagonal=past)", "it is transposed"),
             Wrong(".tril(diagonal=past)", ".tril(diagonal=past - 1)", "a query does not see itself"),
@@ -65,6 +66,7 @@ EXERCISES = [
             "The cache is a pair: its first part goes to the self-attention, its second to the cross-attention; without a cache "
             "both are None. own, across = cache or (None, None)",
         ),
+        forbidden=("TransformerDecoderLayer",),
         wrong=(
             Wrong(
                 "self.cross_attention(x, memory, memory, memory_mask, across)",

@@ -53,6 +53,7 @@ EXERCISES = [
             "check_mask before use.",
             'rearrange(heads, "batch heads query d_head -> batch query (heads d_head)") undoes split_heads. Then out_proj.',
         ),
+        forbidden=("multi_head_attention_forward", "MultiheadAttention"),
         wrong=(
             Wrong(
                 'self.out_proj(rearrange(heads, "batch heads query d_head -> batch query (heads d_head)"))',

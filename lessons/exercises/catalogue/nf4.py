@@ -47,14 +47,16 @@ EXERCISES = [
         minutes=30,
         hints=(
             "Quantiles of the normal distribution: torch.special.ndtri(p) is the number below which a share p of it lies.",
-            "Positive side: 8 steps from the outermost quantile down to 0.5, without 0.5 itself; negative side: 7, with a minus. "
-            "Between them an exact 0. At the end divide by the largest, so that it becomes 1.",
-            "outermost = 1 - (1/32 + 1/30) / 2; linspace(outermost, 0.5, 9)[:-1] and linspace(outermost, 0.5, 8)[:-1], in float64.",
+            "Positive side: levels // 2 quantiles from the outermost one down to 0.5, without 0.5 itself; negative side: one less, "
+            "with a minus. Between them an exact 0. At the end divide by the largest, so that it becomes 1.",
+            "For 16 levels outermost = 1 - (1/32 + 1/30) / 2; linspace(outermost, 0.5, 9)[:-1] and linspace(outermost, 0.5, 8)[:-1], "
+            "in float64. In general 32 is 2 * levels, 30 is 2 * levels - 2, and 9 is levels // 2 + 1.",
         ),
+        forbidden=("NF4_CODEBOOK", "CODEBOOKS"),
         wrong=(
-            Wrong("0.5, 9, dtype", "0.5, 8, dtype", "shape: four bits name 16 levels, not (15,)"),
-            Wrong("1 - (1 / 32 + 1 / 30) / 2", "1 - 1 / 32", "value: the codebook"),
-            Wrong("levels / levels.max()", "levels", "the lowest level is -1"),
+            Wrong("levels // 2 + 1, dtype", "levels // 2, dtype", "shape: four bits name 16 levels, not (15,)"),
+            Wrong("1 - (1 / (2 * levels) + 1 / (2 * levels - 2)) / 2", "1 - 1 / (2 * levels)", "value: the codebook"),
+            Wrong("both / both.max()", "both", "the lowest level is -1"),
             Wrong(".sort().values", "", "the levels rise"),
             Wrong("-torch.special.ndtri", "torch.special.ndtri", "property: "),
         ),
@@ -109,6 +111,7 @@ EXERCISES = [
             "levels, code_of_level = codebook.sort(stable=True); codes = code_of_level[distances.argmin(dim=-1)] in uint8. "
             "Back: codebook[codes.int()] * scales[:, None].",
         ),
+        forbidden=("encode_in_slices", "decode_in_slices"),
         wrong=(
             Wrong("blocks.abs().amax(dim=1)", "blocks.amax(dim=1)", "the largest weight, not the largest |w|"),
             Wrong("blocks.abs().amax(dim=1)", "blocks.abs().amax().expand(len(blocks))", "one scale for all blocks"),

@@ -20,6 +20,7 @@ EXERCISES = [
             "(-inf · 0 is NaN, so fill with 0 instead of multiplying). Padding is chosen away with torch.where, and the mean is "
             "over the real tokens only.",
         ),
+        forbidden=("cross_entropy", "CrossEntropyLoss"),
         wrong=(
             Wrong("total / real.sum()", "total / real.numel()", "divided by all positions"),
             Wrong("torch.where(real, loss, torch.zeros_like(loss)).sum()", "loss.sum()", "value: the loss"),

@@ -19,6 +19,7 @@ EXERCISES = [
             "drop_encoder: only where self.last is not None. self.prefix becomes a parameter of what was saved, trained if the "
             "network was; self.trunk and self.last become None.",
         ),
+        forbidden=("EncodedPromptInput",),
         wrong=(
             Wrong('"prefix": self', '"rows": self', "saved under the name prefix"),
             Wrong(

@@ -56,7 +56,7 @@ EXERCISES = [
     Exercise(
         name="token_rewards",
         title="A price for every token, a score for the last one",
-        topic="preferences",
+        topic="policy",
         lesson=24,
         module="rlhf.advantages",
         targets=("token_rewards",),
@@ -89,7 +89,7 @@ EXERCISES = [
     Exercise(
         name="gae",
         title="How much better than expected was each token?",
-        topic="preferences",
+        topic="policy",
         lesson=24,
         module="rlhf.advantages",
         targets=("gae",),
@@ -122,7 +122,7 @@ EXERCISES = [
     Exercise(
         name="whiten",
         title="Mean 0 and deviation 1 over the real tokens",
-        topic="preferences",
+        topic="policy",
         lesson=24,
         module="rlhf.advantages",
         targets=("whiten",),
@@ -153,7 +153,7 @@ EXERCISES = [
     Exercise(
         name="ppo_policy_loss",
         title="A step, but not too far",
-        topic="preferences",
+        topic="policy",
         lesson=24,
         module="rlhf.ppo_loss",
         targets=("ppo_policy_loss", "clipped_surrogate"),
@@ -198,7 +198,7 @@ EXERCISES = [
     Exercise(
         name="ppo_value_loss",
         title="Values that do not run away either",
-        topic="preferences",
+        topic="policy",
         lesson=24,
         module="rlhf.ppo_loss",
         targets=("ppo_value_loss",),

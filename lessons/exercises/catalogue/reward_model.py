@@ -16,6 +16,7 @@ EXERCISES = [
             "The model of paired comparisons: P(chosen ≻ rejected) = σ(r_chosen - r_rejected). The loss is minus its logarithm.",
             "F.logsigmoid(chosen - rejected), the mean over the batch, with a minus. log(sigmoid(x)) would overflow.",
         ),
+        forbidden=("dpo_loss",),
         wrong=(
             Wrong("chosen - rejected", "rejected - chosen", "have changed places"),
             Wrong(".mean()", ".sum()", "where the mean is wanted"),

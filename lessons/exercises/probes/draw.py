@@ -1,7 +1,12 @@
 """Random inputs from one seed: sizes, numbers, masks and ids, the same in every process."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+REFUSALS = (ValueError, TypeError)
 
 
 class Draw:
@@ -36,6 +41,25 @@ class Draw:
             for parameter in module.parameters():
                 parameter.copy_(0.5 * self.normal(*parameter.shape))
         return module
+
+
+class Marker(nn.Module):
+    """In a dropout's place: a factor for each feature, the same in every process, that tells where it fell."""
+
+    p = 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.linspace(0.25, 2.0, x.shape[-1], dtype=x.dtype)
+
+
+def refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> Tensor:
+    """The kind of the error: 1 for a ValueError, 2 for a TypeError, 0 where nothing is refused."""
+    try:
+        call(*arguments, **named)
+    except REFUSALS as error:
+        kind = next(kind for kind in REFUSALS if isinstance(error, kind))
+        return torch.tensor(1 + REFUSALS.index(kind))
+    return torch.tensor(0)
 
 
 def gradients(output: Tensor, **inputs: Tensor) -> dict[str, Tensor]:

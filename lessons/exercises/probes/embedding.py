@@ -1,6 +1,7 @@
 """Probes of lesson 2."""
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from lessons.exercises.probes.draw import Draw
 from lessons.exercises.probes.models import random_model
@@ -9,16 +10,28 @@ from transformer.embedding import sinusoidal_positional_encoding as encoding
 
 def sinusoidal_positional_encoding(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
-    length, d_model = draw.size(2, 60), draw.size(1, 24)
+    length, half = draw.size(2, 60), draw.size(1, 12)
     return {
-        "the encoding": encoding(length, d_model).double(),
-        "its even sibling": encoding(length, 2 * d_model).double(),
+        "the encoding": encoding(length, 2 * half),
+        "one with an odd d_model": encoding(length, 2 * half + 1),
+        "one in float64": encoding(length, 2 * half, torch.float64),
     }
+
+
+class Doubled(nn.Module):
+    """Something at the source's way in that changes the vectors and the mask."""
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return 2.0 * x, torch.cat([mask, ~mask], dim=-1)
 
 
 def embed_source(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
-    model = random_model(draw)
+    pad_id = draw.size(3, 9)
+    model = random_model(draw, pad_id=pad_id)
     ids = draw.ids(0, model.config.vocab_size, 3, draw.size(2, 9))
+    ids[0, :2] = torch.tensor([0, pad_id])
     x, mask = model.embed_source(ids)
-    return {"the vectors": x, "the mask": mask}
+    model.source_input = Doubled()
+    changed, longer = model.embed_source(ids)
+    return {"the vectors": x, "the mask": mask, "behind the source's way in": changed, "its mask": longer}

@@ -1,22 +1,15 @@
-"""Probes of lessons 13 and 14."""
+"""Probes of lessons 13 and 14: LoRA, how it starts and how fast it learns."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lessons.exercises.probes.draw import Draw, gradients
+from lessons.exercises.probes.draw import Draw, Marker, gradients, refusal
 from peft import lora_plus as plus
 from peft import low_rank
-from peft.dora import DoraLinear, row_lengths
-from peft.ia3 import IA3Linear
 from peft.lora import LoraConfig, LoraLinear
 from peft.model import get_peft_model
-from peft.pissa import PissaLinear, principal_factors
-from peft.vera import Projections, VeraLinear
-
-Make = Callable[[Draw, nn.Linear], nn.Module]
 
 
 def linear(draw: Draw, bias: bool = True) -> nn.Linear:
@@ -42,7 +35,18 @@ def output_gradients_and_merge(draw: Draw, layer: Any) -> dict[str, Tensor]:
     merged = layer.merged()
     found = {"the output": output, "the merged weight": merged.weight, "what the merged layer computes": merged(x)}
     found |= {} if merged.bias is None else {"the merged bias": merged.bias}
+    found |= {"the base's weight afterwards": layer.base.weight.detach().clone()}
+    found |= where_dropout_falls(layer, x) if hasattr(layer, "dropout") else {}
     return found | gradients(output, x=x, **own)
+
+
+def where_dropout_falls(layer: Any, x: Tensor) -> dict[str, Tensor]:
+    """With a factor for each feature in dropout's place."""
+    dropout, layer.dropout = layer.dropout, Marker()
+    found = {"in training with dropout": layer.train()(x)}
+    layer.dropout = dropout
+    layer.eval()
+    return found
 
 
 def lora(seed: int) -> dict[str, Tensor]:
@@ -54,9 +58,9 @@ def lora(seed: int) -> dict[str, Tensor]:
 
 
 def lora_start(seed: int) -> dict[str, Tensor]:
-    """Shapes and spread; the numbers themselves may be drawn in more than one way."""
+    """Shapes, spread and chance; the numbers themselves may be drawn in more than one way."""
     draw = Draw(seed)
-    d_in, d_out, rank = draw.size(200, 400), draw.size(20, 40), draw.size(10, 20)
+    d_in, d_out, rank = draw.size(400, 600), draw.size(20, 40), draw.size(10, 20)
     found = {}
     for kind in (True, "gaussian", False):
         down, up = low_rank.new_factors(d_in, d_out, rank, kind)
@@ -66,8 +70,24 @@ def lora_start(seed: int) -> dict[str, Tensor]:
         wanted = {True: (1 / (3 * d_in)) ** 0.5, "gaussian": 1 / rank, False: (1 / (3 * d_in)) ** 0.5}[kind]
         away = (down.weight.detach().std() / wanted - 1).abs()
         found |= {f"the distance of A's spread, in tenths, {kind}": away // 0.1}
+        found |= {f"{what}, {kind}": t for what, t in chance(kind, down.weight.detach(), d_out).items()}
     draw.fill(down), draw.fill(up)
     return found | {"the product": low_rank.product(up, down, draw.uniform(0.5, 3.0))}
+
+
+def chance(kind: Any, numbers: Tensor, d_out: int) -> dict[str, Tensor]:
+    """A was drawn: its numbers differ, have no sign in common, fill the curve that was asked for, and differ from call to call."""
+    rank, d_in = numbers.shape
+    again = low_rank.new_factors(d_in, d_out, rank, kind)[0].weight.detach()
+    flatness = {True: 0.866, "gaussian": 0.798, False: 0.866}[kind]  # E|x| / sd of the uniform and of the normal
+    away = (numbers.abs().mean() / numbers.std() / flatness - 1).abs()
+    return {
+        "is nearly every number of A another one": torch.tensor(len(numbers.unique()) > 0.9 * numbers.numel()),
+        "the distance of A's curve, in twentieths": away // 0.05,
+        "the distance of A's mean from 0, in tenths of its spread": numbers.mean().abs() / numbers.std() // 0.1,
+        "A's rank": torch.linalg.matrix_rank(numbers),
+        "does the next call draw another A": torch.tensor(not torch.equal(numbers, again)),
+    }
 
 
 def rslora(seed: int) -> dict[str, Tensor]:
@@ -87,42 +107,8 @@ def lora_plus(seed: int) -> dict[str, Tensor]:
     groups = plus.lora_plus_groups(model, rate, decay, draw.uniform(2.0, 20.0))
     settings = {names[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
     table = torch.tensor([settings[name] for name in sorted(settings)], dtype=torch.float64)
-    return {"rate and decay of every parameter, by name": table}
-
-
-def dora(seed: int) -> dict[str, Tensor]:
-    draw = Draw(seed)
-    layer = scattered(draw, DoraLinear(linear(draw), draw.size(1, 3), draw.uniform(1.0, 9.0)))
-    found = {"V": layer.directions(), "the stretch": layer.stretch()}
-    found |= {"the lengths of rows": row_lengths(draw.normal(4, 5)), "of zeros": row_lengths(draw.normal(2, 3) * 0)}
-    return found | output_gradients_and_merge(draw, layer)
-
-
-def pissa(seed: int) -> dict[str, Tensor]:
-    draw = Draw(seed)
-    rank, alpha = draw.size(1, 3), draw.uniform(1.0, 9.0)
-    weight = draw.normal(draw.size(4, 7), draw.size(4, 7))
-    up, down = principal_factors(weight, rank, alpha)
-    layer = PissaLinear(linear(draw), rank, alpha).double().eval()
-    with torch.no_grad():
-        for parameter in (layer.lora_A.weight, layer.lora_B.weight):
-            parameter.add_(draw.normal(*parameter.shape))
-    return {"s B₀ A₀": alpha * up @ down, "B₀ᵀ B₀": (up.T @ up).abs()} | output_gradients_and_merge(draw, layer)
-
-
-def vera(seed: int) -> dict[str, Tensor]:
-    draw = Draw(seed)
-    shared = Projections(draw.size(2, 9), 12, 11, seed=draw.size(0, 99))
-    layer = scattered(draw, VeraLinear(linear(draw), shared))
-    up, down = layer.shared()
-    return {"the part of B": up, "the part of A": down} | output_gradients_and_merge(draw, layer)
-
-
-def ia3(seed: int) -> dict[str, Tensor]:
-    draw, found = Draw(seed), {}
-    for feedforward in (False, True):
-        for bias in (False, True):
-            layer = scattered(draw, IA3Linear(linear(draw, bias), feedforward))
-            kind = f"{'feed forward' if feedforward else 'attention'}, {'with' if bias else 'without'} bias"
-            found |= {f"{name} ({kind})": tensor for name, tensor in output_gradients_and_merge(draw, layer).items()}
-    return found
+    found = {"rate and decay of every parameter, by name": table, "how many groups": torch.tensor(len(groups))}
+    for ratio in (0.0, -1.0, float("nan")):
+        found[f"the kind of error for the ratio {ratio}"] = refusal(plus.lora_plus_groups, model, rate, decay, ratio)
+    without = refusal(plus.lora_plus_groups, random_model(draw), rate, decay)
+    return found | {"the kind of error for a model without LoRA": without}

@@ -1,8 +1,9 @@
 """Probes of lessons 17, 22 and 23."""
 
+import torch
 from torch import Tensor, nn
 
-from lessons.exercises.probes.draw import Draw, gradients
+from lessons.exercises.probes.draw import Draw, Marker, gradients
 from lessons.exercises.probes.low_rank import linear, output_gradients_and_merge, scattered
 from peft import ssf as scaled
 from peft.bottleneck import Bottleneck, HoulsbyAdapter, ParallelAdapter, PfeifferAdapter
@@ -42,6 +43,7 @@ def adapter_pfeiffer(seed: int) -> dict[str, Tensor]:
     sublayer, x = draw.fill(nn.Linear(d_model, d_model)), draw.normal(2, 3, d_model)
     for order in ("post", "pre"):
         base = draw.fill(AddNorm(d_model, 0.0, order))
+        base.dropout = Marker()
         found[f"{order}-norm"] = PfeifferAdapter(base, bottleneck(draw, d_model, "pfeiffer")).eval()(x, sublayer)
     return found
 
@@ -86,6 +88,7 @@ def pill_routing(seed: int) -> dict[str, Tensor]:
     for reads, is_last, stage in (("source", False, 2), ("target", True, 2), ("target", True, 1), ("source", False, 1)):
         experts = nn.ModuleList(draw.fill(GLUAdapter(d_model, 2)) for _ in range(count))
         types, ids = typed(draw, count)
+        types.table[:2], ids[0, :2] = torch.arange(2), torch.arange(2)
         layer = RoutedFeedForward(draw.fill(FeedForward(d_model, 7)), experts, types, reads, is_last).eval()
         setattr(layer.context, reads, ids)
         layer.stage = stage
@@ -98,6 +101,7 @@ def pill_gate(seed: int) -> dict[str, Tensor]:
     heads = draw.size(2, 3)
     d_model = heads * draw.size(1, 3)
     types, ids = typed(draw, 3)
+    types.table[:3], ids[0, :3] = torch.arange(3), torch.arange(3)  # a token of each type
     layer = GatedValues(draw.fill(nn.Linear(d_model, d_model)), ValueGate(d_model, heads), types)
     draw.fill(layer)
     layer.context.source = ids

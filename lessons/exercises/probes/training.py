@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lessons.exercises.probes.draw import Draw, gradients
+from lessons.exercises.probes.draw import Draw, gradients, refusal
 from lessons.exercises.probes.models import random_model
 from transformer.learning import batching, loss, schedule
 from transformer.learning import training as trainer
@@ -12,16 +12,30 @@ from transformer.learning import training as trainer
 def label_smoothed_cross_entropy(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     vocab = draw.size(5, 12)
-    logits, target = draw.normal(3, 4, vocab, grad=True), draw.ids(0, vocab - 1, 3, 4)
-    target[0, 0] = 1
-    smoothed = loss.label_smoothed_cross_entropy(logits, target, draw.uniform(0.05, 0.6), never=(vocab - 1,))
-    plain = loss.label_smoothed_cross_entropy(logits, target, reduction="sum")
-    return {"the smoothed loss": smoothed, "the sum": plain} | gradients(smoothed + plain, logits=logits)
+    logits, target = draw.normal(3, 4, vocab, grad=True), draw.ids(1, vocab - 1, 3, 4)
+    pad_id = draw.size(0, 1)
+    target = target.where(target != pad_id, 2)
+    target[0, :2] = pad_id
+    function, ask = loss.label_smoothed_cross_entropy, {"pad_id": pad_id}
+    smoothed = function(logits, target, draw.uniform(0.05, 0.6), never=(vocab - 1, pad_id), **ask)
+    plain = function(logits, target, **ask)
+    found = {"the smoothed loss": smoothed, "the mean": plain}
+    found["the sum"] = function(logits, target, reduction="sum", **ask)
+    refused = {
+        "a smoothing of 1": ((logits, target, 1.0), ask),
+        "an unknown reduction": ((logits, target), ask | {"reduction": "median"}),
+        "an id outside the vocabulary": ((logits, target + vocab), ask),
+        "nothing but padding": ((logits, torch.full_like(target, pad_id)), ask),
+    }
+    for what, (arguments, named) in refused.items():
+        found[f"the kind of error for {what}"] = refusal(function, *arguments, **named)
+    return found | gradients(smoothed + plain, logits=logits)
 
 
 def collate(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
-    pairs = [(row(draw), row(draw)) for _ in range(draw.size(1, 5))]
+    pairs = [(row(draw), row(draw)) for _ in range(draw.size(1, 4))]
+    pairs += [([3, 2], [3, 2]), ([2], [3, 4, 5, 6, 7, 8, 2])]  # rows of unequal length
     batch = batching.collate(pairs, pad_id=draw.size(50, 60), bos_id=draw.size(0, 1))
     return {"source": batch.source, "inputs": batch.inputs, "labels": batch.labels}
 
@@ -50,4 +64,9 @@ def parameter_groups(seed: int) -> dict[str, Tensor]:
     sums = [sum(float(p.detach().sum()) for p in group["params"]) for group in groups]
     order = sorted(range(len(rows)), key=lambda index: rows[index][2])
     table = [[*rows[index], sums[index]] for index in order]
-    return {"count, rate, decay and sum of each group": torch.tensor(table, dtype=torch.float64)}
+    found = {"count, rate, decay and sum of each group": torch.tensor(table, dtype=torch.float64)}
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter.dim() < 2)
+    found["the number of groups of vectors alone"] = torch.tensor(len(trainer.parameter_groups(model, rate, decay)))
+    model.requires_grad_(False)
+    return found | {"the kind of error for a frozen model": refusal(trainer.parameter_groups, model, rate, decay)}

@@ -2,8 +2,8 @@
 
 the stub               → not attempted
 the live solution      → passed
-each wrong solution    → failed, with the message that it must get
-each automatic mutant  → failed
+each wrong solution    → failed, with the message that it must get; and failed by the judge alone, the tests taken as passed
+each automatic mutant  → failed; and failed by the judge alone
 """
 
 import argparse

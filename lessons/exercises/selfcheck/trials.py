@@ -22,13 +22,17 @@ from lessons.task.cores import cores
 
 @dataclass(frozen=True)
 class Trial:
-    """One file that is given to the grader, and what must come of it."""
+    """One file that is given to the grader, and what must come of it.
+
+    `tests`   False: their verdict is taken as "passed", as by a file that has fooled them; the judge alone decides
+    """
 
     exercise: Exercise
     label: str
     source: str
     status: str
     message: str = ""
+    tests: bool = True
 
     def problem(self, result: Result) -> str:
         """What is not as it must be; empty when all is well."""
@@ -47,11 +51,14 @@ def trials(exercise: Exercise, with_mutants: bool = True) -> Iterator[Trial]:
     yield Trial(exercise, "a notebook with the solution", from_notebook(exercise), PASSED)
     for wrong in exercise.wrong:
         label = f"wrong solution {' '.join(wrong.old.split())} → {' '.join(wrong.new.split())}"
-        yield Trial(exercise, label, edited(exercise, live, wrong), FAILED, wrong.message)
+        source = edited(exercise, live, wrong)
+        yield Trial(exercise, label, source, FAILED, wrong.message)
+        yield Trial(exercise, f"{label}, by the judge alone", source, FAILED, tests=False)
     if with_mutants:
         for mutant in mutants(live, exercise.targets):
             if mutant.label not in exercise.harmless:
                 yield Trial(exercise, f"mutant {mutant.label}", mutant.source, FAILED)
+                yield Trial(exercise, f"mutant {mutant.label}, by the judge alone", mutant.source, FAILED, tests=False)
 
 
 def from_notebook(exercise: Exercise) -> str:
@@ -74,7 +81,7 @@ def edited(exercise: Exercise, live: str, wrong: Wrong) -> str:
 
 def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int = 0) -> Iterator[tuple[Trial, str]]:
     """Every trial with its problem, as they are done."""
-    grader = Grader(Strictness(first_failure_only=True, questions=1))
+    grader = Grader(Strictness(first_failure_only=True))
     grader.server.start()
     todo: list[Trial] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -86,6 +93,6 @@ def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int 
         except ValueError as misfit:
             yield Trial(exercise, "its entry", "", PASSED), str(misfit)
     with ThreadPoolExecutor(workers or cores()) as pool:
-        done = pool.map(lambda trial: trial.problem(grader.check(trial.exercise, trial.source)), todo)
+        done = pool.map(lambda trial: trial.problem(grader.check(trial.exercise, trial.source, trial.tests)), todo)
         yield from zip(todo, done, strict=True)
     grader.server.close()

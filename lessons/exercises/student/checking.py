@@ -43,7 +43,7 @@ def check(arguments: list[str]) -> int:
         print_json(as_json(result))
     else:
         show(console, result, str(file), what_now(result, exercise, book))
-        say_what_is_missing(grader)
+        say_what_is_missing(grader, book)
     return result.exit_code
 
 
@@ -61,8 +61,7 @@ def watch(arguments: list[str]) -> int:
         result = check_file(grader, exercises[path], path, must_exist=False)
         book.keep(exercises[path], result)
         show(console, result, str(path), what_now(result, exercises[path], book))
-        if number == 1:
-            say_what_is_missing(grader)
+        say_what_is_missing(grader, book)
         if number == options.times:
             break
     return 0
@@ -77,7 +76,7 @@ def check_file(grader: Grader, exercise: Exercise, path: Path, must_exist: bool)
         return Result(exercise.name, FAILED, str(problem))
 
 
-def say_what_is_missing(grader: Grader) -> None:
-    """A student's own file on their own machine is checked without a wall too, but not without a word."""
-    if grader.without_wall:
+def say_what_is_missing(grader: Grader, book: Workbook) -> None:
+    """A student's own file on their own machine is checked without a wall too, but not without a word, once."""
+    if grader.without_wall and book.first_time(WITHOUT_WALL):
         console.print(f"{WITHOUT_WALL} ({grader.without_wall})", style="yellow", markup=False)

@@ -39,10 +39,10 @@ def check(name: str, *definitions: Any) -> Card:
     for definition in definitions:
         if (getattr(definition, "__module__", None) or "").partition(".")[0] in PACKAGES:
             raise ValueError(f"{definition.__qualname__} is the library's own: define yours in a cell")
-    known = grader().without_wall
     result = grader().check(exercise, spliced(exercise, definitions))
-    nearest_workbook().keep(exercise, result)
-    if grader().without_wall != known:
+    book = nearest_workbook()
+    book.keep(exercise, result)
+    if grader().without_wall and book.first_time(WITHOUT_WALL):
         print(f"{WITHOUT_WALL} ({grader().without_wall})")
     return Card(result)
 

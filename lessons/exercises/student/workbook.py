@@ -13,6 +13,7 @@ from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceErro
 from lessons.exercises.stub import stub_of
 
 PROGRESS = "progress.txt"
+SAID = ".said.txt"
 HEADING = "# One line for each exercise: name | status | hints read. Written by `python -m lessons`.\n"
 
 
@@ -97,6 +98,15 @@ class Workbook:
         """Remembers how a check ended, if it did."""
         if result.status in (PASSED, FAILED):
             self.record(exercise, status=result.status)
+
+    def first_time(self, sentence: str) -> bool:
+        """Whether it has not been said here yet; from now on it has, where there is a folder to remember it in."""
+        path = self.folder / SAID
+        said = path.read_text(encoding="utf-8") if path.is_file() else ""
+        new = f"{sentence}\n" not in said
+        if new and self.folder.is_dir():
+            write_whole(path, f"{said}{sentence}\n")
+        return new
 
     def record(self, exercise: Exercise, status: str | None = None, hints: int | None = None) -> None:
         """Writes down what is given. A pass counts for good: whatever comes after it is practice."""

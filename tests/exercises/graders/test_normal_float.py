@@ -1,5 +1,9 @@
 """Grader: NF4's levels out of the normal distribution."""
 
+from statistics import NormalDist
+
+import numpy as np
+import pytest
 import torch
 
 from lessons.exercises.diagnosis import assert_matches
@@ -30,3 +34,14 @@ def test_they_are_the_levels_that_every_program_uses():
     known = NF4_CODEBOOK
     mistakes = {"the positive and the negative side have changed places": (-known).sort().values}
     assert_matches(levels, known, "level", name="the codebook", dtype=torch.float32, mistakes=mistakes, atol=1e-6)
+
+
+@pytest.mark.parametrize("levels", [4, 8, 32])
+def test_other_numbers_of_levels_come_by_the_same_steps(levels):
+    """With the quantiles of Python's own normal distribution."""
+    outermost = 1 - (1 / (2 * levels) + 1 / (2 * levels - 2)) / 2
+    shares = [np.linspace(outermost, 0.5, levels // 2 + extra)[:-1] for extra in (0, 1)]
+    negative, positive = ([NormalDist().inv_cdf(share) for share in side] for side in shares)
+    expected = np.sort([*np.negative(negative), 0.0, *positive]) / max(positive)
+
+    assert_matches(normal_float_codebook(levels), expected, "level", name="the codebook", atol=1e-6)

@@ -26,15 +26,17 @@ PRELOADED = "numpy torch torch.nn torch.utils.checkpoint einops jaxtyping safete
 def serve(descriptor: int, runner: str, parent: int) -> None:
     """The warm process's life: for every message a fork that runs the job, until the other side hangs up.
 
-    `runner`   "module:function", a function of a job that gives back what came of it
+    `runner`   "module:function", a function of a job that gives back what came of it; before it forks, the warm process
+               calls the module's `prepare` with the job
     """
     end_with_parent()
     if os.getppid() != parent:  # it has ended already
         return
     sys.path[:] = [entry for entry in sys.path if entry]
     warm_up()
-    module, _, function = runner.partition(":")
-    run_job = getattr(importlib.import_module(module), function)
+    name, _, function = runner.partition(":")
+    module = importlib.import_module(name)
+    run_job = getattr(module, function)
     gc.freeze()  # what is here stays: forks need not look through it
     signal.signal(signal.SIGCHLD, lambda *_: reap())
     control = socket.socket(fileno=descriptor)
@@ -42,11 +44,13 @@ def serve(descriptor: int, runner: str, parent: int) -> None:
         message, descriptors, *_ = socket.recv_fds(control, 1 << 16, 1)
         if not message:
             return
+        job = json.loads(message)
+        module.prepare(job)
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             end_with_parent()
             control.close()
-            answer(socket.socket(fileno=descriptors[0]), run_job, json.loads(message))
+            answer(socket.socket(fileno=descriptors[0]), run_job, job)
         os.close(descriptors[0])
         control.send(b"!")
 
