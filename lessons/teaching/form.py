@@ -27,6 +27,7 @@ PRIVATE = {
     r"\bthe field\b": "name who", r"\bcheap(er|est)? in numbers\b": "few parameters",
 }  # fmt: skip
 MEASURED = re.compile(r"\d[\d.,]*\s?%|\d+\.\d+")
+PLACE = re.compile(r"\b([Ss]ections?|[Tt]able|[Ff]igure|version) [\d.]*\d")
 PAPER = re.compile(r"\b\d{4}\.\d{4,5}\b")
 LINK = re.compile(r"\[[^\]]*\]\(([^)]*)\)")
 
@@ -138,7 +139,7 @@ def numbers(notebook: NotebookNode, templates: Sequence[str]) -> Iterator[str]:
         and "numbers" not in cell.metadata.get("tags", [])
     ]
     for text in (*told, *(re.sub(r"\{[^}]*\}", "", template) for template in templates)):
-        plain = without_marks(PAPER.sub("", text))
+        plain = PLACE.sub("", PAPER.sub("", without_marks(text)))
         for found in MEASURED.finditer(plain):
             yield f"a number typed into prose: {around(plain, found)!r}; prose(...) takes it from the data"
 

@@ -38,7 +38,7 @@ def test_a_lesson_has_the_form(source):
         (r"show_figure\(", "dict(", "never calls show_figure"),
         (r"<details>", "<div>", "## Three questions has not three answers"),
         (r'tags=\["hide-input"\]', "", "lines of code are shown, at most 60"),
-        (r"## Summary\n", "## Summary\n#\n# It gains 7.5 % here.\n#", "a number typed into prose: '"),
+        (r"## Summary\n", "## Summary\n#\n# It gains 7.5 % here.\n#", "a number typed into prose"),
         (r"## Summary\n", "## Summary\n#\n# The bend is dear.\n#", "'bend': rather non-linearity"),
         (r"## Summary\n", "## Summary\n#\n# As arXiv 1706.03762 says.\n#", "1706.03762 is no link"),
         (r"## Summary\n", "## Summary\n#\n# [Next](99_more.ipynb)\n#", "links to 99_more.ipynb, which is not there"),
