@@ -135,7 +135,7 @@ show_source(scaled_dot_product_attention)
 
 # %%
 result, weights = scaled_dot_product_attention(QUERY, KEYS, VALUES)
-print("weights", weights.tolist(), " result", result.tolist())
+print("weights", weights.numpy().round(4), " result", result.numpy().round(4))
 
 # %% [markdown]
 # Three things follow from the formula. A result lies *between* the values: attention can mix them, it cannot make a larger
@@ -156,21 +156,21 @@ print("may attend to nothing:", scaled_dot_product_attention(QUERY, KEYS, VALUES
 # We draw random queries and keys and look:
 
 # %%
-found = saturation(sizes=[2**power for power in range(11)], samples=200 if quick() else 2000)
+random = saturation(sizes=[2**power for power in range(11)], samples=200 if quick() else 2000)
 
 # %% tags=["hide-input"]
 numbers = {
-    "d": found.sizes[-1],
-    "unscaled": found.largest[False][-1],
-    "scaled": found.largest[True][-1],
-    "lost": found.gradient[False][-1],
-    "kept": found.gradient[True][-1],
+    "d": random.sizes[-1],
+    "unscaled": random.largest[False][-1],
+    "scaled": random.largest[True][-1],
+    "lost": random.gradient[False][-1],
+    "kept": random.gradient[True][-1],
 }
 claim(numbers["unscaled"] > 0.9 and numbers["scaled"] < 0.5, "unscaled, softmax saturates")
 claim(numbers["kept"] > 3 * numbers["lost"], "unscaled, the gradient is a small part", **numbers)
 show_figure(
-    draw_saturation(found),
-    title="Without the scale the largest weight reaches {unscaled:.2f} at d = {d}; with it, {scaled:.2f}",
+    draw_saturation(random),
+    title="Without 1/√d the largest weight reaches {unscaled:.2f}, with it {scaled:.2f}",
     alt="Three panels over d. The spread of the products grows like the root of d. Without the scale the largest weight "
     "rises to {unscaled:.2f} and the gradient falls to {lost:.3f}; with the scale both stay level for large d.",
     **numbers,
@@ -201,7 +201,7 @@ claim(min(numbers["divided"], numbers["forgotten"]) > 1.5 * numbers["right"], "b
 show_figure(
     draw_errors(errors, {1 / root: "divided by d", 1.0: "by √d", root: "not divided"}),
     title="A wrong scale does not crash: the error goes from {right:.0f} % to {forgotten:.0f} % or {divided:.0f} %",
-    alt="Phoneme error over the factor on the scores: lowest near 1, {divided:.0f} % at the left end, where scores are divided "
+    alt="Phoneme error over the factor on the scores: low near 1, {divided:.0f} % at the left end, where scores are divided "
     "by d, and {forgotten:.0f} % at the right end, where they are not divided.",
     **numbers,
 )

@@ -20,24 +20,24 @@ def draw_one_query() -> Figure:
     """One query, two keys, two values: scores, scale, softmax, weighted mean."""
     products = QUERY @ KEYS.T
     result, weights = scaled_dot_product_attention(QUERY, KEYS, VALUES)
-    sketch = Sketch(17.5, 6.6)
+    sketch = Sketch(18.5, 6.4)
     query = sketch.matrix(1.5, 4.5, QUERY.tolist(), rows=["query"])
     keys = sketch.matrix(1.5, 1.5, KEYS.tolist(), rows=NAMES)
     steps = [
-        sketch.matrix(7.2, 1.5, products.T.tolist(), "q · k"),
+        sketch.matrix(7.0, 1.5, products.T.tolist(), "q · k"),
         sketch.matrix(9.7, 1.5, (products / math.sqrt(QUERY.shape[-1])).T.tolist(), "scores"),
-        sketch.matrix(12.2, 1.5, weights.T.tolist(), "weights"),
+        sketch.matrix(13.0, 1.5, weights.T.tolist(), "weights"),
     ]
-    values = sketch.matrix(15, 1.5, VALUES.tolist(), "values")
-    mean = sketch.matrix(15, 4.9, result.tolist(), "result")
+    values = sketch.matrix(16, 1.5, VALUES.tolist(), "values")
+    mean = sketch.matrix(16, 4.6, result.tolist(), "result")
     sketch.arrow(query.bottom, keys.top)
     sketch.text(3.75, 4.0, "times each key", 9, ha="left")
     sketch.arrow(keys.right, steps[0].left)
     sketch.arrow(steps[0].right, steps[1].left, "÷ √d")
     sketch.arrow(steps[1].right, steps[2].left, "softmax")
     sketch.arrow(steps[2].right, values.left, "times")
-    sketch.arrow((values.top[0], 4.15), mean.bottom)
-    sketch.text(16.2, 4.5, "sum", 9, ha="left")
+    sketch.arrow((values.top[0], 4.1), mean.bottom)
+    sketch.text(17.2, 4.3, "sum", 9, ha="left")
     sketch.text(steps[2].bottom[0], 1.0, "sum to 1", 9)
     return sketch.figure
 
@@ -100,7 +100,8 @@ def draw_head(maps: Mapping[str, Tensor]) -> Figure:
 def draw_looking(found: Looking) -> Figure:
     figure, axis = new_figure(height=2.9)
     edges = [value / 2 for value in range(2, 31)]
-    axis.hist(list(found.at.values()), bins=edges, density=True, label=list(found.at))
-    axis.set(xlabel="positions that a query looks at", ylabel="share of queries")
+    shares = [[100 / len(counts)] * len(counts) for counts in found.at.values()]
+    axis.hist(list(found.at.values()), bins=edges, weights=shares, label=list(found.at))
+    axis.set(xlabel="positions that a query looks at", ylabel="queries (%)")
     axis.legend()
     return figure

@@ -12,7 +12,7 @@ ROWS = (("It is said", "#fff4e0"), ("It is so", "#e6f4ea"), ("Shown by", "#f4f4f
 
 
 def said_and_so(said: str, so: str, shown_by: str, **values: Any) -> None:
-    """What is said, what is so, and the test or figure that shows it. `Backticks` make code, `{names}` take values."""
+    """What is said, what is so, and the test or figure that shows it. `Backticks` make code, *stars* stress, {names} take values."""
     texts = {label: filled(text, values) for (label, _), text in zip(ROWS, (said, so, shown_by), strict=True)}
     if empty := [label for label, text in texts.items() if not text.strip()]:
         raise ValueError(f"the box has nothing under {', '.join(map(repr, empty))}: a claim needs all three")
@@ -22,4 +22,5 @@ def said_and_so(said: str, so: str, shown_by: str, **values: Any) -> None:
 
 
 def as_html(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"(?<!\w)\*([^*\s][^*]*)\*", r"<em>\1</em>", text)

@@ -75,13 +75,13 @@ class Sketch:
         self.text(x + width / 2, y + height / 2, text, zorder=4)
         return Place(x, y, width, height)
 
-    def arrow(self, start: Point, end: Point, text: str = "", bend: float = 0.0) -> None:
-        """From one point to another; `bend` curves it. The text stands above the arrow's middle."""
+    def arrow(self, start: Point, end: Point, text: str = "", curve: float = 0.0) -> None:
+        """From one point to another; `curve` makes it an arc. The text stands above the arrow's middle."""
         style = {"arrowstyle": "-|>", "color": EDGE, "linewidth": 1.2, "shrinkA": 3, "shrinkB": 3}
-        self.axis.annotate("", end, start, arrowprops={**style, "connectionstyle": f"arc3,rad={bend}"}, zorder=1)
+        self.axis.annotate("", end, start, arrowprops={**style, "connectionstyle": f"arc3,rad={curve}"}, zorder=1)
         if text:
             middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-            self.text(*middle, text, size=9, va="bottom", color=NOTE, zorder=5)
+            self.text(middle[0], middle[1] + 0.06 / self.unit, text, size=9, va="bottom", color=NOTE, zorder=5)
 
     def matrix(
         self,
