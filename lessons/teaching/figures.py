@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lessons.drawing.style import DOTS_PER_INCH
+from lessons.drawing.style import DOTS_PER_INCH, use_style
 from lessons.teaching.showing import in_notebook
 from lessons.teaching.templates import filled
 
@@ -25,7 +25,8 @@ LETTERS_A_LINE = 72
 
 
 def new_figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options: Any) -> tuple[Figure, Any]:
-    """`plt.subplots` at the course's width; `height` in inches is that of all rows together."""
+    """`plt.subplots` in the course's style and width; `height` in inches is that of all rows together."""
+    use_style()
     return plt.subplots(rows, columns, figsize=(WIDTH, height), layout="constrained", **options)
 
 

@@ -43,7 +43,7 @@ def complaints(source: Path) -> list[str]:
         *template_complaints(calls),
         *long_code(notebook),
         *words(notebook, texts_of(calls)),
-        *numbers(notebook, texts_of(calls)),
+        *numbers(notebook, texts_of([call for call in calls if call[0] != "show_drawing"])),
         *links(notebook),
     ]
 
@@ -130,7 +130,7 @@ def words(notebook: NotebookNode, templates: Sequence[str]) -> Iterator[str]:
 
 
 def numbers(notebook: NotebookNode, templates: Sequence[str]) -> Iterator[str]:
-    """A percentage or a decimal in prose comes from the data: `prose(...)`. Elsewhere: by hand, formulas, code, papers."""
+    """A percentage or a decimal in prose comes from the data: `prose(...)`. Elsewhere: by hand and in its drawing, formulas, code, papers."""
     told = [
         cell.source
         for heading, cell in sections(notebook)

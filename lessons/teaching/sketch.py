@@ -18,7 +18,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from lessons.drawing.style import AMERICAN, BRITISH, NOTE
+from lessons.drawing.style import AMERICAN, BRITISH, NOTE, use_style
 from lessons.teaching.figures import WIDTH
 
 INK, PAPER, EDGE, LEARNT = "#1c2733", "#f5f6f8", "#8b95a1", "#d0342c"
@@ -56,6 +56,7 @@ class Sketch:
     """A drawing `width` units across and `height` up, at the course's width on the page."""
 
     def __init__(self, width: float, height: float):
+        use_style()
         self.unit = WIDTH / width
         self.figure = Figure(figsize=(WIDTH, height * self.unit + 0.5), layout="constrained")
         self.axis = self.figure.add_subplot()
