@@ -45,7 +45,7 @@ from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, load, words
 from lessons.task.finetuning import fine_tune, from_scratch
 from lessons.task.machine import set_threads
-from lessons.task.pronounce import adapters_folder
+from lessons.task.pronounce import shipped
 from lessons.task.scoring import predict
 from lessons.teaching import (
     claim,
@@ -91,7 +91,7 @@ show_sounds(folded="All sounds of the course, to come back to")
 # %% tags=["hide-input"]
 show_drawing(
     draw_two_stages(),
-    title="The same three steps lead further when they begin at a base",
+    title="Three steps on the task end nearer to 3 when they begin at a base",
     alt="A model with one number that should become 3. From the base it goes 2, 2.5, 2.75, 2.875; from nothing 0, 1.5, 2.25, "
     "2.625. The first ends nearer to 3.",
 )
@@ -329,7 +329,7 @@ said_and_so(
 # bit. So one base in memory serves many tasks.
 
 # %%
-lora = PeftModel.from_pretrained(load_base(), adapters_folder() / "lora").eval()
+lora = PeftModel.from_pretrained(load_base(), shipped("lora")["british"]).eval()
 on = predict(lora, ["tomato"])["tomato"]
 with lora.disable_adapter():
     off = predict(lora, ["tomato"])["tomato"]

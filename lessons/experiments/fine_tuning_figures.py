@@ -26,7 +26,7 @@ def draw_two_stages() -> Figure:
         sketch.arrow(origin.right, begun.left)
         sketch.arrow(begun.right, learnt.left)
         sketch.arrow(learnt.right, (learnt.right[0] + 1.4, middle))
-        sketch.text(learnt.right[0] + 1.6, middle, f"{GOAL - rest[-1]:g} from {GOAL:g}", ha="left")
+        sketch.text(learnt.right[0] + 1.6, middle, f"off by {GOAL - rest[-1]:g}", ha="left")
     return sketch.figure
 
 
