@@ -3,7 +3,7 @@
 Each shows itself: as Markdown, HTML or a picture in a notebook, as text where a lesson is run as a plain file.
 
 Read in this order: showing, templates, claims, boxes, figures, sketch, source, kept, tasks, sounds, layout, marks,
-diagram; notebooks and build make the notebooks, form checks a lesson's form. How a lesson is written: FORM.md.
+diagram; notebooks and build make the notebooks, calls, wording and form check them. How a lesson is written: FORM.md.
 """
 
 from lessons.compare.kept import kept_report
