@@ -66,9 +66,9 @@ from peft import PeftModel
 
 set_threads()
 torch.manual_seed(0)
+base = load_base()
 
 # %%
-base = load_base()
 print("the base says          ", predict(base, ["tomato"])["tomato"])
 print("American dictionary    ", *load("american")["tomato"])
 print("British dictionary     ", *load("british")["tomato"])
@@ -192,7 +192,12 @@ full, full_losses = fine_tune("full", learnt_from, steps)
 scratch, scratch_losses = from_scratch(learnt_from, steps)
 
 # %% tags=["hide-input"]
-numbers = {"steps": steps, "full": full_losses[-1], "scratch": scratch_losses[-1], "first": scratch_losses[0]}
+numbers = {
+    "steps": steps,
+    "full": sum(full_losses[-10:]) / 10,
+    "scratch": sum(scratch_losses[-10:]) / 10,
+    "first": scratch_losses[0],
+}
 claim(numbers["full"] < numbers["scratch"] / 3, "from the base the loss ends far lower", **numbers)
 show_figure(
     draw_losses({"full, from the base": full_losses, "from nothing": scratch_losses}),
@@ -236,10 +241,18 @@ show_figure(
 # %%
 shown = ["tomato", *(word for word in heard if word in load("american"))][: 6 if quick() else 10]
 said = {name: predict(model, shown) for name, model in models.items()}
-print(f"{'word':<16}{'base':<18}{'full':<18}{'from nothing':<18}British dictionary")
+print(f"{'word':<18}{'base':<18}{'full':<18}{'from nothing':<18}British dictionary")
 for word in shown:
     columns = [said[name][word] for name in models]
-    print(f"{word:<16}" + "".join(f"{text[:16]:<18}" for text in columns) + load("british")[word][0])
+    print(f"{word:<18}" + "".join(f"{text[:16]:<18}" for text in columns) + load("british")[word][0])
+
+# %% tags=["hide-input"]
+prose(
+    "*Tomato* is now {now}, and a British speaker says {right}. Compare the three places. What many words share, like the last "
+    "vowel, is learnt from many examples; what is peculiar to a word needs more words or more steps.",
+    now=said["full"]["tomato"],
+    right=load("british")["tomato"][0],
+)
 
 # %% [markdown]
 # ## Experiment: how far did the numbers move?
@@ -304,7 +317,7 @@ lit_diagram("weights", "adapter", "keys_values", "prompt")
 prose(
     "The saved full run has, on all test words, the numbers below; `python -m lessons compare --seeds {seeds} --test-words all` "
     "made it. Each technique has its own searched learning rate, for {steps} steps. The experiment above took fewer "
-    "steps and other words, so its numbers for full fine-tuning are others.",
+    "steps and counted on other words, so its numbers for full fine-tuning are others.",
     seeds=len(kept_rows("full")),
     steps=kept_report()["run"]["steps"],
 )

@@ -38,11 +38,8 @@ def errors_in_both_accents(
 def moved(before: nn.Module, after: nn.Module) -> dict[str, float]:
     """Matrix → ‖W after - W before‖ / ‖W before‖ in per cent."""
     new = after.state_dict()
-    return {
-        name: float(100 * (new[name] - old).norm() / old.norm())
-        for name, old in before.named_parameters()
-        if old.dim() == 2
-    }
+    matrices = {name: old.detach() for name, old in before.named_parameters() if old.dim() == 2}
+    return {name: float(100 * (new[name] - old).norm() / old.norm()) for name, old in matrices.items()}
 
 
 @kept_claim

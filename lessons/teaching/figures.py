@@ -21,7 +21,7 @@ from lessons.teaching.templates import filled
 
 WIDTH = 6.8
 """Inches: with 10 points it can be read on a telephone (380 px) and fits a printed page."""
-LETTERS_A_LINE = 72
+LETTERS_A_LINE = 76
 
 
 def new_figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options: Any) -> tuple[Figure, Any]:
