@@ -38,7 +38,7 @@ def read_lesson(source: Path) -> NotebookNode:
     for cell in notebook.cells:
         text = hashlib.sha1(f"{cell.cell_type}\n{cell.source}".encode(), usedforsecurity=False).hexdigest()[:10]
         cell.id = f"{text}-{seen[text]}" if seen[text] else text
-        cell.metadata = nbformat.from_dict(HIDDEN if is_hidden(cell) else {})
+        cell.metadata = metadata_of(cell)
         seen[text] += 1
     return notebook
 
@@ -48,11 +48,17 @@ def is_hidden(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and "hide-input" in cell.metadata.get("tags", [])
 
 
+def metadata_of(cell: NotebookNode) -> NotebookNode:
+    """The tags of the source, and what else folds a cell."""
+    tags = {"tags": list(cell.metadata["tags"])} if cell.metadata.get("tags") else {}
+    return nbformat.from_dict(HIDDEN if is_hidden(cell) else tags)
+
+
 def strip(notebook: NotebookNode) -> NotebookNode:
     """Takes away what differs from one run to the next though nothing has changed: timings, the kernel's version."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict(HIDDEN if is_hidden(cell) else {})
+        cell.metadata = metadata_of(cell)
         for output in cell.get("outputs", []):
             output.pop("transient", None)
             if "metadata" in output and "image/png" not in output.get("data", {}):

@@ -102,6 +102,14 @@ def test_a_template_that_hides_or_lacks_something_is_named(call, complaint, tmp_
     assert [line for line in complaints(file) if complaint in line]
 
 
+def test_a_tagged_cell_may_hold_typed_numbers(tmp_path):
+    file, cell = tmp_path / EXEMPLAR.name, "\n# %% [markdown]{tag}\n# They report 7.5 %.\n"
+    file.write_text(EXEMPLAR.read_text("utf-8") + cell.format(tag=""), encoding="utf-8")
+    assert complaints(file)
+    file.write_text(EXEMPLAR.read_text("utf-8") + cell.format(tag=' tags=["numbers"]'), encoding="utf-8")
+    assert complaints(file) == []
+
+
 def test_a_template_of_values_that_a_claim_returns_is_right(tmp_path):
     file = tmp_path / EXEMPLAR.name
     file.write_text(EXEMPLAR.read_text("utf-8") + '\n# %%\nprose("{x:.1f} % of {{W}}", **values())\n', encoding="utf-8")
