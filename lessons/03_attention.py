@@ -14,39 +14,110 @@
 """
 # 3. Attention
 
-A letter's sound depends on its neighbours: the *c* of *city* is not that of *cat*.
-Attention lets every position fetch from every other what it needs, and how much from each is computed, not fixed.
+**The question.** The *c* of *city* is an s, the *c* of *cactus* is a k. The letter is the same, and so is the vector that
+stands for it. What tells the network which of the two it is?
+
+The answer stands beside the *c*: the next letter. So a position must be able to fetch something from another position,
+and to find out by itself from which one.
+
+**You will be able to**
+
+- compute attention by hand, for one query and two keys
+- say why scores are divided by $\\sqrt d$, and what happens when they are not
+- read an attention map, and know what it does not show
+
+**Time:** 35 minutes. **Before it:** letters as vectors, from [lesson 2](02_input_embedding.ipynb).
 """
 
-# %%
+# %% tags=["hide-input"]
 import math
-from contextlib import contextmanager
 
 import torch
-from matplotlib import pyplot as plt
 
-from lessons.task.attention_map import draw_panel, letter_attention
+from lessons.experiments.attention import (
+    KEYS,
+    QUERY,
+    VALUES,
+    encoder_maps,
+    errors_at,
+    positions_looked_at,
+    saturation,
+    weight_on_the_next_letter,
+)
+from lessons.experiments.attention_figures import (
+    draw_errors,
+    draw_head,
+    draw_letters,
+    draw_looking,
+    draw_one_query,
+    draw_saturation,
+)
 from lessons.task.base import load_base
-from lessons.task.dictionary import vocabulary, words
+from lessons.task.dictionary import words
 from lessons.task.machine import set_threads
-from lessons.task.scoring import evaluate
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
-from transformer import record_attention, scaled_dot_product_attention
-from transformer.attention import Attend
+from lessons.task.scoring import predict
+from lessons.teaching import (
+    claim,
+    exercises_of,
+    highest,
+    lit_diagram,
+    prose,
+    quick,
+    said_and_so,
+    show_drawing,
+    show_figure,
+    show_source,
+)
+from transformer import scaled_dot_product_attention
 
 set_threads()
 torch.manual_seed(0)
 lit_diagram("attention")
+
+# %%
+base = load_base()
+print(predict(base, ["city", "cactus"]))
+
+# %% [markdown]
+# ## The picture
+
+# %% tags=["hide-input"]
+show_drawing(
+    draw_one_query(),
+    title="A query is compared with every key; the result is a mean of the values",
+    alt="One query of four numbers is multiplied with two keys. The two products are divided by the root of four. Softmax "
+    "makes weights of three quarters and one quarter. The result is the values' mean with these weights, 3 and 2.",
+)
+
+# %% [markdown]
+# ## The idea
+#
+# Every position holds three vectors. Its *query* is what it looks for. Its *key* is what it can be found by. Its *value*
+# is what it gives to those who find it.
+#
+# A query is compared with every key by a product. A large product means "this is what I look for". Softmax makes
+# weights of the products: they are positive, and they sum to 1. The result is the mean of all values with these weights.
+#
+# Think of the *c* in *city*. Its query asks for the letter behind it. The key of the *i* fits, so the *i* gets most of the
+# weight, and its value says "I am a vowel that softens a c". The result goes back to the *c*, which now knows.
+#
+# Nothing here says *which* position to look at. It is computed anew for each word, because queries and keys are computed
+# from the letters. They come from three matrices that are learnt ([lesson 4](04_multi_head_attention.ipynb)); attention
+# itself has no parameters.
 
 # %% [markdown]
 # ## The formula
 #
 # $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt{d}}\right) V$$
 #
-# Each position asks a question, its *query*. Each position has a *key*, by which it is found, and a *value*, which it
-# gives. A query's product with every key is its score; softmax turns the scores into weights that are positive and sum
-# to 1; the result is the mean of the values with these weights. $d$ is the length of a query and of a key (`d_head`).
-# There are no parameters here: queries, keys and values come from three matrices (lesson 4).
+# $Q$ holds a query in each row, $K$ a key, $V$ a value. $Q K^\top$ holds the product of every query with every key: the
+# *scores*, once they are divided by $\sqrt d$. $d$ is the length of a query and of a key, `d_head` in the code. Softmax runs
+# along each row, over the keys:
+#
+# $$\mathrm{softmax}(s)_j = \frac{e^{s_j}}{\sum_i e^{s_i}}$$
+
+# %% [markdown]
+# ## The code
 
 # %%
 show_source(scaled_dot_product_attention)
@@ -63,227 +134,158 @@ show_source(scaled_dot_product_attention)
 # (Without the division the weights are $\tfrac{9}{10}$ and $\tfrac1{10}$.)
 
 # %%
-query = torch.tensor([[1.0, 0, 0, 0]])
-keys = torch.tensor([[2 * math.log(3), 0, 0, 0], [0, 5, 0, 0]])
-values = torch.tensor([[4.0, 0], [0, 8]])
-result, weights = scaled_dot_product_attention(query, keys, values)
-print("weights", weights.tolist(), " result", result.tolist())
+result, weights = scaled_dot_product_attention(QUERY, KEYS, VALUES)
+print("weights", weights.numpy().round(4), " result", result.numpy().round(4))
 
 # %% [markdown]
-# What follows from the formula: a result lies *between* the values; attention can mix them, and cannot make a larger one.
-# The order of the keys means nothing. And a query that may attend to nothing gets exactly 0, not a NaN: our contract,
-# since $0/0$ has no answer of its own.
+# Three things follow from the formula. A result lies *between* the values: attention can mix them, it cannot make a larger
+# one. The order of the keys means nothing. And a query that may attend to nothing gets exactly 0 here, not a NaN.
 
 # %%
-order = torch.tensor([1, 0])
-print("keys and values in another order:", scaled_dot_product_attention(query, keys[order], values[order])[0].tolist())
-nothing = torch.tensor([[False, False]])
-print("may attend to nothing:", scaled_dot_product_attention(query, keys, values, nothing)[0].tolist())
+order, nothing = torch.tensor([1, 0]), torch.tensor([[False, False]])
+print("keys and values in another order:", scaled_dot_product_attention(QUERY, KEYS[order], VALUES[order])[0].tolist())
+print("may attend to nothing:", scaled_dot_product_attention(QUERY, KEYS, VALUES, nothing)[0].tolist())
 
 # %% [markdown]
-# ## Why $\sqrt d$
+# ## Experiment: why divide by $\sqrt d$?
 #
-# If the numbers of $q$ and $k$ are independent, with mean 0 and variance 1, then each term $q_i k_i$ has variance 1 and their
-# sum has variance $d$. So scores grow like $\sqrt d$, softmax puts all its weight on one key, and where it is flat no
-# gradient comes through. Divided by $\sqrt d$ the scores have variance 1, whatever $d$ is. Measured:
+# Let the numbers of $q$ and $k$ be independent, with mean 0 and variance 1. Then each term $q_i k_i$ has variance 1, and the
+# sum of $d$ terms has variance $d$. So the products grow like $\sqrt d$. Softmax then puts all its weight on one key; there
+# it is flat, and hardly any gradient comes through. Divided by $\sqrt d$ the scores have variance 1, whatever $d$ is.
+#
+# We draw random queries and keys and look:
 
 # %%
-sizes = [2**power for power in range(11)]
-samples, keys_each = 200 if quick() else 2000, 16
-measured = {"spread": [], "largest": {False: [], True: []}, "gradient": {False: [], True: []}}
-for size in sizes:
-    q, k = torch.randn(samples, 1, size), torch.randn(samples, keys_each, size)
-    products = (q @ k.transpose(1, 2))[:, 0]
-    measured["spread"].append(products.std().item())
-    for scaled in (False, True):
-        scores = (products / math.sqrt(size) if scaled else products).clone().requires_grad_()
-        weights = scores.softmax(dim=-1)
-        (gradient,) = torch.autograd.grad(weights[:, 0].sum(), scores)
-        measured["largest"][scaled].append(weights.max(dim=-1).values.mean().item())
-        measured["gradient"][scaled].append(gradient.norm(dim=-1).mean().item())
+random = saturation(sizes=[2**power for power in range(11)], samples=200 if quick() else 2000)
 
-figure, axes = plt.subplots(1, 3, figsize=(10, 2.9), layout="constrained")
-axes[0].plot(sizes, measured["spread"], "o", label="measured")
-axes[0].plot(sizes, [size**0.5 for size in sizes], label="√d")
-axes[0].set(title="spread of q · k", xscale="log", yscale="log", xlabel="d")
-for axis, name, title in (
-    (axes[1], "largest", "largest of 16 weights"),
-    (axes[2], "gradient", "gradient through softmax"),
-):
-    axis.plot(sizes, measured[name][False], "o-", label="q · k")
-    axis.plot(sizes, measured[name][True], "o-", label="q · k / √d")
-    axis.set(title=title, xscale="log", xlabel="d", ylim=(0, None))
-for axis in axes:
-    axis.legend(fontsize=8)
-plt.show()
+# %% tags=["hide-input"]
+numbers = {
+    "d": random.sizes[-1],
+    "unscaled": random.largest[False][-1],
+    "scaled": random.largest[True][-1],
+    "lost": random.gradient[False][-1],
+    "kept": random.gradient[True][-1],
+}
+claim(numbers["unscaled"] > 0.9 and numbers["scaled"] < 0.5, "unscaled, softmax saturates")
+claim(numbers["kept"] > 3 * numbers["lost"], "unscaled, the gradient is a small part", **numbers)
+show_figure(
+    draw_saturation(random),
+    title="Without 1/√d the largest weight reaches {unscaled:.2f}, with it {scaled:.2f}",
+    alt="Three panels over d. The spread of the products grows like the root of d. Without the scale the largest weight "
+    "rises to {unscaled:.2f} and the gradient falls to {lost:.3f}; with the scale both stay level for large d.",
+    **numbers,
+)
 said_and_so(
-    "Without 1/√d softmax saturates and the gradient vanishes.",
-    f"For random queries and keys it is so: at d = 1024 the largest of 16 weights is {measured['largest'][False][-1]:.2f} on "
-    f"average, with the scale {measured['largest'][True][-1]:.2f}; the gradient is {measured['gradient'][False][-1]:.3f} "
-    f"against {measured['gradient'][True][-1]:.3f}. The argument is about the *start* of training. A trained model's queries "
-    "are not random, as the next figure shows.",
-    "the figure above",
+    said="Without 1/√d softmax saturates and the gradient vanishes.",
+    so="For random queries and keys it is so: at d = {d} the largest of 16 weights is {unscaled:.2f} on average, with the "
+    "scale {scaled:.2f}; the gradient is {lost:.3f} against {kept:.3f}. The argument is about the *start* of training: a "
+    "trained model's queries are not random.",
+    shown_by="the figure above",
+    **numbers,
 )
 
 # %% [markdown]
-# ## The real model's scores
+# ## Experiment: another scale in a trained model
 #
-# The base has `d_head` = 32. How large are its scores after the division, and what if the scale were another? We multiply
-# all scores by a factor: $\sqrt{32} \approx 5.7$ is the mistake "scale forgotten", $1/\sqrt{32}$ is "divided by $d$".
+# The base was trained with the right scale. We multiply all its scores by a factor, in every layer. $\sqrt d$ is then the
+# mistake "scale forgotten", $1/\sqrt d$ the mistake "divided by $d$".
 
 # %%
-base = load_base()
-spread = []
-
-
-@contextmanager
-def scores_times(factor: float):
-    """Every query of the base is multiplied, which multiplies its scores."""
-
-    def hook(module, inputs):
-        query, key, *rest = inputs
-        scores = factor * query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
-        spread.append(scores.std(dim=-1, correction=0).mean().item())
-        return (factor * query, key, *rest)
-
-    handles = [module.register_forward_pre_hook(hook) for module in base.modules() if isinstance(module, Attend)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-listened = words("american", "development", 30 if quick() else 120)
-with torch.no_grad(), scores_times(1.0):
-    longest = [word for word in listened if len(word) >= 10]
-    for word in longest:
-        base.encode(torch.tensor([vocabulary().encode_word(word)]))
-print(
-    f"scores of a query in the encoder differ by {sum(spread) / len(spread):.2f} (standard deviation; random ones by 1)"
-)
-
 root = math.sqrt(base.config.d_head)
 factors = [1 / root, 0.8, 1.0, 1.25, root] if quick() else [1 / root, 0.35, 0.6, 0.8, 1.0, 1.25, 1.7, 2.8, root]
-errors = []
-for factor in factors:
-    with scores_times(factor):
-        errors.append(100 * evaluate(base, listened, "american").phoneme_error)
-figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
-axis.plot(factors, errors, "o-")
-for factor, name in ((1 / root, "divided by d"), (1.0, "by √d"), (root, "not divided")):
-    axis.annotate(
-        name,
-        (factor, errors[factors.index(factor)]),
-        xytext=(0, 8),
-        ha="center",
-        textcoords="offset points",
-        fontsize=9,
-    )
-axis.set(xscale="log", xlabel="all scores times", ylabel="phoneme error (%)", ylim=(0, 55), xlim=(0.12, 9))
-axis.set_xticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
-axis.minorticks_off()
-plt.show()
-print("  ".join(f"×{factor:.2f}: {error:.1f} %" for factor, error in zip(factors, errors, strict=True)))
+errors = errors_at(base, factors, words("american", "development", 30 if quick() else 120))
 
-# %% [markdown]
-# A wrong scale is a mistake that does not crash. A model that was *trained* with it learns to live with it; a loaded
-# checkpoint does not forgive it. That is why a test compares values.
-#
-# ## Over letters
-#
-# While the base decodes each sound, its decoder looks at the letters (cross-attention, lesson 7). Sounds downwards, letters
-# across, dark where the weight lies. A row sums to 1.
-
-# %%
-figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained")
-for axis, word in zip(axes, ("knight", "nation", "exploit"), strict=True):
-    draw_panel(axis, "base", letter_attention(base, word))
-axes[0].set_ylabel("sounds")
-plt.show()
-
-# %% [markdown]
-# No training example says which letters make which sound: it had only whole words and whole pronunciations.
-#
-# **To be exact.** The place of a letter is not the letter. After three encoder layers it also holds what it has fetched from
-# its neighbours: the *n* of *knight* is read off at the *k*. So the map shows where the model looks, not what it finds there.
-#
-# Inside the encoder, the letters look at each other. Attention runs several times side by side, in heads (lesson 4). Here is
-# the head of the base that looks most at the *next* letter, which is what one must know to pronounce a *c* (found by
-# measuring all of them on a hundred words):
-
-
-# %%
-def encoder_maps(word: str) -> dict[tuple[int, int], torch.Tensor]:
-    """(layer, head) → who looks where, for each head of the encoder."""
-    with torch.no_grad(), record_attention(base) as maps:
-        base.encode(torch.tensor([vocabulary().encode_word(word)]))
-    return {
-        (layer, head): weights
-        for layer in range(base.config.num_encoder_layers)
-        for head, weights in enumerate(maps[f"encoder.layers.{layer}.self_attention"][0][0])
-    }
-
-
-on_the_next: dict[tuple[int, int], float] = {}
-for word in words("american", "development", 100):
-    for place, weights in encoder_maps(word).items():
-        on_the_next[place] = on_the_next.get(place, 0.0) + weights.diagonal(1).mean().item() / 100
-layer, head = max(on_the_next, key=on_the_next.get)
-print(f"layer {layer}, head {head}: {100 * on_the_next[layer, head]:.0f} % of a letter's weight lies on the next one")
-print(f"of all {len(on_the_next)} heads: {100 * sum(on_the_next.values()) / len(on_the_next):.0f} % on average")
-
-figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.6), layout="constrained")
-for axis, word in zip(axes, ("city", "cactus"), strict=True):
-    names = [*word, "end"]
-    axis.imshow(encoder_maps(word)[layer, head], cmap="Blues", vmin=0, vmax=1)
-    axis.set_xticks(range(len(names)), names)
-    axis.set_yticks(range(len(names)), names)
-    axis.set_title(f"{word}: layer {layer}, head {head}", fontsize=10)
-axes[0].set_ylabel("who looks")
-axes[0].set_xlabel("at what")
-plt.show()
-
-# %% [markdown]
-# ## How many letters does a query look at?
-#
-# If a query had equal weight on $n$ letters, its entropy would be $\ln n$. So $e^{\text{entropy}}$ counts the letters it
-# really looks at.
-
-# %%
-kinds = {"encoder": [], "decoder, itself": [], "decoder, letters": []}
-available = {name: [] for name in kinds}
-for word in longest:
-    source, said = torch.tensor([vocabulary().encode_word(word)]), letter_attention(base, word).said
-    target = torch.tensor([[vocabulary().bos_id, *vocabulary().encode_pronunciation(said)[:-1]]])
-    with torch.no_grad(), record_attention(base) as maps:
-        base(source, target)
-    for name, recorded in maps.items():
-        kind = (
-            "encoder" if name.startswith("encoder") else ("decoder, letters" if "cross" in name else "decoder, itself")
-        )
-        weights = recorded[0][0]
-        entropy = -(weights * weights.clamp_min(1e-12).log()).sum(dim=-1)
-        kinds[kind] += entropy.exp().flatten().tolist()
-        available[kind] += (weights > 0).sum(dim=-1).flatten().tolist()
-figure, axis = plt.subplots(figsize=(6, 2.9), layout="constrained")
-axis.hist(list(kinds.values()), bins=[value / 2 for value in range(2, 31)], density=True, label=list(kinds))
-axis.set(
-    xlabel=f"positions that a query looks at (words of {min(map(len, longest))} letters or more)",
-    ylabel="share of queries",
+# %% tags=["hide-input"]
+numbers = {"right": errors[1.0], "divided": errors[1 / root], "forgotten": errors[root], "near": errors[1.25]}
+claim(min(numbers["divided"], numbers["forgotten"]) > 1.5 * numbers["right"], "both mistakes cost accuracy", **numbers)
+show_figure(
+    draw_errors(errors, {1 / root: "divided by d", 1.0: "by √d", root: "not divided"}),
+    title="A wrong scale does not crash: the error goes from {right:.0f} % to {forgotten:.0f} % or {divided:.0f} %",
+    alt="Phoneme error over the factor on the scores: low near 1, {divided:.0f} % at the left end, where scores are divided "
+    "by d, and {forgotten:.0f} % at the right end, where they are not divided.",
+    **numbers,
 )
-axis.legend()
-plt.show()
-mean = {kind: sum(found) / len(found) for kind, found in kinds.items()}
-there = {kind: sum(found) / len(found) for kind, found in available.items()}
-for kind in kinds:
-    print(f"{kind:<18} looks at {mean[kind]:.1f} of {there[kind]:.1f} positions")
+prose(
+    "A scale that is off by a quarter is hardly noticed ({near:.1f} % against {right:.1f} %). A model that is *trained* with a "
+    "wrong scale learns to live with it; a loaded checkpoint does not forgive it. That is why a test compares values.",
+    **numbers,
+)
+
+# %% [markdown]
+# ## Experiment: where the base looks
+#
+# While the base says each sound, its decoder looks at the letters (cross-attention,
+# [lesson 7](07_masks_and_decoder.ipynb)). Sounds run downwards, letters across; a field is dark where the weight lies. Each
+# row sums to 1.
+
+# %% tags=["hide-input"]
+show_figure(
+    draw_letters(base, ["knight", "nation", "exploit"]),
+    title="Sounds find their letters, though no example says which letters make which sound",
+    alt="Three maps of attention, for knight, nation and exploit: the dark fields run from the upper left to the lower right.",
+)
+
+# %% [markdown]
+# The training examples were whole words with whole pronunciations. The alignment was learnt because it helps.
+#
+# **To be exact.** The place of a letter is not the letter. After the encoder's layers it also holds what it has fetched from
+# its neighbours. So the map shows where the model looks, not what it finds there.
+#
+# Inside the encoder, letters look at each other. Attention runs several times side by side, in *heads*. Which head looks
+# most at the *next* letter, which one must know to say a *c*?
+
+# %%
+shares = weight_on_the_next_letter(base, words("american", "development", 20 if quick() else 100))
+layer, head = best = highest(shares)
+
+# %% tags=["hide-input"]
+numbers = {"layer": layer, "head": head, "best": shares[best], "mean": sum(shares.values()) / len(shares)}
+claim(numbers["best"] > 2 * numbers["mean"], "one head looks at the next letter much more than others", **numbers)
+show_figure(
+    draw_head({word: encoder_maps(base, word)[best] for word in ("city", "cactus")}),
+    title="One head looks at the next letter: {best:.0f} % of its weight lies there",
+    alt="Maps of one encoder head on city and cactus: the dark fields lie just right of the diagonal.",
+    **numbers,
+)
+prose(
+    "It is head {head} of layer {layer}. The mean of all heads is {mean:.0f} %. Nobody told the model to look there.",
+    **numbers,
+)
+
+# %% [markdown]
+# ## Experiment: how many letters does a query look at?
+#
+# If a query had equal weights on $n$ letters, the entropy of its weights would be $\ln n$. So $e^{\text{entropy}}$ counts the
+# letters that it really looks at.
+
+# %%
+long_words = [word for word in words("american", "development", 30 if quick() else 120) if len(word) >= 10]
+looking = positions_looked_at(base, long_words)
+
+# %% tags=["hide-input"]
+numbers = {
+    "letters": min(map(len, long_words)),
+    "encoder": looking.mean("encoder"),
+    "encoder_all": looking.mean_available("encoder"),
+    "cross": looking.mean("decoder, letters"),
+    "cross_all": looking.mean_available("decoder, letters"),
+}
+claim(numbers["encoder"] < numbers["encoder_all"] / 2, "a query looks at less than half of the letters", **numbers)
+claim(numbers["cross"] < numbers["encoder"], "the cross-attention looks at fewer than the encoder", **numbers)
+show_figure(
+    draw_looking(looking),
+    title="A query looks at {encoder:.1f} letters of {encoder_all:.1f} in the encoder, at {cross:.1f} in the cross-attention",
+    alt="A histogram of how many positions a query looks at, for the encoder, the decoder and the cross-attention: most of "
+    "the queries look at few.",
+    **numbers,
+)
 said_and_so(
-    "Attention considers all words of the input for each word.",
-    "It *may*: no weight of a softmax is 0. In fact a query of this base puts its weight on the equivalent of "
-    f"{mean['encoder']:.1f} letters of {there['encoder']:.1f} in the encoder, and {mean['decoder, letters']:.1f} of "
-    f"{there['decoder, letters']:.1f} in the cross-attention. What is masked has a weight of exactly 0.",
-    "the figure above",
+    said="Attention considers all words of the input for each word.",
+    so="It *may*: no weight of a softmax is 0. In words of {letters} letters or more a query of this base puts its weight on "
+    "the equivalent of {encoder:.1f} letters of {encoder_all:.1f} in the encoder, and of {cross:.1f} of {cross_all:.1f} in the "
+    "cross-attention. What is masked has a weight of exactly 0.",
+    shown_by="the figure above",
+    **numbers,
 )
 
 # %% [markdown]
@@ -291,34 +293,72 @@ said_and_so(
 #
 # - **The scale** forgotten, or $d$ in place of $\sqrt d$, or `d_model` in place of `d_head`. Measured above.
 # - **Softmax over the wrong axis.** The weights of one *query* sum to 1: the last axis, the keys.
-# - **The mask read the other way round.** Here True = may be attended to, as in torch's
-#   `scaled_dot_product_attention`. In `nn.MultiheadAttention` True = may *not* (pytorch#118972; a course's notebook passed the wrong
-#   one, rasbt/LLMs-from-scratch#1061).
+# - **The mask read the other way round.** Here True means "may be attended to", as in torch's
+#   `scaled_dot_product_attention`. In `nn.MultiheadAttention` True means "may *not*"
+#   ([pytorch#118972](https://github.com/pytorch/pytorch/issues/118972); a course's notebook passed the wrong one,
+#   [rasbt/LLMs-from-scratch#1061](https://github.com/rasbt/LLMs-from-scratch/issues/1061)).
 # - **-1e9 for forbidden scores**: a row with nothing to attend to then gives *equal weights to what is forbidden*; -inf
-#   gives NaN. (d2l PR#2423.) Both are silent until such a row comes.
-# - **A mask on the wrong axis**, hidden by a finite fill (hyunwoongko/transformer PR#40).
+#   gives NaN ([d2l-en#2423](https://github.com/d2l-ai/d2l-en/pull/2423)). Both are silent until such a row comes.
+# - **A mask on the wrong axis**, hidden by a finite fill
+#   ([hyunwoongko/transformer#40](https://github.com/hyunwoongko/transformer/pull/40)).
 #
 # What the three do with a row that may attend to nothing:
 
 # %%
-scores = torch.zeros(1, 3)
-forbidden = torch.ones(1, 3, dtype=torch.bool)
+scores, forbidden = torch.zeros(1, 3), torch.ones(1, 3, dtype=torch.bool)
 print("-1e9:", [round(weight, 3) for weight in scores.masked_fill(forbidden, -1e9).softmax(dim=-1)[0].tolist()])
 print("-inf:", scores.masked_fill(forbidden, float("-inf")).softmax(dim=-1)[0].tolist())
-print(
-    "ours:",
-    scaled_dot_product_attention(torch.ones(1, 2), torch.ones(3, 2), torch.ones(3, 2), ~forbidden)[1][0].tolist(),
-)
+ours = scaled_dot_product_attention(torch.ones(1, 2), torch.ones(3, 2), torch.ones(3, 2), ~forbidden)[1]
+print("ours:", ours[0].tolist())
+
+# %% [markdown]
+# ## Three questions
+#
+# <details><summary>All scores of a query grow by the same amount. What changes?</summary>
+#
+# Nothing. Softmax divides by the sum, so a common factor $e^c$ falls out. Only differences between scores count.
+#
+# </details>
+#
+# <details><summary>The values are (4, 0) and (0, 8). Can attention give (4, 8)?</summary>
+#
+# No. The weights are positive and sum to 1, so the result lies on the line between the two. It takes the feed-forward
+# network ([lesson 6](06_feed_forward_and_encoder.ipynb)) to get away from there.
+#
+# </details>
+#
+# <details><summary>Swap two letters of a word, without positional encoding. What changes in the result of a third letter?</summary>
+#
+# Nothing. The sum over the keys has no order. That is why positions are added to the embeddings.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercises
 
 # %%
 exercises_of(3)
 
 # %% [markdown]
+# ## Summary
+#
+# - A query's product with each key, divided by $\sqrt d$, is a score. Softmax makes weights of the scores, and the result is
+#   the mean of the values with these weights.
+# - The scale keeps softmax from saturating at the start of training. Forgotten in a loaded model, it is a silent mistake.
+# - The base finds out by itself which letters a sound comes from, and one of its heads watches the next letter.
+
+# %% [markdown]
 # ## Where to read on
 #
-# - Bahdanau, Cho and Bengio, *Neural Machine Translation by Jointly Learning to Align and Translate*, arXiv 1409.0473: where
-#   attention comes from
-# - Vaswani et al., *Attention Is All You Need*, arXiv 1706.03762, section 3.2.1; the argument for the scale is its footnote 4
-# - Jain and Wallace, *Attention is not Explanation*, arXiv 1902.10186: a weight is not a reason
-# - Dao et al., *FlashAttention*, arXiv 2205.14135: the same numbers without the matrix of weights in memory
-# - Next: lesson 4, several attentions side by side. In the code: `transformer/attention.py`
+# - Bahdanau, Cho and Bengio, [*Neural Machine Translation by Jointly Learning to Align and Translate*, arXiv
+#   1409.0473](https://arxiv.org/abs/1409.0473): where attention comes from
+# - Vaswani et al., [*Attention Is All You Need*, arXiv 1706.03762](https://arxiv.org/abs/1706.03762), section 3.2.1; the
+#   argument for the scale is its footnote 4
+# - Jay Alammar, [*The Illustrated Transformer*](https://jalammar.github.io/illustrated-transformer/): the same in thirty
+#   pictures
+# - Jain and Wallace, [*Attention is not Explanation*, arXiv 1902.10186](https://arxiv.org/abs/1902.10186): a weight is not a
+#   reason
+# - Dao et al., [*FlashAttention*, arXiv 2205.14135](https://arxiv.org/abs/2205.14135): the same numbers without the matrix of
+#   weights in memory
+# - Next: [lesson 4](04_multi_head_attention.ipynb), several attentions side by side. In the code:
+#   [`transformer/attention.py`](../../transformer/attention.py)

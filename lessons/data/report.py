@@ -14,7 +14,7 @@ NO_STRESS = str.maketrans("", "", "ˈˌ")
 TEMPLATE = """\
 # The pronouncing dictionaries
 
-`python -m lessons.data.build` makes everything in this folder but the Python files: this page too.
+`python -m lessons.data.build` makes everything in this folder but the Python files and `ipa.tsv`, the table of sounds: this page too.
 
 ## Origin
 | dictionary | package, file | licence | sha256 of the wheel |

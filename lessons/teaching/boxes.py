@@ -2,16 +2,18 @@
 
 import html
 import re
+from typing import Any
 
 from lessons.teaching.showing import show
+from lessons.teaching.templates import filled
 
 ROW = '<tr style="background:{colour};color:#1c2733"><td style="text-align:right"><b>{label}</b></td><td style="text-align:left">{text}</td></tr>'
 ROWS = (("It is said", "#fff4e0"), ("It is so", "#e6f4ea"), ("Shown by", "#f4f4f4"))
 
 
-def said_and_so(said: str, so: str, shown_by: str) -> None:
-    """What is said, what is so, and the test or figure that shows it. `Backticks` make code."""
-    texts = {label: text for (label, _), text in zip(ROWS, (said, so, shown_by), strict=True)}
+def said_and_so(said: str, so: str, shown_by: str, **values: Any) -> None:
+    """What is said, what is so, and the test or figure that shows it. `Backticks` make code, *stars* stress, {names} take values."""
+    texts = {label: filled(text, values) for (label, _), text in zip(ROWS, (said, so, shown_by), strict=True)}
     if empty := [label for label, text in texts.items() if not text.strip()]:
         raise ValueError(f"the box has nothing under {', '.join(map(repr, empty))}: a claim needs all three")
     rows = [ROW.format(colour=colour, label=label, text=as_html(texts[label])) for label, colour in ROWS]
@@ -20,4 +22,5 @@ def said_and_so(said: str, so: str, shown_by: str) -> None:
 
 
 def as_html(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"(?<!\w)\*([^*\s][^*]*)\*", r"<em>\1</em>", text)

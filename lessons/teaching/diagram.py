@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from lessons.drawing.style import DOTS_PER_INCH, use_style
+from lessons.teaching.figures import show_image
 from lessons.teaching.layout import BOXES, DECODER, ENCODER, FRAMES, POSITIONS_Y, TEXTS, WIDTH, Box, lit_places
 from lessons.teaching.marks import draw_marks
 from lessons.teaching.showing import in_notebook
@@ -34,11 +35,13 @@ def lit_diagram(*names: str) -> None:
         matplotlib.use("Agg")
         print(f"[the Transformer's figure, lit: {', '.join(names) or 'nothing'}]")
         return
-    from IPython.display import Image, display
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     set_matplotlib_formats("retina")  # twice figure.dpi, and as wide as once
-    display(Image(as_png(draw_diagram(lit)), width=460))
+    described = (
+        f"The Transformer's figure: encoder on the left, decoder on the right. Lit: {', '.join(names) or 'nothing'}."
+    )
+    show_image(as_png(draw_diagram(lit)), described, 460, "")
 
 
 def as_png(figure: Figure) -> bytes:

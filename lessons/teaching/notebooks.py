@@ -16,6 +16,9 @@ METADATA = {
     "language_info": {"file_extension": ".py", "name": "python"},
 }
 
+HIDDEN = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "cellView": "form"}
+"""Folded code, in the words of the site, of Jupyter and of Colab."""
+
 
 def sources() -> list[Path]:
     """The lessons' files, in the order of the course."""
@@ -35,16 +38,27 @@ def read_lesson(source: Path) -> NotebookNode:
     for cell in notebook.cells:
         text = hashlib.sha1(f"{cell.cell_type}\n{cell.source}".encode(), usedforsecurity=False).hexdigest()[:10]
         cell.id = f"{text}-{seen[text]}" if seen[text] else text
-        cell.metadata = nbformat.from_dict({})
+        cell.metadata = metadata_of(cell)
         seen[text] += 1
     return notebook
+
+
+def is_hidden(cell: NotebookNode) -> bool:
+    """A code cell of the source that begins `# %% tags=["hide-input"]`, and its like in a notebook."""
+    return cell.cell_type == "code" and "hide-input" in cell.metadata.get("tags", [])
+
+
+def metadata_of(cell: NotebookNode) -> NotebookNode:
+    """The tags of the source, and what else folds a cell."""
+    tags = {"tags": list(cell.metadata["tags"])} if cell.metadata.get("tags") else {}
+    return nbformat.from_dict(HIDDEN if is_hidden(cell) else tags)
 
 
 def strip(notebook: NotebookNode) -> NotebookNode:
     """Takes away what differs from one run to the next though nothing has changed: timings, the kernel's version."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({})
+        cell.metadata = metadata_of(cell)
         for output in cell.get("outputs", []):
             output.pop("transient", None)
             if "metadata" in output and "image/png" not in output.get("data", {}):
@@ -62,7 +76,8 @@ def write(notebook: NotebookNode, file: Path) -> None:
 
 
 def cells_of(notebook: NotebookNode) -> list[tuple[str, str]]:
-    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+    kinds = {True: "hidden code", False: ""}
+    return [(kinds[is_hidden(cell)] or cell.cell_type, cell.source) for cell in notebook.cells]
 
 
 def out_of_step(source: Path) -> str:

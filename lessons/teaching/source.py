@@ -7,17 +7,39 @@ import types
 from pathlib import Path
 from typing import Any
 
+from lessons.exercises.catalogue import all_exercises
+from lessons.exercises.exercise import Exercise
 from lessons.teaching.showing import show
+
+FOLDED = "<details><summary>{file}: the answer of the exercise “{title}”. First try, then look.</summary>\n\n{block}\n\n</details>"
 
 
 def show_source(*objects: Any) -> None:
     """Shows the source of functions, methods, classes or modules, each under the name of its file.
 
-    Raises TypeError for what has no source of its own: a number, an instance, a function written in C.
+    In a notebook, what an exercise asks for is folded. Raises TypeError for what has no source of its own: a number, an
+    instance, a function written in C.
     """
     for each in objects:
         file, code = source_of(each)
-        show(f"# {file}\n{code}", f"`{file}`\n\n```python\n{code}\n```")
+        block = f"```python\n{code}\n```"
+        exercise = asked_by(each)
+        rich = FOLDED.format(file=file, title=exercise.title, block=block) if exercise else f"`{file}`\n\n{block}"
+        show(f"# {file}\n{code}", rich)
+
+
+def asked_by(shown: Any) -> Exercise | None:
+    """The exercise that asks for this function, or for a method of this class, or for anything in this module."""
+    if isinstance(shown, property):
+        shown = shown.fget
+    module, name = getattr(shown, "__module__", None), getattr(shown, "__qualname__", "")
+    if isinstance(shown, types.ModuleType):
+        module = shown.__name__
+    for exercise in all_exercises().values():
+        targets = [target for target in exercise.targets if not name or f"{target}.".startswith(f"{name}.")]
+        if exercise.module == module and targets:
+            return exercise
+    return None
 
 
 def source_of(shown: Any) -> tuple[str, str]:

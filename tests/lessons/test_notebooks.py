@@ -119,6 +119,27 @@ def test_a_changed_source_is_out_of_step_and_said_where(written, capsys):
     assert "01_good cell 2 differs: the source begins 'print(6 * 8)'" in capsys.readouterr().out
 
 
+def test_a_hidden_cell_stays_folded_for_jupyter_colab_and_the_site(written):
+    folder = written(lesson_01_good=GOOD.replace("# %%\n", '# %% tags=["hide-input"]\n'))
+    assert build_notebooks.main([]) == 0
+    (cell,) = [
+        cell for cell in nbformat.read(folder / "notebooks" / "01_good.ipynb", 4).cells if cell.cell_type == "code"
+    ]
+    assert cell.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "cellView": "form"}
+    (folder / "01_good.py").write_text(GOOD)
+    assert build_notebooks.main(["--check"]) == 1
+
+
+def test_a_figures_words_stay_beside_it(written):
+    draw = 'from lessons.teaching import new_figure, show_figure\nshow_figure(new_figure()[0], title="It is {x}", alt="Empty.", x=1)\n'
+    folder = written(lesson_01_good=GOOD + "\n# %%\n" + draw)
+    assert build_notebooks.main([]) == 0
+    (output,) = [
+        each for each in outputs_of(nbformat.read(folder / "notebooks" / "01_good.ipynb", 4)) if "data" in each
+    ]
+    assert output.metadata["image/png"]["alt"] == "Empty."
+
+
 def test_quick_tells_the_lesson_and_keeps_nothing(written):
     folder = written(lesson_01_quick='# %%\nimport os\n\nif os.environ["FT_QUICK"] != "1":\n    raise ValueError\n')
     assert build_notebooks.main(["--quick"]) == 0

@@ -9,10 +9,11 @@ import transformer.masks
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching.boxes import as_html
 from lessons.teaching.diagram import as_png, draw_diagram
 from lessons.teaching.layout import BOXES, GROUPS, PLACES, TECHNIQUES, lit_places
-from lessons.teaching.source import source_of
-from transformer import LayerNorm, causal_mask
+from lessons.teaching.source import asked_by, source_of
+from transformer import LayerNorm, causal_mask, scaled_dot_product_attention
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,30 @@ def test_a_plain_run_prints_the_box_and_needs_no_display(capsys):
 def test_a_box_without_its_proof_is_refused():
     with pytest.raises(ValueError, match="Shown by"):
         said_and_so("all is well", "it is", " ")
+
+
+def test_the_box_takes_values_and_marks(capsys):
+    said_and_so("it is *small*", "{share:.0f} % of `d`", "the figure", share=8.6)
+    assert "9 % of `d`" in capsys.readouterr().out
+    assert as_html("*small* < `a * b`, 2*3*4") == "<em>small</em> &lt; <code>a * b</code>, 2*3*4"
+
+
+@pytest.mark.parametrize(
+    ("shown", "asks"),
+    [
+        (scaled_dot_product_attention, "scaled_dot_product_attention"),
+        (LayerNorm, "LayerNorm.forward"),
+        (LayerNorm.forward, "LayerNorm.forward"),
+        (transformer.masks, "padding_mask"),
+    ],
+)
+def test_what_an_exercise_asks_for_is_known(shown, asks):
+    assert asks in asked_by(shown).targets
+
+
+def test_what_no_exercise_asks_for_is_not_folded():
+    assert asked_by(source_of) is None
+    assert asked_by(inspect) is None
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
