@@ -22,6 +22,7 @@ from transformer.decoding.cache import PromptCache
 from transformer.embedding import embed_tokens
 from transformer.encoder import EncoderLayer
 from transformer.masks import causal_mask, prompt_mask
+from transformer.rotary import Rotate, rotation, unturned
 from transformer.stack import Stack
 from transformer.token_model import TokenModel, output_projection
 
@@ -33,10 +34,11 @@ class CausalLayer(EncoderLayer):
         self,
         x: Float[Tensor, "batch time d_model"],
         mask: Bool[Tensor, "..."] | None = None,
+        rotate: Rotate = unturned,
         cache: AttentionCache | None = None,
     ) -> Float[Tensor, "batch time d_model"]:
         """As `EncoderLayer.forward`; with a cache, `x` holds the new positions only."""
-        x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, cache))
+        x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, cache, rotate))
         return self.feed_forward_norm(x, self.feed_forward)
 
 
@@ -51,10 +53,11 @@ class CausalStack(Stack):
         x: Float[Tensor, "batch time d_model"],
         mask: Bool[Tensor, "..."] | None = None,
         caches: Sequence[AttentionCache] | None = None,
+        rotate: Rotate = unturned,
     ) -> Float[Tensor, "batch time d_model"]:
-        """The last vector of every position. `mask` is causal and leaves padding out."""
+        """The last vector of every position. `mask` is causal and leaves padding out; `rotate` turns queries and keys."""
         for layer, cache in zip(self.layers, caches or repeat(None)):
-            x = self.run(layer, x, mask, cache=cache)
+            x = self.run(layer, x, mask, rotate, cache=cache)
         return self.norm(x)
 
 
@@ -94,10 +97,12 @@ class DecoderOnly(TokenModel):
         else:
             x = embed_tokens(source, self.source_embedding, self.embedding_scale)
             mask = cache.advance(source.shape[1])
-        x = self.place(x, self.positions_of(mask, x.shape[1]), self.source_norm)
+        places = self.places_of(mask, x.shape[1])
+        x = self.place(x, self.source_positions(mask.shape[-1])[places], self.source_norm)
+        rotate = rotation(places, self.config, x.dtype)
         sees_all = cache is not None and x.shape[1] == 1 and not cache.padded  # no mask is cheaper than one of Trues
         visible = None if sees_all else mask & causal_mask(x.shape[1], mask.shape[-1] - x.shape[1], x.device)
-        return self.decoder(x, visible, None if cache is None else cache.layers)[:, -source.shape[1] :]
+        return self.decoder(x, visible, None if cache is None else cache.layers, rotate)[:, -source.shape[1] :]
 
     def decode(
         self,
@@ -116,11 +121,10 @@ class DecoderOnly(TokenModel):
         x = embed_tokens(source, self.source_embedding, self.embedding_scale)
         return self.source_input(x, real[:, None, None, :])
 
-    def positions_of(self, mask: Bool[Tensor, "batch 1 1 memory"], length: int) -> Float[Tensor, "batch new d_model"]:
-        """The positions of the last `length` places; padding in front takes none."""
+    def places_of(self, mask: Bool[Tensor, "batch 1 1 memory"], length: int) -> Int[Tensor, "batch new"]:
+        """Where the last `length` tokens stand; padding in front takes no place."""
         self.check_length("source", mask.shape[-1])
-        index = (mask[:, 0, 0].cumsum(dim=1) - 1).clamp(min=0)
-        return self.source_positions(mask.shape[-1])[index[:, -length:]]
+        return (mask[:, 0, 0].cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
 
     def new_cache(self, max_length: int) -> PromptCache:
         """`max_length` is the number of tokens that may come after the prompt."""

@@ -3,7 +3,8 @@
     x_t = √d_model · E[token_t] + position_t          `embed_tokens`, then `add_positions`
 
 Between the two, something may be put in front of a source (`SourceInput`): it then takes positions like the words.
-Sinusoidal positions are a formula; learned positions are a table. Both are called with a length and an offset.
+Sinusoidal positions are a formula; learned positions are a table. Both are called with a length and an offset. Rotary
+positions add nothing here (rotary.py).
 
     PE[t, 2i] = sin(t / 10000^{2i/d_model})        PE[t, 2i+1] = cos(t / 10000^{2i/d_model})
 
@@ -83,6 +84,28 @@ class LearnedPositions(nn.Module):
         return rows(self.weight, length, offset)
 
 
+class NoPositions(nn.Module):
+    """Nothing is added: positions are in the turns of queries and keys."""
+
+    zero: Tensor
+
+    def __init__(self, max_length: int, d_model: int):
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(1, d_model), persistent=False)
+
+    def forward(self, length: int, offset: Offset = 0) -> Float[Tensor, "length d_model"]:
+        """So many zeros as positions would be added."""
+        return self.zero.expand(length, -1)
+
+
+PositionModule = SinusoidalPositions | LearnedPositions | NoPositions
+POSITIONS: dict[str, type[PositionModule]] = {
+    "sinusoidal": SinusoidalPositions,
+    "learned": LearnedPositions,
+    "rotary": NoPositions,
+}
+
+
 def rows(
     table: Float[Tensor, "max_length d_model"], length: int, offset: Offset
 ) -> Float[Tensor, "*batch length d_model"]:
@@ -91,9 +114,8 @@ def rows(
     return table[offset + torch.arange(length, device=table.device)]
 
 
-def positions(config: TransformerConfig) -> SinusoidalPositions | LearnedPositions:
-    kind = SinusoidalPositions if config.positions == "sinusoidal" else LearnedPositions
-    return kind(config.max_length, config.d_model)
+def positions(config: TransformerConfig) -> PositionModule:
+    return POSITIONS[config.positions](config.max_length, config.d_model)
 
 
 class SourceInput(nn.Module):

@@ -43,7 +43,7 @@ WANTED = {
     "size as a fraction": "d_ff must be an integer, not 20.5",
     "size as True": "num_heads must be an integer, not True",
     "unknown norm": "norm is one of post, pre, not 'middle'",
-    "unknown positions": "positions is one of sinusoidal, learned, not 'rotary'",
+    "unknown positions": "positions is one of sinusoidal, learned, rotary, not 'relative'",
     "unknown activation": "activation is one of relu, gelu, gelu_tanh, silu, not 'swish'",
     "unknown attention": "attention is one of math, fused, not 'flash'",
     "tie as text": "tie_embeddings is True or False, not 'yes'",

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from transformer.add_norm import AddNorm
+from transformer.config import TransformerConfig
 from transformer.decoding.fast_blocks import (
     Block,
     SelfAttention,
@@ -117,6 +118,7 @@ def check_plain(model: nn.Module) -> None:
     """Raises ValueError for a model that does more than its weights say: adapters, hooks, dropout."""
     if model.training:
         raise ValueError("fast decoding leaves dropout out: call eval() first, or leave fast out")
+    check_paper(model.config)
     for path, module in model.named_modules():
         plain = type(module) in (nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList)
         plain = plain or type(module).__module__.startswith("transformer.")
@@ -126,3 +128,13 @@ def check_plain(model: nn.Module) -> None:
             raise ValueError(
                 f"fast decoding reads plain weights, but {where} {what}: merge adapters first, or leave fast out"
             )
+
+
+def check_paper(config: TransformerConfig) -> None:
+    """Raises ValueError, naming it, for what the blocks of fast_blocks.py do not have."""
+    paper = {"norm_kind": "layer", "num_kv_heads": None, "head_size": None, "bias": True, "gated": False}
+    paper |= {"qkv_bias": None, "norm_heads": False}
+    has = [f"{name} {getattr(config, name)!r}" for name, value in paper.items() if getattr(config, name) != value]
+    has += ["positions 'rotary'"] if config.positions == "rotary" else []
+    if has:
+        raise ValueError(f"fast decoding has no {', '.join(has)}: leave fast out")

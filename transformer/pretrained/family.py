@@ -26,6 +26,7 @@ class Family:
     `canonical`       a name in the checkpoint → the one that `origins` uses: some files leave the beginning out
     `left_out`        pattern of the names that belong to the family and that our model does not use (by default none)
     `transposed`      whether the family keeps its matrices as (in, out)
+    `assigned`        whether its tensors become the model's own without a copy: each is one of ours as it is
     """
 
     architectures: Mapping[str, str]
@@ -34,10 +35,11 @@ class Family:
     canonical: Callable[[str], str]
     left_out: str = "(?!)"
     transposed: bool = False
+    assigned: bool = False
 
 
 def fill(model: nn.Module, family: Family, tensors: Mapping[str, Tensor], source: Any) -> None:
-    """Copies the checkpoint's tensors into our model.
+    """Puts the checkpoint's tensors into our model: copies, or, on the meta device, where there is no room yet, as they are.
 
     `source`   what the message calls the checkpoint, its folder for example
 
@@ -70,4 +72,16 @@ def fill(model: nn.Module, family: Family, tensors: Mapping[str, Tensor], source
         raise ValueError(f"{source} does not fit its config.json: {'; '.join(problems)}")
     with torch.no_grad():
         for name, tensor in wanted.items():
-            tensor.copy_(values[name])
+            if tensor.is_meta:
+                assign(model, name, values[name].to(tensor.dtype))
+            else:
+                tensor.copy_(values[name])
+
+
+def assign(model: nn.Module, name: str, value: Tensor) -> None:
+    """`value` becomes the model's parameter of this name, wherever that one stands in it, and its memory is not copied."""
+    parameter = model.get_parameter(name)
+    places = [(module, key) for module in model.modules() for key, own in module._parameters.items() if own is parameter]
+    filled = nn.Parameter(value)
+    for module, key in places:
+        module._parameters[key] = filled
