@@ -122,7 +122,15 @@ class TransformerConfig:
         ):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} is one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
-        switches = ("tie_embeddings", "scale_embeddings", "norm_embeddings", "output_bias", "bias", "norm_heads", "gated")
+        switches = (
+            "tie_embeddings",
+            "scale_embeddings",
+            "norm_embeddings",
+            "output_bias",
+            "bias",
+            "norm_heads",
+            "gated",
+        )
         for name in switches if self.qkv_bias is None else (*switches, "qkv_bias"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is True or False, not {getattr(self, name)!r}")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from transformer.learning.checkpoint import distinct_state
 from transformer.pretrained.origins import Origins
+from transformer.token_model import TokenModel
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Family:
     assigned: bool = False
 
 
-def fill(model: nn.Module, family: Family, tensors: Mapping[str, Tensor], source: Any) -> None:
+def fill(model: TokenModel, family: Family, tensors: Mapping[str, Tensor], source: Any) -> None:
     """Puts the checkpoint's tensors into our model: copies, or, on the meta device, where there is no room yet, as they are.
 
     `source`   what the message calls the checkpoint, its folder for example
@@ -73,15 +74,8 @@ def fill(model: nn.Module, family: Family, tensors: Mapping[str, Tensor], source
     with torch.no_grad():
         for name, tensor in wanted.items():
             if tensor.is_meta:
-                assign(model, name, values[name].to(tensor.dtype))
+                path, _, key = name.rpartition(".")
+                setattr(model.get_submodule(path), key, nn.Parameter(values[name].to(tensor.dtype)))
             else:
                 tensor.copy_(values[name])
-
-
-def assign(model: nn.Module, name: str, value: Tensor) -> None:
-    """`value` becomes the model's parameter of this name, wherever that one stands in it, and its memory is not copied."""
-    parameter = model.get_parameter(name)
-    places = [(module, key) for module in model.modules() for key, own in module._parameters.items() if own is parameter]
-    filled = nn.Parameter(value)
-    for module, key in places:
-        module._parameters[key] = filled
+    model.tie_weights()

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from transformer.embedding import positions
 from transformer.pretrained import bart, bert, gpt2, llama, marian
@@ -47,7 +48,12 @@ def load_gguf(file: GGUFFile, packed: Packed | None = None, changes: Mapping[str
     family, _ = family_of(file.config, file.path)
     model = empty(family, file.config, changes or {})
     layers = {} if packed is None else linears(model, family, file)
-    fill(model, family, {name: unfilled(file, name) if name in layers else file.tensors[name] for name in file.tensors}, file.path)
+    fill(
+        model,
+        family,
+        {name: unfilled(file, name) if name in layers else file.tensors[name] for name in file.tensors},
+        file.path,
+    )
     for name, path in layers.items():
         bias = model.get_submodule(path).bias
         model.set_submodule(path, packed(**file.packed(name), bias=bias))
@@ -58,10 +64,20 @@ def empty(family: Family, values: Mapping[str, Any], changes: Mapping[str, Any])
     """The model, not filled yet, and without room for its weights where the family's become its own without a copy."""
     if not family.assigned:
         return family.build(values, changes)
-    with torch.device("meta"):
+    with torch.device("meta"), Undrawn():
         model = family.build(values, changes)
     model.source_positions = positions(model.config)  # no tensor of the checkpoint
     return model
+
+
+class Undrawn(TorchFunctionMode):
+    """Inside, no first weights are drawn: where there is no room for them, torch would load all of its compiler to do so."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Whatever is called, but for the two draws that fill a tensor in place."""
+        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def linears(model: nn.Module, family: Family, file: GGUFFile) -> dict[str, str]:
