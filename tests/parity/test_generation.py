@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.parity.language_models import LANGUAGE_MODELS
 from transformer import generate
 from transformer.pretrained import load_pretrained
 
@@ -40,7 +41,7 @@ FAMILIES = {
     "BART": ("BartForConditionalGeneration", ENCODER_DECODER),
     "GPT-2": ("GPT2LMHeadModel", GPT2 | {"bos_token_id": 1, "pad_token_id": 3}),
     "GPT-2, padded with eos": ("GPT2LMHeadModel", GPT2 | {"bos_token_id": 2}),
-}
+} | LANGUAGE_MODELS
 
 
 @pytest.fixture(scope="module")

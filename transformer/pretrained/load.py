@@ -54,7 +54,7 @@ def load_gguf(file: GGUFFile, packed: Packed | None = None, changes: Mapping[str
         {name: unfilled(file, name) if name in layers else file.tensors[name] for name in file.tensors},
         file.path,
     )
-    for name, path in layers.items():
+    for name, path in layers.items() if packed is not None else ():
         bias = model.get_submodule(path).bias
         model.set_submodule(path, packed(**file.packed(name), bias=bias))
     return model.eval()
