@@ -4,7 +4,7 @@ Paper     "Attention Is All You Need", Vaswani et al. 2017 (arXiv 1706.03762), s
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
 NormOrder = Literal["post", "pre"]
@@ -113,27 +113,12 @@ class TransformerConfig:
         if self.num_heads % self.kv_heads:
             raise ValueError(f"num_heads {self.num_heads} is not divisible by num_kv_heads {self.num_kv_heads}")
         self.check_rotary()
-        for name, choices in (
-            ("activation", Activation),
-            ("norm", NormOrder),
-            ("norm_kind", NormKind),
-            ("positions", PositionKind),
-            ("attention", AttentionKind),
-        ):
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(f"{name} is one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
-        switches = (
-            "tie_embeddings",
-            "scale_embeddings",
-            "norm_embeddings",
-            "output_bias",
-            "bias",
-            "norm_heads",
-            "gated",
-        )
-        for name in switches if self.qkv_bias is None else (*switches, "qkv_bias"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} is True or False, not {getattr(self, name)!r}")
+        for name, field in self.__dataclass_fields__.items():
+            value, kind = getattr(self, name), field.type
+            if get_origin(kind) is Literal and value not in get_args(kind):
+                raise ValueError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
+            if kind in (bool, bool | None) and type(value) is not bool and (kind is bool or value is not None):
+                raise ValueError(f"{name} is True or False, not {value!r}")
         for name in ("pad_id", "bos_id", "eos_id"):
             require_integer(name, getattr(self, name), at_least=0)
             if getattr(self, name) >= self.vocab_size:

@@ -99,11 +99,6 @@ class NoPositions(nn.Module):
 
 
 PositionModule = SinusoidalPositions | LearnedPositions | NoPositions
-POSITIONS: dict[str, type[PositionModule]] = {
-    "sinusoidal": SinusoidalPositions,
-    "learned": LearnedPositions,
-    "rotary": NoPositions,
-}
 
 
 def rows(
@@ -115,7 +110,8 @@ def rows(
 
 
 def positions(config: TransformerConfig) -> PositionModule:
-    return POSITIONS[config.positions](config.max_length, config.d_model)
+    kinds: dict[str, type[PositionModule]] = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions}
+    return (kinds | {"rotary": NoPositions})[config.positions](config.max_length, config.d_model)
 
 
 class SourceInput(nn.Module):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
 from lessons.chat.render import Message
 from lessons.chat.template import ChatTemplate
 from lessons.chat.tokenizer import make_tokenizer
@@ -27,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class ChatModel:
-    """What a conversation needs. `model` may carry an adapter."""
+    """What a conversation needs. `model` is a DecoderOnly, or a PeftModel around one."""
 
-    model: nn.Module
+    model: Any
     tokenizer: "Tokenizer"
     template: ChatTemplate
 

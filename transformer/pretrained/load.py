@@ -48,15 +48,11 @@ def load_gguf(file: GGUFFile, packed: Packed | None = None, changes: Mapping[str
     family, _ = family_of(file.config, file.path)
     model = empty(family, file.config, changes or {})
     layers = {} if packed is None else linears(model, family, file)
-    fill(
-        model,
-        family,
-        {name: unfilled(file, name) if name in layers else file.tensors[name] for name in file.tensors},
-        file.path,
-    )
-    for name, path in layers.items() if packed is not None else ():
-        bias = model.get_submodule(path).bias
-        model.set_submodule(path, packed(**file.packed(name), bias=bias))
+    tensors = {name: unfilled(file, name) if name in layers else file.tensors[name] for name in file.tensors}
+    fill(model, family, tensors, file.path)
+    if packed is not None:
+        for name, path in layers.items():
+            model.set_submodule(path, packed(**file.packed(name), bias=model.get_submodule(path).bias))
     return model.eval()
 
 
