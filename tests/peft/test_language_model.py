@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from peft import RECIPES, LNTuningConfig, PrefixTuningConfig, get_peft_model
+from peft.prefix_tuning import PrefixAttend
 from transformer import DecoderOnly, TransformerConfig, generate
 from transformer.add_norm import RMSNorm
 
@@ -99,7 +100,7 @@ def test_a_prefix_s_keys_are_not_turned():
     plain.decoder.layers[0].self_attention.attend.register_forward_hook(record("without"))
     plain(TEXT)
     model = get_peft_model(base(), PrefixTuningConfig(num_virtual_tokens=3))
-    around = model.get_submodule("base_model.decoder.layers.0.self_attention.attend")
+    around = next(module for module in model.modules() if isinstance(module, PrefixAttend))
     around.base.register_forward_hook(record("with"))
     model(TEXT)
 
