@@ -97,9 +97,10 @@ class DecoderOnly(TokenModel):
         else:
             x = embed_tokens(source, self.source_embedding, self.embedding_scale)
             mask = cache.advance(source.shape[1])
-        places = self.places_of(mask, x.shape[1])
-        x = self.place(x, self.source_positions(mask.shape[-1])[places], self.source_norm)
-        rotate = rotation(places, self.config, x.dtype)
+        positions = self.positions_of(mask, x.shape[1])
+        rotary = self.config.positions == "rotary"
+        rotate = rotation(positions[..., 0], self.config, x.dtype) if rotary else unturned
+        x = self.place(x, torch.zeros_like(x) if rotary else positions, self.source_norm)
         sees_all = cache is not None and x.shape[1] == 1 and not cache.padded  # no mask is cheaper than one of Trues
         visible = None if sees_all else mask & causal_mask(x.shape[1], mask.shape[-1] - x.shape[1], x.device)
         return self.decoder(x, visible, None if cache is None else cache.layers, rotate)[:, -source.shape[1] :]
@@ -121,10 +122,11 @@ class DecoderOnly(TokenModel):
         x = embed_tokens(source, self.source_embedding, self.embedding_scale)
         return self.source_input(x, real[:, None, None, :])
 
-    def places_of(self, mask: Bool[Tensor, "batch 1 1 memory"], length: int) -> Int[Tensor, "batch new"]:
-        """Where the last `length` tokens stand; padding in front takes no place."""
+    def positions_of(self, mask: Bool[Tensor, "batch 1 1 memory"], length: int) -> Float[Tensor, "batch new d_model"]:
+        """The positions of the last `length` places; padding in front takes none."""
         self.check_length("source", mask.shape[-1])
-        return (mask[:, 0, 0].cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
+        index = (mask[:, 0, 0].cumsum(dim=1) - 1).clamp(min=0)
+        return self.source_positions(mask.shape[-1])[index[:, -length:]]
 
     def new_cache(self, max_length: int) -> PromptCache:
         """`max_length` is the number of tokens that may come after the prompt."""

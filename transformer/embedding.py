@@ -14,7 +14,7 @@ Paper     "Attention Is All You Need" (arXiv 1706.03762), sections 3.4 and 3.5
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
@@ -84,26 +84,26 @@ class LearnedPositions(nn.Module):
         return rows(self.weight, length, offset)
 
 
-class NoPositions(nn.Module):
-    """Nothing is added: positions are in the turns of queries and keys."""
+class RotaryPositions(nn.Module):
+    """The numbers of the positions themselves: rotary.py makes turns of them, and nothing is added."""
 
-    zero: Tensor
+    numbers: Tensor
 
     def __init__(self, max_length: int, d_model: int):
         super().__init__()
-        self.register_buffer("zero", torch.zeros(1, d_model), persistent=False)
+        self.register_buffer("numbers", torch.arange(max_length)[:, None], persistent=False)
 
-    def forward(self, length: int, offset: Offset = 0) -> Float[Tensor, "length d_model"]:
-        """So many zeros as positions would be added."""
-        return self.zero.expand(length, -1)
+    def forward(self, length: int, offset: Offset = 0) -> Float[Tensor, "*batch length 1"]:
+        """offset, offset + 1, ..., so many as `length`."""
+        return rows(self.numbers, length, offset).double()
 
 
-PositionModule = SinusoidalPositions | LearnedPositions | NoPositions
+PositionModule = SinusoidalPositions | LearnedPositions | RotaryPositions
 
 
 def rows(
-    table: Float[Tensor, "max_length d_model"], length: int, offset: Offset
-) -> Float[Tensor, "*batch length d_model"]:
+    table: Shaped[Tensor, "max_length d_model"], length: int, offset: Offset
+) -> Shaped[Tensor, "*batch length d_model"]:
     if isinstance(offset, int):
         return table[offset : offset + length]
     return table[offset + torch.arange(length, device=table.device)]
@@ -111,7 +111,7 @@ def rows(
 
 def positions(config: TransformerConfig) -> PositionModule:
     kinds: dict[str, type[PositionModule]] = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions}
-    return (kinds | {"rotary": NoPositions})[config.positions](config.max_length, config.d_model)
+    return (kinds | {"rotary": RotaryPositions})[config.positions](config.max_length, config.d_model)
 
 
 class SourceInput(nn.Module):

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64, Real
 from torch import Tensor
 
 from transformer.config import TransformerConfig
@@ -52,9 +52,7 @@ def unturned(x: Tensor) -> Tensor:
     return x
 
 
-def rotation(places: Int[Tensor, "batch time"], config: TransformerConfig, dtype: torch.dtype) -> Rotate:
+def rotation(places: Real[Tensor, "batch time"], config: TransformerConfig, dtype: torch.dtype) -> Rotate:
     """How the tokens at these positions are turned; made once for all layers. Angles are computed in float64."""
-    if config.positions != "rotary":
-        return unturned
     angle = places[:, None, :, None] * frequencies(config).to(places.device)
     return partial(turned, cosine=angle.cos().to(dtype), sine=angle.sin().to(dtype))

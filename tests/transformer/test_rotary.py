@@ -58,9 +58,3 @@ def test_a_turn_keeps_every_length():
     turned = rotation(PLACES, config(**LANGUAGE_MODEL), torch.float64)(x)
 
     torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
-
-
-def test_positions_that_are_added_turn_nothing():
-    x = random(2, 3, 5, 4)
-
-    assert rotation(PLACES, config(), torch.float64)(x) is x
