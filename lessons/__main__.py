@@ -19,6 +19,7 @@ COMMANDS = {
     ),
     "pronounce": ("lessons.task.pronounce:main", "say words in every accent that there is an adapter for"),
     "pretrain": ("lessons.task.pretrain:main", "train the base anew, from random weights"),
+    "chat": ("lessons.chat.command:main", "talk to a language model that runs in these blocks"),
     "benchmark": ("lessons.benchmark.command:main", "the CMU dictionary, beside the figures of other models"),
     "sentiment": ("lessons.sentiment.command:main", "fine-tune a real sentence encoder to tell good from bad"),
     "prefer": (

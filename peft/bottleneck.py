@@ -27,7 +27,7 @@ from peft.frame.casting import SideNetwork
 from peft.frame.config import PeftConfig, Placement
 from peft.frame.layers import AdaptedLayer, AdditiveLayer
 from peft.frame.owned import parameters_of
-from transformer.add_norm import LayerNorm
+from transformer.add_norm import LayerNorm, RMSNorm
 from transformer.feed_forward import ACTIVATIONS
 
 
@@ -135,10 +135,10 @@ class AdapterConfig(PeftConfig):
             raise ValueError(f"scaling {self.scaling} belongs to the parallel style; {self.style} has no factor")
 
     def place(self, model: nn.Module) -> Placement:
-        """An adapter at each of the style's targets; for houlsby the LayerNorms within `sites` too."""
+        """An adapter at each of the style's targets; for houlsby the norms within `sites` too."""
         targets = self.named(model, TARGETS[self.style])
         layers = {path: self.layer(base, model.config.d_model) for path, base in targets.items()}
-        norms = [name for name, _, module, _ in parameters_of(model) if isinstance(module, LayerNorm)]
+        norms = [name for name, _, module, _ in parameters_of(model) if isinstance(module, LayerNorm | RMSNorm)]
         trained = tuple(name for name in norms if self.style == "houlsby" and self.covers(name))
         return Placement(layers, trained)
 

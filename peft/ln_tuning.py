@@ -1,4 +1,4 @@
-"""LayerNorm tuning: only the gains and the biases of the norms are trained.
+"""LayerNorm tuning: only the gains and the biases of the norms are trained; of an RMSNorm the gains, which are all it has.
 
     LayerNorm(x) = g ⊙ (x - mean(x)) / √(var(x) + ε) + b        every g and b, and nothing else
 
@@ -18,7 +18,7 @@ from peft.frame.config import Placement
 from peft.frame.paths import base_modules
 from peft.frame.targets import chosen
 from peft.huggingface.ln_tuning import LNTuningFiles
-from transformer.add_norm import LayerNorm
+from transformer.add_norm import LayerNorm, RMSNorm
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ class LNTuningConfig(LNTuningFiles):
 
     def place(self, model: nn.Module) -> Placement:
         """A copy of the gain and the bias of each norm."""
+        norms = self.norms(model).items()
         return Placement(
-            parameters=tuple(f"{path}.{name}" for path in self.norms(model) for name in ("weight", "bias"))
+            parameters=tuple(f"{path}.{name}" for path, norm in norms for name, _ in norm.named_parameters())
         )
 
     def norms(self, model: nn.Module) -> dict[str, nn.Module]:
-        """The base's LayerNorms that the targets name and the exclusions do not, by path."""
-        every = {path: module for path, module in base_modules(model) if isinstance(module, LayerNorm)}
+        """The base's norms that the targets name and the exclusions do not, by path."""
+        every = {path: module for path, module in base_modules(model) if isinstance(module, LayerNorm | RMSNorm)}
         wanted = tuple(every) if self.target_modules is None else self.target_modules
         return chosen(self, every, wanted, self.exclude_modules, "LayerNorm")

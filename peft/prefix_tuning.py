@@ -82,8 +82,8 @@ class PrefixAttend(EncodedLayer):
     def forward(
         self,
         query: Float[Tensor, "batch heads query d_head"],
-        key: Float[Tensor, "batch heads key d_head"],
-        value: Float[Tensor, "batch heads key d_head"],
+        key: Float[Tensor, "batch kv_heads key d_head"],
+        value: Float[Tensor, "batch kv_heads key d_head"],
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch heads query d_head"]:
         """The base's attention on [P_K; K] and [P_V; V]; everybody sees the prefix, whatever the mask hides of the rest."""
@@ -139,6 +139,7 @@ class PrefixTuningConfig(PrefixFiles, VirtualTokensConfig):
     def place(self, model: nn.Module) -> Placement:
         """A prefix in every attention within `sites`, with one trunk for each kind of attention."""
         prompt, d_model = self.num_virtual_tokens, model.config.d_model
+        features = 2 * model.config.kv_heads * model.config.d_head  # of the keys and the values of a position
         layers: dict[str, EncodedLayer] = {}
         trunks: dict[str | None, PrefixTrunk] = {}
         for path, base in self.named(model, ATTENTIONS).items():
@@ -146,5 +147,5 @@ class PrefixTuningConfig(PrefixFiles, VirtualTokensConfig):
             first = site not in trunks
             if first and self.prefix_projection:
                 trunks[site] = PrefixTrunk(prompt, d_model, self.encoder_hidden_size or d_model)
-            layers[path] = PrefixAttend(base, torch.randn(prompt, 2 * d_model), trunks.get(site), owner=first)
+            layers[path] = PrefixAttend(base, torch.randn(prompt, features), trunks.get(site), owner=first)
         return Placement(layers | self.shifted(model))

@@ -1,11 +1,11 @@
 """The encoder-decoder Transformer, written by hand: one file per box of the paper's figure.
 
-Read in this order: config, masks, embedding, dropout, attention, add_norm, feed_forward, stack, encoder, decoder,
+Read in this order: config, masks, embedding, dropout, rotary, attention, add_norm, feed_forward, stack, encoder, decoder,
 token_model, model, encoder_only, decoder_only; then decoding/, learning/, and pretrained/: real checkpoints. Beside the
 figure stand fused (faster twins of its parts) and watching (who looked at whom).
 """
 
-from transformer.add_norm import AddNorm, LayerNorm
+from transformer.add_norm import AddNorm, LayerNorm, RMSNorm
 from transformer.attention import MultiHeadAttention, scaled_dot_product_attention
 from transformer.config import TransformerConfig
 from transformer.decoder import Decoder, DecoderLayer
@@ -15,7 +15,7 @@ from transformer.decoding.generation import generate
 from transformer.embedding import sinusoidal_positional_encoding
 from transformer.encoder import Encoder, EncoderLayer
 from transformer.encoder_only import EncoderOnly, MaskedWordHead
-from transformer.feed_forward import FeedForward
+from transformer.feed_forward import FeedForward, GatedFeedForward
 from transformer.learning.batching import Batch, collate, epoch_batches
 from transformer.learning.checkpoint import load_model, save_model
 from transformer.learning.config import TrainingConfig
@@ -36,10 +36,12 @@ __all__ = [
     "EncoderLayer",
     "EncoderOnly",
     "FeedForward",
+    "GatedFeedForward",
     "KeyValueCache",
     "LayerNorm",
     "MaskedWordHead",
     "MultiHeadAttention",
+    "RMSNorm",
     "TrainingConfig",
     "Transformer",
     "TransformerConfig",

@@ -4,11 +4,12 @@ Paper     "Attention Is All You Need", Vaswani et al. 2017 (arXiv 1706.03762), s
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
 NormOrder = Literal["post", "pre"]
-PositionKind = Literal["sinusoidal", "learned"]
+NormKind = Literal["layer", "rms"]
+PositionKind = Literal["sinusoidal", "learned", "rotary"]
 AttentionKind = Literal["math", "fused"]
 
 
@@ -17,7 +18,7 @@ class TransformerConfig:
     """The defaults are the paper's; one vocabulary serves source and target.
 
     `vocab_size`           how many tokens there are
-    `d_model`              numbers in the vector of a token, a multiple of `num_heads`
+    `d_model`              numbers in the vector of a token, a multiple of `num_heads` unless there is a `head_size`
     `num_heads`            attentions side by side, each on d_head = d_model / num_heads numbers
     `num_encoder_layers`   0 for a model that is a decoder alone
     `num_decoder_layers`   0 for a model that is an encoder alone
@@ -41,6 +42,20 @@ class TransformerConfig:
     `norm_embeddings`      a LayerNorm on the sum of embedding and position (BART, BERT)
     `output_bias`          a bias on the logits also where the matrices are tied (Marian, BART); untied there always is one
     `num_segments`         kinds of tokens, each with a vector that is added to its tokens (BERT); an encoder-only model's
+
+    What language models of today have beyond it (Llama, Mistral, Qwen):
+
+    `positions="rotary"`   a decoder-only model's queries and keys are turned by their position (rotary.py)
+    `rope_base`            of the turns' frequencies base^{-2i/d_head}
+    `rope_factor`          above 1, slow turns are slowed by it: a model's context made longer (Llama 3.1), with
+                           `rope_low_freq_factor`, `rope_high_freq_factor`, and `rope_original_length`, what it was before
+    `norm_kind`            "rms" leaves LayerNorm's mean and bias out (add_norm.py)
+    `num_kv_heads`         heads of keys and values, each shared by num_heads / num_kv_heads queries; None: `num_heads`
+    `head_size`            d_head where it is not d_model / num_heads
+    `bias`                 whether the linear layers of attention and feed forward have biases
+    `qkv_bias`             whether those of queries, keys and values have; None: as `bias` says (Qwen2: alone)
+    `norm_heads`           a norm on each head's queries and keys (Qwen3)
+    `gated`                a feed forward with a gate, whose third matrix is fc3 (feed_forward.py)
 
     Raises ValueError for an impossible value, with the numbers in the message.
     """
@@ -66,13 +81,28 @@ class TransformerConfig:
     norm_embeddings: bool = False
     output_bias: bool = False
     num_segments: int = 0
+    rope_base: float = 10000.0
+    rope_factor: float = 1.0
+    rope_low_freq_factor: float = 1.0
+    rope_high_freq_factor: float = 4.0
+    rope_original_length: int = 8192
+    norm_kind: NormKind = "layer"
+    num_kv_heads: int | None = None
+    head_size: int | None = None
+    bias: bool = True
+    qkv_bias: bool | None = None
+    norm_heads: bool = False
+    gated: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "d_model", "num_heads", "d_ff", "max_length"):
+        for name in ("vocab_size", "d_model", "num_heads", "d_ff", "max_length", "rope_original_length"):
             require_integer(name, getattr(self, name), at_least=1)
+        for name in ("num_kv_heads", "head_size"):
+            if getattr(self, name) is not None:
+                require_integer(name, getattr(self, name), at_least=1)
         for name in ("num_encoder_layers", "num_decoder_layers", "num_segments"):
             require_integer(name, getattr(self, name), at_least=0)
-        if self.d_model % self.num_heads:
+        if self.head_size is None and self.d_model % self.num_heads:
             raise ValueError(f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}")
         for name in ("dropout", "layer_norm_eps"):
             require_number(name, getattr(self, name))
@@ -80,17 +110,15 @@ class TransformerConfig:
             raise ValueError(f"dropout is a probability in [0, 1), not {self.dropout}")
         if not self.layer_norm_eps > 0.0:
             raise ValueError(f"layer_norm_eps must be positive, not {self.layer_norm_eps}")
-        for name, choices in (
-            ("activation", Activation),
-            ("norm", NormOrder),
-            ("positions", PositionKind),
-            ("attention", AttentionKind),
-        ):
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(f"{name} is one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
-        for name in ("tie_embeddings", "scale_embeddings", "norm_embeddings", "output_bias"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} is True or False, not {getattr(self, name)!r}")
+        if self.num_heads % self.kv_heads:
+            raise ValueError(f"num_heads {self.num_heads} is not divisible by num_kv_heads {self.num_kv_heads}")
+        self.check_rotary()
+        for name, field in self.__dataclass_fields__.items():
+            value, kind = getattr(self, name), field.type
+            if get_origin(kind) is Literal and value not in get_args(kind):
+                raise ValueError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
+            if kind in (bool, bool | None) and type(value) is not bool and (kind is bool or value is not None):
+                raise ValueError(f"{name} is True or False, not {value!r}")
         for name in ("pad_id", "bos_id", "eos_id"):
             require_integer(name, getattr(self, name), at_least=0)
             if getattr(self, name) >= self.vocab_size:
@@ -98,9 +126,26 @@ class TransformerConfig:
         if self.pad_id == self.eos_id and self.num_encoder_layers > 0:
             raise ValueError(f"pad_id and eos_id are both {self.pad_id}: the end of a sequence would count as padding")
 
+    def check_rotary(self) -> None:
+        """Raises ValueError for turns that cannot be made."""
+        for name in ("rope_base", "rope_factor", "rope_low_freq_factor", "rope_high_freq_factor"):
+            require_number(name, getattr(self, name))
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        if not self.rope_low_freq_factor < self.rope_high_freq_factor:
+            between = f"{self.rope_low_freq_factor} and {self.rope_high_freq_factor}"
+            raise ValueError(f"rope_low_freq_factor must be below rope_high_freq_factor, not {between}")
+        if self.positions == "rotary" and (self.d_head % 2 or self.num_encoder_layers):
+            has = f"heads of {self.d_head} and {self.num_encoder_layers} encoder layers"
+            raise ValueError(f"rotary positions turn pairs of numbers in a decoder-only model, not {has}")
+
     @property
     def d_head(self) -> int:
-        return self.d_model // self.num_heads
+        return self.head_size or self.d_model // self.num_heads
+
+    @property
+    def kv_heads(self) -> int:
+        return self.num_kv_heads or self.num_heads
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from transformer.add_norm import add_norm
-from transformer.attention import AttentionCache, MultiHeadAttention
+from transformer.attention import AttentionCache
 from transformer.config import TransformerConfig
-from transformer.feed_forward import FeedForward
+from transformer.feed_forward import feed_forward
 from transformer.masks import causal_mask
-from transformer.stack import Stack
+from transformer.stack import Stack, attention
 
 LayerCache = tuple[AttentionCache, AttentionCache]
 """What the two attentions of one layer remember while decoding (decoding/cache.py)."""
@@ -26,11 +26,11 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads)
+        self.self_attention = attention(config)
         self.self_attention_norm = add_norm(config)
-        self.cross_attention = MultiHeadAttention(config.d_model, config.num_heads)
+        self.cross_attention = attention(config)
         self.cross_attention_norm = add_norm(config)
-        self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
+        self.feed_forward = feed_forward(config)
         self.feed_forward_norm = add_norm(config)
 
     def forward(

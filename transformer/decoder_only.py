@@ -22,6 +22,7 @@ from transformer.decoding.cache import PromptCache
 from transformer.embedding import embed_tokens
 from transformer.encoder import EncoderLayer
 from transformer.masks import causal_mask, prompt_mask
+from transformer.rotary import Rotate, rotation, unturned
 from transformer.stack import Stack
 from transformer.token_model import TokenModel, output_projection
 
@@ -33,10 +34,11 @@ class CausalLayer(EncoderLayer):
         self,
         x: Float[Tensor, "batch time d_model"],
         mask: Bool[Tensor, "..."] | None = None,
+        rotate: Rotate = unturned,
         cache: AttentionCache | None = None,
     ) -> Float[Tensor, "batch time d_model"]:
         """As `EncoderLayer.forward`; with a cache, `x` holds the new positions only."""
-        x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, cache))
+        x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, cache, rotate))
         return self.feed_forward_norm(x, self.feed_forward)
 
 
@@ -51,10 +53,11 @@ class CausalStack(Stack):
         x: Float[Tensor, "batch time d_model"],
         mask: Bool[Tensor, "..."] | None = None,
         caches: Sequence[AttentionCache] | None = None,
+        rotate: Rotate = unturned,
     ) -> Float[Tensor, "batch time d_model"]:
-        """The last vector of every position. `mask` is causal and leaves padding out."""
+        """The last vector of every position. `mask` is causal and leaves padding out; `rotate` turns queries and keys."""
         for layer, cache in zip(self.layers, caches or repeat(None)):
-            x = self.run(layer, x, mask, cache=cache)
+            x = self.run(layer, x, mask, rotate, cache=cache)
         return self.norm(x)
 
 
@@ -94,10 +97,13 @@ class DecoderOnly(TokenModel):
         else:
             x = embed_tokens(source, self.source_embedding, self.embedding_scale)
             mask = cache.advance(source.shape[1])
-        x = self.place(x, self.positions_of(mask, x.shape[1]), self.source_norm)
+        positions = self.positions_of(mask, x.shape[1])
+        rotary = self.config.positions == "rotary"
+        rotate = rotation(positions[..., 0], self.config, x.dtype) if rotary else unturned
+        x = self.place(x, torch.zeros_like(x) if rotary else positions, self.source_norm)
         sees_all = cache is not None and x.shape[1] == 1 and not cache.padded  # no mask is cheaper than one of Trues
         visible = None if sees_all else mask & causal_mask(x.shape[1], mask.shape[-1] - x.shape[1], x.device)
-        return self.decoder(x, visible, None if cache is None else cache.layers)[:, -source.shape[1] :]
+        return self.decoder(x, visible, None if cache is None else cache.layers, rotate)[:, -source.shape[1] :]
 
     def decode(
         self,

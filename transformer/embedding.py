@@ -3,7 +3,8 @@
     x_t = √d_model · E[token_t] + position_t          `embed_tokens`, then `add_positions`
 
 Between the two, something may be put in front of a source (`SourceInput`): it then takes positions like the words.
-Sinusoidal positions are a formula; learned positions are a table. Both are called with a length and an offset.
+Sinusoidal positions are a formula; learned positions are a table. Both are called with a length and an offset. Rotary
+positions add nothing here (rotary.py).
 
     PE[t, 2i] = sin(t / 10000^{2i/d_model})        PE[t, 2i+1] = cos(t / 10000^{2i/d_model})
 
@@ -13,7 +14,7 @@ Paper     "Attention Is All You Need" (arXiv 1706.03762), sections 3.4 and 3.5
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
@@ -83,17 +84,34 @@ class LearnedPositions(nn.Module):
         return rows(self.weight, length, offset)
 
 
+class RotaryPositions(nn.Module):
+    """The numbers of the positions themselves: rotary.py makes turns of them, and nothing is added."""
+
+    numbers: Tensor
+
+    def __init__(self, max_length: int, d_model: int):
+        super().__init__()
+        self.register_buffer("numbers", torch.arange(max_length)[:, None], persistent=False)
+
+    def forward(self, length: int, offset: Offset = 0) -> Float[Tensor, "*batch length 1"]:
+        """offset, offset + 1, ..., so many as `length`."""
+        return rows(self.numbers, length, offset).double()
+
+
+PositionModule = SinusoidalPositions | LearnedPositions | RotaryPositions
+
+
 def rows(
-    table: Float[Tensor, "max_length d_model"], length: int, offset: Offset
-) -> Float[Tensor, "*batch length d_model"]:
+    table: Shaped[Tensor, "max_length d_model"], length: int, offset: Offset
+) -> Shaped[Tensor, "*batch length d_model"]:
     if isinstance(offset, int):
         return table[offset : offset + length]
     return table[offset + torch.arange(length, device=table.device)]
 
 
-def positions(config: TransformerConfig) -> SinusoidalPositions | LearnedPositions:
-    kind = SinusoidalPositions if config.positions == "sinusoidal" else LearnedPositions
-    return kind(config.max_length, config.d_model)
+def positions(config: TransformerConfig) -> PositionModule:
+    kinds: dict[str, type[PositionModule]] = {"sinusoidal": SinusoidalPositions, "learned": LearnedPositions}
+    return (kinds | {"rotary": RotaryPositions})[config.positions](config.max_length, config.d_model)
 
 
 class SourceInput(nn.Module):

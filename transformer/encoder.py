@@ -8,10 +8,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from transformer.add_norm import add_norm
-from transformer.attention import MultiHeadAttention
 from transformer.config import TransformerConfig
-from transformer.feed_forward import FeedForward
-from transformer.stack import Stack
+from transformer.feed_forward import feed_forward
+from transformer.stack import Stack, attention
 
 
 class EncoderLayer(nn.Module):
@@ -19,9 +18,9 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
-        self.self_attention = MultiHeadAttention(config.d_model, config.num_heads)
+        self.self_attention = attention(config)
         self.self_attention_norm = add_norm(config)
-        self.feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
+        self.feed_forward = feed_forward(config)
         self.feed_forward_norm = add_norm(config)
 
     def forward(

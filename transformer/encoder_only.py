@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import layer_norm
+from transformer.add_norm import norm_of
 from transformer.config import TransformerConfig
 from transformer.encoder import Encoder
 from transformer.feed_forward import ACTIVATIONS
@@ -30,6 +30,8 @@ class EncoderOnly(TokenModel):
         super().__init__(config)
         if config.num_decoder_layers:
             raise ValueError(f"an encoder-only model has no decoder layers, not {config.num_decoder_layers}")
+        if config.positions == "rotary":
+            raise ValueError("positions 'rotary' belong to a decoder-only model")
         if config.num_segments:
             self.segment_embedding = nn.Embedding(config.num_segments, config.d_model)
         self.encoder = Encoder(config)
@@ -84,7 +86,7 @@ class MaskedWordHead(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.dense = nn.Linear(config.d_model, config.d_model)
-        self.norm = layer_norm(config)
+        self.norm = norm_of(config)
         self.words = nn.Linear(config.d_model, config.vocab_size)
         self.activation = config.activation
 

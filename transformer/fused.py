@@ -2,6 +2,7 @@
 
     Attend      → FusedAttend       torch's kernel, which never holds the matrix of weights, where that pays
     LayerNorm   → FusedLayerNorm    torch's kernel: one pass over memory
+    RMSNorm     → FusedRMSNorm      the same
     Dropout     → FastDropout       one draw of 64 bits serves four numbers
 
 Each has the parameters and the name of the part in whose place it stands, and a test holds it to that part: the same
@@ -15,8 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from transformer.add_norm import LayerNorm
-from transformer.attention import Attend, scaled_dot_product_attention
+from transformer.add_norm import LayerNorm, RMSNorm
+from transformer.attention import Attend, for_every_query, scaled_dot_product_attention
 from transformer.config import TransformerConfig
 from transformer.dropout import Dropout, check_probability
 
@@ -27,7 +28,8 @@ SHORT = 64
 
 def put_twins(model: nn.Module, config: TransformerConfig) -> None:
     """With `attention="fused"`, every part of the model that has a twin here becomes it. No number changes."""
-    twins: dict[type, type] = {Attend: FusedAttend, LayerNorm: FusedLayerNorm, Dropout: FastDropout}
+    twins: dict[type, type] = {Attend: FusedAttend, Dropout: FastDropout}
+    twins |= {LayerNorm: FusedLayerNorm, RMSNorm: FusedRMSNorm}
     for module in model.modules() if config.attention == "fused" else ():
         module.__class__ = twins.get(type(module), type(module))
 
@@ -38,11 +40,12 @@ class FusedAttend(Attend):
     def forward(
         self,
         query: Float[Tensor, "batch heads query d_head"],
-        key: Float[Tensor, "batch heads key d_head"],
-        value: Float[Tensor, "batch heads key d_head"],
+        key: Float[Tensor, "batch kv_heads key d_head"],
+        value: Float[Tensor, "batch kv_heads key d_head"],
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch heads query d_head"]:
         """As `Attend.forward`."""
+        key, value = (for_every_query(x, query.shape[1]) for x in (key, value))
         dropout = self.dropout if self.training else 0.0
         mask = unless_all_true(mask)
         if formula_is_faster(query, key, value):
@@ -86,6 +89,14 @@ class FusedLayerNorm(LayerNorm):
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """As `LayerNorm.forward`."""
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+class FusedRMSNorm(RMSNorm):
+    """torch's kernel: the same numbers in one pass over memory."""
+
+    def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """As `RMSNorm.forward`."""
+        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
 class FastDropout(Dropout):

@@ -29,6 +29,8 @@ class Transformer(TokenModel):
         super().__init__(config)
         if config.num_segments:
             raise ValueError(f"num_segments {config.num_segments}: segments belong to an encoder-only model")
+        if config.positions == "rotary":
+            raise ValueError("positions 'rotary' belong to a decoder-only model")
         self.target_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.target_positions = positions(config)
         self.target_norm = embedding_norm(config)

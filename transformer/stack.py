@@ -7,13 +7,27 @@ Paper     "Attention Is All You Need" (arXiv 1706.03762), section 3.1; checkpoin
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from transformer.add_norm import layer_norm
+from transformer.add_norm import norm_of
+from transformer.attention import MultiHeadAttention
 from transformer.config import TransformerConfig
+
+
+def attention(config: TransformerConfig) -> MultiHeadAttention:
+    """The config's attention, whatever its layer uses it for."""
+    return MultiHeadAttention(
+        config.d_model,
+        config.num_heads,
+        num_kv_heads=config.num_kv_heads,
+        head_size=config.head_size,
+        bias=(config.bias if config.qkv_bias is None else config.qkv_bias, config.bias),
+        head_norm=partial(norm_of, config) if config.norm_heads else nn.Identity,
+    )
 
 
 class Stack(nn.Module):
@@ -26,7 +40,7 @@ class Stack(nn.Module):
     def __init__(self, config: TransformerConfig, layers: Iterable[nn.Module]):
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.norm = layer_norm(config) if config.norm == "pre" else nn.Identity()
+        self.norm = norm_of(config) if config.norm == "pre" else nn.Identity()
         self.gradient_checkpointing = False
 
     def run(self, layer: nn.Module, x: Tensor, *others: Any, cache: Any = None) -> Tensor:

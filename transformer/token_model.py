@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import layer_norm
+from transformer.add_norm import norm_of
 from transformer.config import TransformerConfig
 from transformer.dropout import Dropout
 from transformer.embedding import Offset, SourceInput, add_positions, embed_tokens, positions
@@ -101,10 +101,10 @@ class TokenModel(nn.Module):
 
 
 def embedding_norm(config: TransformerConfig) -> nn.Module:
-    return layer_norm(config) if config.norm_embeddings else nn.Identity()
+    return norm_of(config) if config.norm_embeddings else nn.Identity()
 
 
 def output_projection(config: TransformerConfig) -> nn.Linear:
     """From vectors to a logit for each token of the vocabulary."""
-    bias = config.output_bias or not config.tie_embeddings
+    bias = config.output_bias or (config.bias and not config.tie_embeddings)
     return nn.Linear(config.d_model, config.vocab_size, bias=bias)

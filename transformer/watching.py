@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from transformer.attention import Attend, scaled_dot_product_attention
+from transformer.attention import Attend, for_every_query, scaled_dot_product_attention
 
 WRAPPED = "base"
 """What a module that stands around another one calls it: the name is no part of the other one's path (peft/)."""
@@ -39,7 +39,9 @@ def record_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
 
 
 def record(weights: list[Tensor], core: nn.Module, inputs: Any, named: dict[str, Any], _: Any) -> None:
-    weights.append(scaled_dot_product_attention(*inputs, **named)[1].detach())
+    query, key, value, *mask = inputs
+    key, value = (for_every_query(x, query.shape[1]) for x in (key, value))
+    weights.append(scaled_dot_product_attention(query, key, value, *mask, **named)[1].detach())
 
 
 def attention_name(path: str) -> str:

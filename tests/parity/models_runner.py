@@ -46,7 +46,7 @@ def logits(model: torch.nn.Module, case: dict) -> dict[str, torch.Tensor]:
     config, found = model.config, {}
     pad_id = config.pad_token_id
     whole = random_ids(3, 7, config.vocab_size, {pad_id})
-    in_front = case["architecture"].startswith("GPT2")
+    in_front = not config.is_encoder_decoder and not case["architecture"].startswith("Bert")
     hidden, mask = padded(whole, pad_id, [7, 4, 2], in_front)
     for name, ids, real in (("whole", whole, None), ("padded", hidden, mask)):
         settings = {"input_ids": ids, "attention_mask": real}

@@ -21,6 +21,13 @@ IMPOSSIBLE = {
     "bos_id": (-1, "bos_id must be at least 0, not -1"),
     "eos_id": (40, "eos_id 40 is outside the vocabulary of 17"),
     "num_segments": (-1, "num_segments must be at least 0, not -1"),
+    "rope_base": (0.0, "rope_base must be positive, not 0.0"),
+    "rope_factor": (-2.0, "rope_factor must be positive, not -2.0"),
+    "rope_low_freq_factor": (4.0, "rope_low_freq_factor must be below rope_high_freq_factor, not 4.0 and 4.0"),
+    "rope_high_freq_factor": (float("inf"), "rope_high_freq_factor must be positive, not inf"),
+    "rope_original_length": (0, "rope_original_length must be at least 1, not 0"),
+    "num_kv_heads": (2, "num_heads 3 is not divisible by num_kv_heads 2"),
+    "head_size": (0, "head_size must be at least 1, not 0"),
 }
 """Values of the right type. Those of another type are in bad_input.py: here the run-time checks refuse them first."""
 
@@ -33,6 +40,11 @@ OF_A_KIND = {
     "attention",
     "norm_embeddings",
     "output_bias",
+    "norm_kind",
+    "bias",
+    "qkv_bias",
+    "norm_heads",
+    "gated",
 }
 """Fields that have no impossible value of the right type."""
 

@@ -12,14 +12,15 @@ plain model in evaluation: an adapter must be merged first. `generate(..., fast=
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import AddNorm
+from transformer.add_norm import AddNorm, LayerNorm
+from transformer.config import TransformerConfig
 from transformer.decoding.fast_blocks import (
     Block,
     SelfAttention,
@@ -93,7 +94,7 @@ class FastDecoder:
         """Puts the block behind those that are there, within its residual connection."""
         if isinstance(block, SelfAttention):
             self.pasts.append(block)
-        norm = norm_function(around.norm)
+        norm = norm_function(cast(LayerNorm, around.norm))
         self.blocks.append(partial(pre_norm if around.order == "pre" else post_norm, block, norm))
 
     def next_logits(
@@ -113,10 +114,11 @@ class FastDecoder:
         return self.output(self.last_norm(x))
 
 
-def check_plain(model: nn.Module) -> None:
+def check_plain(model: Any) -> None:
     """Raises ValueError for a model that does more than its weights say: adapters, hooks, dropout."""
     if model.training:
         raise ValueError("fast decoding leaves dropout out: call eval() first, or leave fast out")
+    check_paper(model.config)
     for path, module in model.named_modules():
         plain = type(module) in (nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList)
         plain = plain or type(module).__module__.startswith("transformer.")
@@ -126,3 +128,11 @@ def check_plain(model: nn.Module) -> None:
             raise ValueError(
                 f"fast decoding reads plain weights, but {where} {what}: merge adapters first, or leave fast out"
             )
+
+
+def check_paper(config: TransformerConfig) -> None:
+    """Raises ValueError, naming it, for what the blocks of fast_blocks.py do not have."""
+    paper = {"norm_kind": "layer", "num_kv_heads": None, "head_size": None, "bias": True, "gated": False}
+    paper |= {"qkv_bias": None, "norm_heads": False, "positions": config.positions.replace("rotary", "another")}
+    if has := [f"{name} {getattr(config, name)!r}" for name, value in paper.items() if getattr(config, name) != value]:
+        raise ValueError(f"fast decoding has no {', '.join(has)}: leave fast out")

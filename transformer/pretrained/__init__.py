@@ -1,6 +1,6 @@
-"""Hugging Face checkpoints in our own blocks: `load_pretrained(folder)` (README.md says which, and what maps to what).
+"""Hugging Face checkpoints and GGUF files in our own blocks: `load_pretrained(folder)` (README.md says which, and what maps to what).
 
-Read in this order: folder, origins, family, settings, encoder_decoder, marian, bart, bert, gpt2, load; then layer_names,
+Read in this order: folder, origins, family, settings, encoder_decoder, marian, bart, bert, gpt2, rope, llama, load; then layer_names,
 adapter_folder and adapters for adapters that travel.
 """
 

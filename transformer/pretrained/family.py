@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from transformer.learning.checkpoint import distinct_state
 from transformer.pretrained.origins import Origins
+from transformer.token_model import TokenModel
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Family:
     `canonical`       a name in the checkpoint → the one that `origins` uses: some files leave the beginning out
     `left_out`        pattern of the names that belong to the family and that our model does not use (by default none)
     `transposed`      whether the family keeps its matrices as (in, out)
+    `assigned`        whether its tensors become the model's own without a copy: each is one of ours as it is
     """
 
     architectures: Mapping[str, str]
@@ -34,10 +36,11 @@ class Family:
     canonical: Callable[[str], str]
     left_out: str = "(?!)"
     transposed: bool = False
+    assigned: bool = False
 
 
-def fill(model: nn.Module, family: Family, tensors: Mapping[str, Tensor], source: Any) -> None:
-    """Copies the checkpoint's tensors into our model.
+def fill(model: TokenModel, family: Family, tensors: Mapping[str, Tensor], source: Any) -> None:
+    """Puts the checkpoint's tensors into our model: copies, or, on the meta device, where there is no room yet, as they are.
 
     `source`   what the message calls the checkpoint, its folder for example
 
@@ -70,4 +73,9 @@ def fill(model: nn.Module, family: Family, tensors: Mapping[str, Tensor], source
         raise ValueError(f"{source} does not fit its config.json: {'; '.join(problems)}")
     with torch.no_grad():
         for name, tensor in wanted.items():
-            tensor.copy_(values[name])
+            if tensor.is_meta:
+                path, _, key = name.rpartition(".")
+                setattr(model.get_submodule(path), key, nn.Parameter(values[name].to(tensor.dtype)))
+            else:
+                tensor.copy_(values[name])
+    model.tie_weights()

@@ -9,8 +9,8 @@ import torch
 from transformer.pretrained.folder import read_config
 from transformer.pretrained.load import family_of
 
-HEAD = "cls."
-"""BERT's head stands beside the body of HF's model: its layers' names have no beginning."""
+HEADS = ("cls.", "lm_head")
+"""BERT's head and a Llama's stand beside the body of HF's model: their layers' names have no beginning."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class LayerNames:
         """HF's layer that one of ours belongs to, and all of ours that do. Raises ValueError for one that it lacks."""
         for name, layers in self.table.items():
             if path in layers:
-                return name if name.startswith(HEAD) else self.start + name, layers
+                return name if name.startswith(HEADS) else self.start + name, layers
         raise ValueError(f"{path} is no layer of this checkpoint's model")
 
 

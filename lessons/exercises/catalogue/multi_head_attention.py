@@ -14,7 +14,7 @@ EXERCISES = [
         minutes=5,
         hints=(
             "The last axis, d_model, is heads · d_head long: cut it in two and move the heads in front of the time.",
-            'einops: rearrange(x, "batch time (heads d_head) -> ...", heads=self.num_heads). In (heads d_head) the heads '
+            'einops: rearrange(x, "batch time (heads d_head) -> ...", d_head=self.d_head). In (heads d_head) the heads '
             "change slowly: head 0 is the first block of features.",
         ),
         wrong=(
@@ -30,7 +30,7 @@ EXERCISES = [
                 "shape: the output: another shape is expected",
             ),
             Wrong(
-                'rearrange(x, "batch time (heads d_head) -> batch heads time d_head", heads=self.num_heads)',
+                'rearrange(x, "batch time (heads d_head) -> batch heads time d_head", d_head=self.d_head)',
                 "x.reshape(x.shape[0], self.num_heads, x.shape[1], -1)",
                 "time and heads are mixed",
             ),
@@ -50,7 +50,8 @@ EXERCISES = [
             "Four steps: project query, key and value, split each into heads, self.attend, merge the heads and project again.",
             "In keys_and_values, keys and values are made by a function without arguments, project(). Without a cache call it; "
             "with one, the cache calls it when it must: cache.keys_and_values(project). In forward a mask is checked with "
-            "check_mask before use.",
+            "check_mask before use. Once split, queries pass q_norm and keys k_norm, then both pass rotate; the paper's model "
+            "has none of these, and they give back what they get.",
             'rearrange(heads, "batch heads query d_head -> batch query (heads d_head)") undoes split_heads. Then out_proj.',
         ),
         forbidden=("multi_head_attention_forward", "MultiheadAttention"),
@@ -61,8 +62,8 @@ EXERCISES = [
                 "the output projection out_proj is missing",
             ),
             Wrong(
-                "self.split_heads(self.k_proj(key)), self.split_heads(self.v_proj(value))",
-                "self.split_heads(self.v_proj(key)), self.split_heads(self.k_proj(value))",
+                "self.split_heads(self.k_proj(key)))), self.split_heads(self.v_proj(value))",
+                "self.split_heads(self.v_proj(key)))), self.split_heads(self.k_proj(value))",
                 "keys and values have changed their projections",
             ),
             Wrong("self.v_proj(value)", "self.k_proj(value)", "the values are made by k_proj"),

@@ -1,0 +1,94 @@
+"""Talk to a language model: one question, or a conversation.
+
+    python -m lessons chat "What is the capital of France?"
+    python -m lessons chat                                        a conversation; Ctrl-D ends it
+    python -m lessons chat --adapter DIR --temperature 0.7        with an adapter of peft/, drawn instead of greedy
+
+The model is SmolLM2 (`make smollm`), or --model: a .gguf file, or a Hugging Face folder of a Llama, Mistral, Qwen2 or
+Qwen3 with its tokenizer.json. It runs on a GPU where there is one. The answer goes to stdout, all else to stderr.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from lessons.chat.answer import Answer, answer
+from lessons.chat.model import ChatModel, open_model
+from lessons.chat.smollm import smollm_file
+from lessons.task.machine import set_threads
+from peft import PeftModel
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    set_threads()
+    check_settings(options)
+    chat = open_chat(options.model, options.adapter)
+    if options.question is not None:
+        say(chat, [{"role": "user", "content": options.question}], options)
+        return 0
+    return converse(chat, options)
+
+
+def open_chat(model: Path | None, adapter: Path | None = None) -> ChatModel:
+    """The model where the answer is made fastest. Raises what `open_model` and `PeftModel.from_pretrained` raise."""
+    chat = open_model(smollm_file() if model is None else model, attention="fused")
+    if adapter is not None:
+        chat.model = PeftModel.from_pretrained(chat.model, adapter)
+    chat.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return chat
+
+
+def converse(chat: ChatModel, options: argparse.Namespace) -> int:
+    """Turn by turn, until the input ends. What cannot be answered is told, and is no part of the conversation."""
+    messages: list[dict[str, str]] = []
+    while True:
+        try:
+            line = input("> " if sys.stdin.isatty() else "")
+        except EOFError:
+            return 0
+        asked = [*messages, {"role": "user", "content": line}]
+        try:
+            said = say(chat, asked, options)
+        except ValueError as error:
+            print(f"python -m lessons chat: {error}", file=sys.stderr)
+            continue
+        if said.text.strip():
+            messages = [*asked, {"role": "assistant", "content": said.text}]
+
+
+def say(chat: ChatModel, messages: list[dict[str, str]], options: argparse.Namespace) -> Answer:
+    """Answers, and shows the answer while it is made."""
+
+    def show(text: str) -> None:
+        print(text, end="", flush=True)
+
+    said = answer(chat, messages, options.max_tokens, options.temperature, options.seed, show)
+    print(flush=True)
+    print(f"({said.told()})", file=sys.stderr)
+    return said
+
+
+def check_settings(options: argparse.Namespace) -> None:
+    """Raises ValueError before a model is read."""
+    if options.max_tokens < 1:
+        raise ValueError(f"--max-tokens {options.max_tokens} must be at least 1")
+    if not 0.0 <= options.temperature < float("inf"):
+        raise ValueError(f"--temperature {options.temperature} must be at least 0; 0 takes the likeliest token")
+    if options.question is not None and not options.question.strip():
+        raise ValueError("the question is empty: ask something, or leave it out for a conversation")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m lessons chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("question", nargs="?", help="what to answer; without it, a conversation")
+    parser.add_argument("--model", type=Path, metavar="DIR|FILE.gguf", help="another model than SmolLM2")
+    parser.add_argument("--adapter", type=Path, metavar="DIR", help="an adapter that was saved on this model")
+    parser.add_argument("--temperature", type=float, default=0.0, help="above 0, tokens are drawn (default: 0)")
+    parser.add_argument("--max-tokens", type=int, default=256, help="an answer's largest length (default: 256)")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+    return parser.parse_args(arguments)
