@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
+from reprlib import repr as in_short
 from typing import Any
 
 import torch
@@ -18,7 +19,9 @@ from peft.frame.core import Core
 from peft.frame.merging import unload
 from peft.frame.owned import parameters_of
 from peft.frame.paths import base_modules
-from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
+from transformer.fields import in_one_line
+from transformer.learning.checkpoint import read_object, read_tensors, write_json, write_tensors
+from transformer.learning.reading import as_object, require_folder
 
 CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "finetune_by_hand"
 FORMAT = 1
@@ -33,8 +36,7 @@ def save_pretrained(core: Core, folder: str | Path) -> None:
     with core.disable_adapter():
         base = fingerprint(core.base_model)
     for name, adapter in core.adapters.items():
-        own = Path(folder) if name == "default" else Path(folder) / name
-        own.mkdir(parents=True, exist_ok=True)
+        own = require_folder(Path(folder) if name == "default" else Path(folder) / name)
         tensors, config = adapter.config.to_hf(adapter.saved())
         write_tensors(own / TENSORS, tensors)
         write_json(own / CONFIG, config_to_json(config, base))
@@ -75,9 +77,12 @@ def fill(core: Core, name: str, tensors: Mapping[str, Tensor], folder: str | Pat
 def load_config(folder: str | Path) -> PeftConfig:
     """The config of a saved adapter. Raises ValueError for an unknown technique, a newer format, an unknown field."""
     path = Path(folder) / CONFIG
-    values = read_json(path)
-    ours = values.pop(OURS, {})
-    if ours.pop("format", FORMAT) > FORMAT:
+    values = read_object(path)
+    ours = as_object(values.pop(OURS, {}), f"{path}: {OURS}")
+    version = ours.pop("format", FORMAT)
+    if type(version) is not int:
+        raise ValueError(f"{path}: the format is a whole number, not {in_short(version)}")
+    if version > FORMAT:
         raise ValueError(f"{path} was written by a newer version of this library: upgrade it")
     ours.pop("base", None)
     if not values.get("peft_type"):
@@ -90,12 +95,15 @@ def load_config(folder: str | Path) -> PeftConfig:
     known = {field.name for field in fields(cls)}
     needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING and f.init]
     if missing := [name for name in needed if name not in values | ours]:
-        raise ValueError(f"{path} lacks {', '.join(missing)}")
+        raise ValueError(f"{path} lacks {in_one_line(missing)}")
     if unknown := sorted(
         name for name, value in (values | ours).items() if name not in known and not is_neutral(value)
     ):
-        raise ValueError(f"{path} sets {', '.join(unknown)}, which {cls.__name__} does not have")
-    return cls(**{name: value for name, value in (values | ours).items() if name in known})
+        raise ValueError(f"{path} sets {in_one_line(unknown)}, which {cls.__name__} does not have")
+    try:
+        return cls(**{name: value for name, value in (values | ours).items() if name in known})
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def is_neutral(value: Any) -> bool:
@@ -110,7 +118,7 @@ def load_tensors(folder: str | Path, base: nn.Module | None) -> dict[str, Tensor
         raise ValueError(
             f"{folder} holds adapter_model.bin, a pickle, which may run code when it is read: convert it first"
         )
-    trained_on = read_json(Path(folder) / CONFIG).get(OURS, {}).get("base")
+    trained_on = read_object(Path(folder) / CONFIG).get(OURS, {}).get("base")
     if base is not None and trained_on not in (None, here := fingerprint(base)):
         raise ValueError(
             f"{folder} was trained on another base ({trained_on}, this one is {here}); "

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from transformer.learning.checkpoint import read_json, read_tensors, write_json, write_tensors
+from transformer.learning.checkpoint import read_object, read_tensors, write_json, write_tensors
 
 CONFIG, TENSORS, START = "adapter_config.json", "adapter_model.safetensors", "base_model.model."
 OURS_ALONE = "finetune_by_hand"
@@ -43,7 +43,7 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], Layers, Tensors]:
             unknown.append(key)
     if unknown:
         raise ValueError(f"{folder / TENSORS} holds tensors that cannot be given other names: {', '.join(unknown)}")
-    return read_json(folder / CONFIG), layers, shared
+    return read_object(folder / CONFIG), layers, shared
 
 
 def write_adapter(

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from reprlib import repr as in_short
 from typing import Any
 
 from transformer.pretrained import bart, bert, gpt2, marian
 from transformer.pretrained.family import Family, fill
-from transformer.pretrained.folder import read_config, read_weights
+from transformer.pretrained.folder import check_sizes, read_config, read_weights
 from transformer.token_model import TokenModel
 
 FAMILIES = {name: module.FAMILY for module in (marian, bart, bert, gpt2) for name in module.FAMILY.architectures}
@@ -23,14 +24,18 @@ def load_pretrained(folder: str | Path, **changes: Any) -> TokenModel:
     folder = Path(folder)
     values = read_config(folder)
     family, _ = family_of(values, folder)
+    tensors = read_weights(folder)
+    check_sizes(values, tensors, folder / "config.json")
     model = family.build(values, changes)
-    fill(model, family, read_weights(folder), folder)
+    fill(model, family, tensors, folder)
     return model.eval()
 
 
 def family_of(values: Mapping[str, Any], folder: Path) -> tuple[Family, str]:
     """The family and the architecture that a config.json names. Raises ValueError for one that is not known, or several."""
     names = values.get("architectures")
-    if not isinstance(names, list) or len(names) != 1 or names[0] not in FAMILIES:
-        raise ValueError(f"{folder / 'config.json'} names the architecture {names}; known are {', '.join(FAMILIES)}")
+    if not isinstance(names, list) or len(names) != 1 or names[0] not in list(FAMILIES):
+        raise ValueError(
+            f"{folder / 'config.json'} names the architecture {in_short(names)}; known are {', '.join(FAMILIES)}"
+        )
     return FAMILIES[names[0]], names[0]
