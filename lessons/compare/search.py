@@ -18,7 +18,7 @@ from typing import Any
 from rich.progress import Progress
 
 from lessons.task.dictionary import words
-from lessons.task.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch
+from lessons.task.finetuning import RATES_FILE, STEPS, fine_tune, from_scratch, read_rates
 from lessons.task.machine import set_threads
 from lessons.task.scoring import evaluate
 from lessons.task.techniques import (
@@ -29,7 +29,7 @@ from lessons.task.techniques import (
     rates_to_try,
     technique_names,
 )
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import write_json
 
 DEVELOPMENT_WORDS = 400
 
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
 
 
 def search(options: Any) -> None:
-    kept = read_json(options.file) if options.file.exists() else {"methods": {}}
+    kept = read_rates(options.file) if options.file.exists() else {"methods": {}}
     setting = {"steps": options.steps, "seed": options.seed, "development_words": DEVELOPMENT_WORDS}
     kept |= {"command": "python -m lessons search", "measure": "British development phoneme error", **setting}
     if options.named:

@@ -4,7 +4,7 @@ Same words, same steps, same batches and schedule; only the technique and its le
 pretraining never saw get rows of their own with every technique.
 """
 
-import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from lessons.task.techniques import SCRATCH
 from peft import PeftModel, get_peft_model, recipe
 from quant import Linear4bit
 from transformer import TrainingConfig, Transformer, train
+from transformer.learning.checkpoint import read_object
 
 STEPS, MAX_TOKENS = 300, 1000
 VOWELS = {"letters": "aeiouy", "symbols": "iɪeɛæaɑɒɔoʊuʌəɜᵻ"}
@@ -116,4 +117,19 @@ def rate_of(method: str) -> float:
 
 def learning_rates() -> dict[str, float]:
     """The best learning rate of each technique; `python -m lessons search` makes the file."""
-    return {method: entry["best"] for method, entry in json.loads(RATES_FILE.read_text())["methods"].items()}
+    return {method: entry["best"] for method, entry in read_rates(RATES_FILE)["methods"].items()}
+
+
+def read_rates(path: Path) -> dict[str, Any]:
+    """What a search has kept. Raises FileNotFoundError or ValueError, naming the file, for what is no such file."""
+    kept = read_object(path)
+    entries = kept.get("methods")
+    if not isinstance(entries, dict) or not all(is_searched(entry) for entry in entries.values()):
+        raise ValueError(
+            f"{path} is no result of `python -m lessons search`: each method needs its best rate, a number above 0"
+        )
+    return kept
+
+
+def is_searched(entry: Any) -> bool:
+    return isinstance(entry, dict) and type(entry.get("best")) in (int, float) and 0 < entry["best"] < math.inf
