@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from lessons.install.own_peft import require_own_peft
+from lessons.install.packages import way_out
 
 STUDENT, TEACHER = "lessons.exercises.student", "lessons.exercises.teacher.commands"
 EXERCISES, CHECKING = f"{STUDENT}.commands", f"{STUDENT}.checking"
@@ -49,31 +50,39 @@ COMMANDS = {
     "release": (f"{TEACHER}:release", "for teachers: make the students' repository"),
     "grade": (f"{TEACHER}:grade", "for teachers: grade a folder of submissions"),
 }
+HELP = ("-h", "--help", "help")
 OVERVIEW = f"{EXERCISES}:overview"
 
 
 def main(arguments: list[str]) -> int:
     """Runs one command. 2: it could not be done, and stderr says why in one line; 130: stopped by Ctrl-C."""
     name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if name in ("-h", "--help", "help"):
-        print(usage())
-        return 0
-    if name and name not in COMMANDS:
+    if name and name not in COMMANDS and name not in HELP:
         print(f"there is no command {name!r}\n\n{usage()}", file=sys.stderr)
         return 2
     try:
-        if name != "doctor":  # which says the same, and goes on
-            require_own_peft()
-        return find(COMMANDS[name][0] if name else OVERVIEW)(rest)
-    except (ValueError, FileNotFoundError, ImportError) as error:
-        print(f"{' '.join(['python -m lessons', name]).strip()}: {error}", file=sys.stderr)
-        return 2
+        code = run(name, rest)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:  # whoever read the output, `head` for one, has seen enough
-        sys.stdout = open(os.devnull, "w")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (ValueError, OSError, ImportError) as error:
+        what_to_do = way_out(error) if isinstance(error, ImportError) else ""
+        print(f"{' '.join(['python -m lessons', name]).strip()}: {error}{what_to_do}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def run(name: str, rest: list[str]) -> int:
+    if name in HELP:
+        print(usage())
+        return 0
+    if name != "doctor":  # which says the same, and goes on
+        require_own_peft()
+    return find(COMMANDS[name][0] if name else OVERVIEW)(rest)
 
 
 def find(place: str) -> Callable[[list[str]], int]:

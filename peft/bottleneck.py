@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from peft.frame.casting import SideNetwork
-from peft.frame.config import PeftConfig, Placement
+from peft.frame.config import PeftConfig, Placement, check_size
 from peft.frame.layers import AdaptedLayer, AdditiveLayer
 from peft.frame.owned import parameters_of
 from transformer.add_norm import LayerNorm, RMSNorm
@@ -129,8 +129,7 @@ class AdapterConfig(PeftConfig):
         """Raises ValueError for an unknown style, an empty bottleneck, and a scaling where there is none."""
         if self.style not in TARGETS:
             raise ValueError(f"style is one of {', '.join(TARGETS)}, not {self.style!r}")
-        if self.bottleneck < 1:
-            raise ValueError(f"bottleneck {self.bottleneck} must be at least 1")
+        check_size("bottleneck", self.bottleneck)
         if self.style != "parallel" and self.scaling != 4.0:
             raise ValueError(f"scaling {self.scaling} belongs to the parallel style; {self.style} has no factor")
 

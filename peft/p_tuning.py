@@ -24,11 +24,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from peft.frame.casting import in_full_precision
-from peft.frame.config import Placement
+from peft.frame.config import Placement, check_size
 from peft.huggingface.virtual_tokens import KEY, EncodedPromptFiles
 from peft.prompt_tuning import in_front
 from peft.virtual_tokens import EncodedLayer, VirtualTokensConfig
 
+MOST_LAYERS = 64
 ENCODERS = ("MLP", "LSTM")
 
 
@@ -121,9 +122,8 @@ class PTuningConfig(EncodedPromptFiles, VirtualTokensConfig):
         kind = self.encoder_reparameterization_type
         if kind not in ENCODERS:
             raise ValueError(f"encoder_reparameterization_type is one of {', '.join(ENCODERS)}, not {kind!r}")
-        if self.encoder_num_layers < 1 or (self.encoder_hidden_size is not None and self.encoder_hidden_size < 1):
-            sizes = f"encoder_num_layers {self.encoder_num_layers} and encoder_hidden_size {self.encoder_hidden_size}"
-            raise ValueError(f"{sizes} must be at least 1")
+        check_size("encoder_num_layers", self.encoder_num_layers, MOST_LAYERS)
+        check_size("encoder_hidden_size", self.encoder_hidden_size)
         if not 0.0 <= self.encoder_dropout < 1.0:
             raise ValueError(f"encoder_dropout is a probability in [0, 1), not {self.encoder_dropout}")
         if kind == "MLP" and (self.encoder_num_layers != 2 or self.encoder_dropout):

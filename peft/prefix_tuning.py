@@ -27,7 +27,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from peft.frame.casting import in_one_type
-from peft.frame.config import Placement
+from peft.frame.config import Placement, check_size
 from peft.frame.paths import site_of
 from peft.huggingface.prefix_tuning import PrefixFiles
 from peft.virtual_tokens import EncodedLayer, VirtualTokensConfig
@@ -133,8 +133,7 @@ class PrefixTuningConfig(PrefixFiles, VirtualTokensConfig):
     def check(self) -> None:
         """Raises ValueError for an impossible size of the network."""
         super().check()
-        if self.encoder_hidden_size is not None and self.encoder_hidden_size < 1:
-            raise ValueError(f"encoder_hidden_size {self.encoder_hidden_size} must be at least 1")
+        check_size("encoder_hidden_size", self.encoder_hidden_size)
 
     def place(self, model: nn.Module) -> Placement:
         """A prefix in every attention within `sites`, with one trunk for each kind of attention."""

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from peft.frame.config import PeftConfig, Placement
+from peft.frame.config import PeftConfig, Placement, check_size
 from peft.frame.layers import AdditiveLayer
 from peft.frame.targets import target_linears
 from peft.frame.weights import plus_delta
@@ -105,8 +105,7 @@ class VeraConfig(PeftConfig):
 
     def check(self) -> None:
         """Raises ValueError for an impossible rank or dropout."""
-        if self.r < 1:
-            raise ValueError(f"rank {self.r} must be at least 1")
+        check_size("rank", self.r)
         if not 0.0 <= self.vera_dropout < 1.0:
             raise ValueError(f"vera_dropout is a probability in [0, 1), not {self.vera_dropout}")
 

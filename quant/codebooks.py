@@ -17,6 +17,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 LEVELS = 16
+FARTHEST = 8 / 7  # INT4's -8, which no weight takes; a level beyond it was never divided by the largest
 
 # The format's definition: other programs hold these very numbers. `normal_float_codebook` says where they come from.
 NF4_CODEBOOK = torch.tensor(
@@ -52,7 +53,7 @@ def normal_float_codebook(levels: int = LEVELS) -> Float32[Tensor, "levels"]:
 
 
 def check_codebook(codebook: Tensor) -> Float32[Tensor, "16"]:
-    """A copy of the codebook in float32. Raises TypeError or ValueError unless it holds 16 finite numbers."""
+    """A copy of the codebook in float32. Raises TypeError or ValueError unless it holds 16 levels in [-1, 1], INT4's -8/7 excepted."""
     if not isinstance(codebook, Tensor) or not codebook.is_floating_point():
         what = codebook.dtype if isinstance(codebook, Tensor) else type(codebook).__name__
         raise TypeError(f"a codebook is a floating-point tensor of {LEVELS} levels, not {what}; try {list(CODEBOOKS)}")
@@ -60,6 +61,10 @@ def check_codebook(codebook: Tensor) -> Float32[Tensor, "16"]:
         raise ValueError(f"four bits name {LEVELS} levels, and this codebook has the shape {tuple(codebook.shape)}")
     if not codebook.is_meta and not codebook.isfinite().all():
         raise ValueError(f"a codebook's {LEVELS} levels must be finite, not {codebook.tolist()}")
+    if not codebook.is_meta and (farthest := codebook.abs().max().item()) > FARTHEST + 1e-6:
+        raise ValueError(
+            f"a codebook's levels lie in [-1, 1], since a weight is divided by its block's largest; {farthest} is too far"
+        )
     return codebook.detach().float().clone()
 
 

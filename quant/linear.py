@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from quant.codebooks import NF4_CODEBOOK, codebook_name
-from quant.packed import PackedWeight
+from quant.packed import PackedWeight, check_input
 from quant.precision import under_autocast
 from quant.product import LinearFromCodes
 from quant.quantize import dequantize_4bit, quantize_4bit
@@ -82,6 +82,7 @@ class Linear4bit(PackedWeight):
 
     def forward(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
         """x Ŵᵀ + b, in the type of x; under autocast in `compute_dtype`. The gradient passes to x and b, never to W."""
+        check_input(x, self.in_features)
         weight = self.quantized
         bias = None if self.bias is None else self.bias.to(self.compute_dtype)
         y = LinearFromCodes.apply(x.to(self.compute_dtype), bias, weight, *weight.tensors().values())

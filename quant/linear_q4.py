@@ -13,7 +13,7 @@ from jaxtyping import Float, Float16, UInt8
 from torch import Tensor, nn
 
 from quant.ggml_blocks import BLOCK, decode_q4, encode_q4_0, encode_q4_1
-from quant.packed import PackedWeight
+from quant.packed import PackedWeight, check_input
 from quant.precision import under_autocast
 from quant.product_q4 import LinearFromBlocks
 from quant.tensor import Expected, check_tensors
@@ -96,6 +96,7 @@ class LinearQ4(PackedWeight):
 
     def forward(self, x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_out"]:
         """x Ŵᵀ + b, in the type of x; under autocast in `compute_dtype`. The gradient passes to x and b, never to W."""
+        check_input(x, self.in_features)
         bias = None if self.bias is None else self.bias.to(self.compute_dtype)
         y = LinearFromBlocks.apply(x.to(self.compute_dtype), bias, self.codes, self.scales, self.minimums)
         return y if under_autocast(x) else y.to(x.dtype)

@@ -15,6 +15,14 @@ from quant.codebooks import check_codebook
 from quant.tensor import QuantizedTensor, check_block_size, check_tensors, expected_tensors, from_parts
 
 
+def check_input(x: Tensor, in_features: int) -> None:
+    """Raises TypeError for an input of integers, ValueError for one of another width."""
+    if not x.is_floating_point():
+        raise TypeError(f"the layer reads floating-point numbers, not {x.dtype}")
+    if x.dim() == 0 or x.shape[-1] != in_features:
+        raise ValueError(f"the layer reads {in_features} features, and x is {tuple(x.shape)}")
+
+
 class PackedWeight(nn.Module):
     """Room for a weight of this shape, to be loaded into, or on the meta device to count its bytes.
 

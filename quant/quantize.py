@@ -56,6 +56,8 @@ def check_weight(weight: Tensor) -> None:
     if not isinstance(weight, Tensor) or not weight.is_floating_point():
         what = weight.dtype if isinstance(weight, Tensor) else type(weight).__name__
         raise TypeError(f"quantize_4bit takes floating-point weights, not {what}; a packed tensor is quantized already")
+    if weight.layout != torch.strided:
+        raise TypeError(f"quantize_4bit takes dense weights, not {weight.layout}; to_dense() makes it one")
     if weight.numel() == 0:
         raise ValueError(f"there is nothing to quantize in a tensor of shape {tuple(weight.shape)}")
     if weight.is_meta:

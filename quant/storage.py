@@ -7,8 +7,10 @@ Every byte is a valid pair of codes, so that only the checksum can tell that one
 """
 
 import json
+import math
 import zlib
 from collections.abc import Mapping
+from reprlib import repr as in_short
 from typing import Any
 
 import torch
@@ -57,12 +59,19 @@ def read_layout(data: UInt8[Tensor, "bytes"], name: str) -> dict[str, Any]:
     kinds = {"shape": list, "dtype": str, "block_size": int, "double_quant": bool, "checksum": int}
     try:
         layout = json.loads(bytes(data.tolist()))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"the layout of {name} is no JSON ({error}): the file is corrupted") from error
-    wrong = not isinstance(layout, dict) or any(not isinstance(layout.get(key), kind) for key, kind in kinds.items())
-    if wrong or layout["dtype"] not in DTYPES:
-        raise ValueError(f"the layout of {name} needs {list(kinds)} and a dtype of {list(DTYPES)}; it is {layout}")
+    wrong = not isinstance(layout, dict) or any(type(layout.get(key)) is not kind for key, kind in kinds.items())
+    if wrong or layout["dtype"] not in DTYPES or not is_shape(layout["shape"]):
+        raise ValueError(
+            f"the layout of {name} needs {list(kinds)} and a dtype of {list(DTYPES)}; it is {in_short(layout)}"
+        )
     return layout
+
+
+def is_shape(sizes: list[Any]) -> bool:
+    """Whether it is a shape of some numbers, and of no more than 2^40."""
+    return all(type(size) is int and size > 0 for size in sizes) and math.prod(sizes) <= 2**40
 
 
 def checksum(tensors: Mapping[str, Tensor]) -> int:

@@ -115,7 +115,9 @@ def expected_tensors(numel: int, block_size: int, double_quant: bool) -> Expecte
 
 
 def check_block_size(block_size: int) -> None:
-    """Raises ValueError unless it is a power of two, and at least 16."""
+    """Raises TypeError unless it is an integer, ValueError unless it is a power of two, and at least 16."""
+    if type(block_size) is not int:
+        raise TypeError(f"block_size is an integer, not {block_size!r}")
     if block_size < 16 or block_size & (block_size - 1):
         raise ValueError(f"block_size must be a power of two and at least 16, not {block_size}; the usual one is 64")
 

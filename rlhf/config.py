@@ -7,6 +7,8 @@ RunConfig            every loop: Adam and its rate, the seed, the file to go on 
 
 from dataclasses import KW_ONLY, dataclass
 
+from transformer.fields import check_fields
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
@@ -24,6 +26,7 @@ class RunConfig:
     checkpoint_every: int = 20
 
     def __post_init__(self) -> None:
+        check_fields(self)
         positive(learning_rate=self.learning_rate, clip_norm=self.clip_norm)
         at_least(1, checkpoint_every=self.checkpoint_every)
 
@@ -50,8 +53,8 @@ class SamplingConfig(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, steps=self.steps, epochs=self.epochs)
-        positive(temperature=self.temperature)
+        at_least(1, steps=self.steps, epochs=self.epochs, max_new_tokens=self.max_new_tokens)
+        positive(temperature=self.temperature, clip=self.clip)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +86,10 @@ def positive(**numbers: float) -> None:
     for name, number in numbers.items():
         if not number > 0.0:
             raise ValueError(f"{name} must be positive, not {number}")
+
+
+def not_negative(**numbers: float) -> None:
+    """Raises ValueError, with its name, for a number below 0."""
+    for name, number in numbers.items():
+        if number < 0.0:
+            raise ValueError(f"{name} must not be negative: {number}")

@@ -73,6 +73,7 @@ def dpo(
     """
     config = config or DPOConfig()
     require_adapter(policy)
+    preferences.check_ids(policy.config.vocab_size)
     policy.eval()
     columns = ("loss", "accuracy", "margin", "chosen_log_ratio", "rejected_log_ratio")
     steps = epoch_steps(len(preferences), config.batch_size, config.epochs)

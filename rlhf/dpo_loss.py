@@ -20,6 +20,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from rlhf.masked import check_pairs
+
 
 def dpo_loss(
     policy_chosen: Float[Tensor, " batch"],
@@ -31,8 +33,10 @@ def dpo_loss(
 ) -> Float[Tensor, ""]:
     """-log σ(β h), or cDPO's with a share ε = `label_smoothing` of wrong labels; the mean over the pairs, in nats.
 
-    The four are log-probabilities of whole responses. ln 2 when the policy is the reference.
+    The four are log-probabilities of whole responses. ln 2 when the policy is the reference. Raises ValueError for unequal
+    shapes and for no pairs.
     """
+    check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
     margin = beta * ((policy_chosen - reference_chosen) - (policy_rejected - reference_rejected))
     return -((1.0 - label_smoothing) * F.logsigmoid(margin) + label_smoothing * F.logsigmoid(-margin)).mean()
 
@@ -44,6 +48,10 @@ def ipo_loss(
     reference_rejected: Float[Tensor, " batch"],
     beta: float = 0.1,
 ) -> Float[Tensor, ""]:
-    """(h - 1 / (2β))², the mean over the pairs; 1 / (2β)² when the policy is the reference."""
+    """(h - 1 / (2β))², the mean over the pairs; 1 / (2β)² when the policy is the reference.
+
+    Raises ValueError for unequal shapes and for no pairs.
+    """
+    check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
     margin = (policy_chosen - reference_chosen) - (policy_rejected - reference_rejected)
     return (margin - 1.0 / (2.0 * beta)).square().mean()

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from peft import PeftModel
 from rlhf.answers import answered
-from rlhf.config import SamplingConfig, at_least
-from rlhf.grpo_loss import Averaging, grpo_advantages, grpo_loss
+from rlhf.config import SamplingConfig, at_least, not_negative
+from rlhf.grpo_loss import Averaging, check_kind, grpo_advantages, grpo_loss
 from rlhf.kl import Estimator
 from rlhf.ppo_epochs import change, summary
 from rlhf.responses import states_and_logits, token_log_probs
@@ -55,8 +55,8 @@ class GRPOConfig(SamplingConfig):
         super().__post_init__()
         at_least(1, prompts=self.prompts)
         at_least(2, group_size=self.group_size)
-        if not self.beta >= 0.0:
-            raise ValueError(f"beta must not be negative, not {self.beta}")
+        not_negative(beta=self.beta)
+        check_kind(self.kind)
 
 
 def grpo(

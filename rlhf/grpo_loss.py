@@ -76,11 +76,16 @@ def grpo_loss(
         raise ValueError(
             f"averaging is 'response', or 'constant' with a max_length, not {averaging!r} and {max_length}"
         )
-    if kind == "k1":
-        raise ValueError("k1 as a loss has a gradient of 0 in the mean: take 'k2' or 'k3'")
+    check_kind(kind)
     spread = advantages[:, None].expand_as(mask)
     surrogate = clipped_surrogate(log_probs, old_log_probs, spread, mask, clip)
     price = kl_estimate(only_real(log_probs, mask), only_real(reference_log_probs, mask), kind)
     totals = (surrogate + beta * price).sum(dim=1)
     lengths = mask.sum(dim=1).clamp(min=1) if averaging == "response" else max_length
     return (totals / lengths).mean()
+
+
+def check_kind(kind: Estimator) -> None:
+    """Raises ValueError for an estimate of the KL that teaches nothing as a loss."""
+    if kind == "k1":
+        raise ValueError("k1 as a loss has a gradient of 0 in the mean: take 'k2' or 'k3'")

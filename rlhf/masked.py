@@ -32,6 +32,14 @@ def last_token(mask: Bool[Tensor, "batch time"]) -> Int[Tensor, " batch"]:
     return last
 
 
+def check_pairs(*numbers: Tensor) -> None:
+    """Raises ValueError unless each holds one number for the same pairs, of which there is at least one."""
+    shapes = [tuple(each.shape) for each in numbers]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] == 0:
+        said = ", ".join(map(str, shapes))
+        raise ValueError(f"tensors of shapes {said} do not hold one number each for the same pairs, one pair or more")
+
+
 def check_mask(values: Tensor, mask: Tensor) -> None:
     """Raises TypeError for a mask that is not boolean, ValueError for one of another shape."""
     if mask.dtype != torch.bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rlhf.config import SamplingConfig
+from rlhf.config import SamplingConfig, at_least, not_negative, positive
 from rlhf.kl import AdaptiveKLController, FixedKLController
 
 
@@ -43,6 +43,13 @@ class PPOConfig(SamplingConfig):
         super().__post_init__()
         if not 1 <= self.minibatches <= self.batch_size:
             raise ValueError(f"minibatches {self.minibatches} must lie between 1 and batch_size {self.batch_size}")
+        positive(value_clip=self.value_clip, adam_epsilon=self.adam_epsilon)
+        not_negative(beta=self.beta, value_weight=self.value_weight)
+        at_least(1, kl_horizon=self.kl_horizon)
+        positive(**{name: getattr(self, name) for name in ("kl_target", "stop_at") if getattr(self, name) is not None})
+        for name, share in (("gamma", self.gamma), ("lam", self.lam)):
+            if not 0.0 <= share <= 1.0:
+                raise ValueError(f"{name} must lie in [0, 1], not {share}")
 
     def controller(self) -> FixedKLController | AdaptiveKLController:
         """Who sets β: nobody, or the target."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rlhf.responses import trimmed
 from transformer.learning.batching import pad
+from transformer.learning.reading import parse_json
 
 Preference = tuple[Sequence[int], Sequence[int], Sequence[int]]
 """(source, chosen, rejected), each with its EOS, none with a bos."""
@@ -28,7 +29,8 @@ class Preferences:
     `source`               the prompts
     `chosen`, `rejected`   the response that the judge liked, and the other one
 
-    Raises ValueError for a pair of equal sides: it says nothing, and its gradient is noise.
+    Raises ValueError for no pairs, for sides that are not padded to one width, and for a pair of equal sides: it says
+    nothing, and its gradient is noise.
     """
 
     source: Int[Tensor, "batch source"]
@@ -36,11 +38,27 @@ class Preferences:
     rejected: Int[Tensor, "batch time"]
 
     def __post_init__(self) -> None:
+        if not len(self.source):
+            raise ValueError("there are no pairs")
+        if self.chosen.shape != self.rejected.shape or len(self.source) != len(self.chosen):
+            shapes = f"chosen {tuple(self.chosen.shape)} and rejected {tuple(self.rejected.shape)}"
+            raise ValueError(f"{shapes} are not padded to one width, a row for each of {len(self.source)} sources")
         if equal := (self.chosen == self.rejected).all(dim=1).nonzero()[:, 0].tolist():
             raise ValueError(f"both sides are the same in the pairs {equal[:8]}: leave such pairs out")
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def check_ids(self, vocab_size: int) -> None:
+        """Raises ValueError, naming the side, for ids that a model of this vocabulary does not have."""
+        for name, ids in (
+            ("sources", self.source),
+            ("chosen responses", self.chosen),
+            ("rejected responses", self.rejected),
+        ):
+            if ids.min() < 0 or ids.max() >= vocab_size:
+                said = f"from {int(ids.min())} to {int(ids.max())}; the vocabulary is 0..{vocab_size - 1}"
+                raise ValueError(f"the preferences' {name} hold ids {said}")
 
     def rows(self, index: Int[Tensor, " some"]) -> "Preferences":
         """Some of the pairs."""
@@ -98,10 +116,7 @@ def read_preferences(path: str | Path) -> list[Preference]:
 
 def read_line(line: str, number: int, path: str | Path) -> Preference:
     """The pair of one line. Raises ValueError, with its number, for what is no pair."""
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"{path}, line {number} is no whole JSON object ({error}): remove the line") from error
+    entry = parse_json(line, f"{path}, line {number}", "remove the line")
     entry = entry if isinstance(entry, dict) else {}
     if not all(is_ids(entry.get(name)) for name in ("source", "chosen", "rejected")):
         raise ValueError(f'{path}, line {number} needs "source", "chosen" and "rejected", each a list of token ids')

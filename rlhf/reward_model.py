@@ -20,14 +20,18 @@ from torch import Tensor, nn
 
 from peft.frame.casting import adapter_dtype
 from rlhf.heads import RewardHead
-from rlhf.masked import last_token
+from rlhf.masked import check_pairs, last_token
 from rlhf.responses import response_mask, states_after
 
 SCORING_BATCH = 256
 
 
 def preference_loss(chosen: Float[Tensor, " batch"], rejected: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """-mean log σ(r_c - r_r): how surprised the model is by the choices, in nats; ln 2 when it has no opinion."""
+    """-mean log σ(r_c - r_r): how surprised the model is by the choices, in nats; ln 2 when it has no opinion.
+
+    Raises ValueError for unequal shapes and for no pairs.
+    """
+    check_pairs(chosen, rejected)
     return -F.logsigmoid(chosen - rejected).mean()
 
 

@@ -36,6 +36,7 @@ def train_reward_model(
     `on_step`      is told the number and the measurements of each step
     """
     config = config or RewardConfig()
+    preferences.check_ids(model.base.config.vocab_size)
     if samples is not None:
         model.normalize(*samples)
     steps = epoch_steps(len(preferences), config.batch_size, config.epochs)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from transformer.learning.loss import check_finite
 from transformer.learning.resume import keep, resume, trainable
 
 Record = dict[str, float]
@@ -79,15 +80,12 @@ class Run:
     def descend(self, loss: Tensor, clip_norm: float) -> None:
         """One update by Adam, down the gradient of the loss, which is shortened to `clip_norm`.
 
-        Raises ValueError, before any weight is touched, when the loss or a gradient is not finite.
+        Raises ValueError, with the step and before any weight is touched, when the loss or a gradient is not finite.
         """
         self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm))
-        if not math.isfinite(norm) or not math.isfinite(float(loss.detach())):
-            raise ValueError(
-                f"the loss is {float(loss.detach())} and the norm of its gradient {norm}: no weight was changed"
-            )
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm)
+        check_finite(len(self.history) + 1, loss.detach(), norm)
         self.updates += 1
         for group in self.optimizer.param_groups:
             group["eps"] = self.epsilon / math.sqrt(1.0 - BETAS[1] ** self.updates)

@@ -3,7 +3,9 @@
 Paper     "Attention Is All You Need", Vaswani et al. 2017 (arXiv 1706.03762), section 3 and table 3
 """
 
+import math
 from dataclasses import asdict, dataclass
+from reprlib import repr as in_short
 from typing import Any, Literal, get_args, get_origin
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
@@ -11,6 +13,9 @@ NormOrder = Literal["post", "pre"]
 NormKind = Literal["layer", "rms"]
 PositionKind = Literal["sinusoidal", "learned", "rotary"]
 AttentionKind = Literal["math", "fused"]
+
+MOST_LAYERS, MOST_IN_A_TABLE, MOST_NUMBERS = 1024, 2**26, 2**40
+"""Of a stack, of a table of positions, of a model: beyond them a size is a mistake, and is refused before it takes memory."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class TransformerConfig:
                 require_integer(name, getattr(self, name), at_least=1)
         for name in ("num_encoder_layers", "num_decoder_layers", "num_segments"):
             require_integer(name, getattr(self, name), at_least=0)
+        self.check_sizes()
         if self.head_size is None and self.d_model % self.num_heads:
             raise ValueError(f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}")
         for name in ("dropout", "layer_norm_eps"):
@@ -116,9 +122,9 @@ class TransformerConfig:
         for name, field in self.__dataclass_fields__.items():
             value, kind = getattr(self, name), field.type
             if get_origin(kind) is Literal and value not in get_args(kind):
-                raise ValueError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
+                raise ValueError(f"{name} is one of {', '.join(get_args(kind))}, not {in_short(value)}")
             if kind in (bool, bool | None) and type(value) is not bool and (kind is bool or value is not None):
-                raise ValueError(f"{name} is True or False, not {value!r}")
+                raise ValueError(f"{name} is True or False, not {in_short(value)}")
         for name in ("pad_id", "bos_id", "eos_id"):
             require_integer(name, getattr(self, name), at_least=0)
             if getattr(self, name) >= self.vocab_size:
@@ -147,6 +153,21 @@ class TransformerConfig:
     def kv_heads(self) -> int:
         return self.num_kv_heads or self.num_heads
 
+    def check_sizes(self) -> None:
+        """Raises ValueError for a model that no machine holds."""
+        for name in ("num_encoder_layers", "num_decoder_layers"):
+            if getattr(self, name) > MOST_LAYERS:
+                raise ValueError(f"{name} must be at most {MOST_LAYERS}, not {getattr(self, name)}")
+        layers = self.num_encoder_layers + self.num_decoder_layers
+        for name, rows, most in (
+            ("vocab_size", self.vocab_size, MOST_NUMBERS),
+            ("d_ff", 2 * layers * self.d_ff, MOST_NUMBERS),
+            ("max_length", self.max_length if self.positions in ("sinusoidal", "learned") else 0, MOST_IN_A_TABLE),
+        ):
+            if rows * self.d_model > most:
+                sizes = f"{name} {getattr(self, name)} with d_model {self.d_model}"
+                raise ValueError(f"{sizes} makes {rows * self.d_model} numbers; {most} are the most that is taken")
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -164,11 +185,11 @@ class TransformerConfig:
 
 def require_integer(name: str, value: Any, at_least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{name} must be an integer, not {value!r}")
+        raise ValueError(f"{name} must be an integer, not {in_short(value)}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, not {value}")
 
 
 def require_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} must be a number, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, not {in_short(value)}")

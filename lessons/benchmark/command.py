@@ -23,6 +23,7 @@ from lessons.benchmark.figure import draw_benchmark
 from lessons.drawing.means import curve
 from lessons.task.dictionary import pairs, unseen_symbols, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
+from lessons.task.outputs import out_folder
 from lessons.task.pretrain import base_config, pretraining_config, train_visibly
 from lessons.task.scoring import evaluate
 from transformer import TrainingConfig, Transformer, save_model
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--steps", type=int, default=STEPS, help=f"batches of 3,000 target tokens (default: {STEPS})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="default: FT_THREADS, else every core")
-    parser.add_argument("--out", type=Path, default=Path("runs/cmudict"), help="default: runs/cmudict")
+    parser.add_argument("--out", type=out_folder, default=Path("runs/cmudict"), help="default: runs/cmudict")
     parser.add_argument("--resume", action="store_true", help="go on with the run that is in --out")
     options = parser.parse_args(arguments)
     threads, device = set_threads(options.threads), best_device()

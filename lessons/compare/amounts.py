@@ -21,6 +21,7 @@ from lessons.task.base import base_hash
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
 from lessons.task.machine import set_threads
+from lessons.task.outputs import out_file
 from lessons.task.parent import process_pool
 from lessons.task.pretrain import base_config
 from lessons.task.scoring import evaluate
@@ -92,7 +93,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
     parser.add_argument("--seeds", type=int, default=1, metavar="N")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes, one thread each")
-    parser.add_argument("--out", type=Path, default=Path("runs/amounts.json"))
+    parser.add_argument("--out", type=out_file, default=Path("runs/amounts.json"))
     add_import_option(parser)
     options = parser.parse_args(arguments)
     import_techniques(options.modules)

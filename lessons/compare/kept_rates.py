@@ -13,7 +13,8 @@ from statistics import mean
 from typing import Any
 
 from lessons.compare.ladder import best_inside, next_runs
-from transformer.learning.checkpoint import read_json, write_json
+from lessons.task.finetuning import read_rates
+from transformer.learning.checkpoint import write_json
 
 Setting = Mapping[str, Any]
 DIGITS = 5
@@ -38,7 +39,7 @@ class KeptRates:
         about: Mapping[str, str],
     ):
         self.file, self.settings, self.start, self.seeds, self.about = file, settings, start, seeds, about
-        self.entries: dict[str, Any] = read_json(file)["methods"] if file.exists() else {}
+        self.entries: dict[str, Any] = read_rates(file)["methods"] if file.exists() else {}
 
     def begin(self, anew: bool, way_out: str) -> None:
         """Makes the entries that are not there. Raises ValueError for one of another setting, unless it is made anew."""

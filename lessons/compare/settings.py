@@ -9,6 +9,7 @@ from lessons.task.base import base_hash
 from lessons.task.dictionary import words
 from lessons.task.finetuning import STEPS, kept_rates, learning_rates
 from lessons.task.machine import set_threads
+from lessons.task.outputs import out_folder
 from lessons.task.techniques import (
     add_import_option,
     chosen_techniques,
@@ -45,7 +46,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     made.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(technique_names())}")
     made.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps, {QUICK_TEST_WORDS} test words")
     made.add_argument("--seeds", type=positive, default=1, metavar="N", help="more than one: mean ± sd (default: 1)")
-    made.add_argument("--out", type=Path, default=Path("runs/compare"), help="default: runs/compare")
+    made.add_argument("--out", type=out_folder, default=Path("runs/compare"), help="default: runs/compare")
     made.add_argument("--resume", action="store_true", help="keep the rows in --out that this setting has finished")
     made.add_argument("--jobs", type=positive, metavar="N", help="rows at once (default: one for each core)")
     made.add_argument("--test-words", type=count, metavar="N", help=f"a number, or all (default: {TEST_WORDS})")

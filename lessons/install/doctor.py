@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from lessons.install.own_peft import find_peft, require_own_peft
+from lessons.install.packages import PACKAGES
 from lessons.task.base import base_folder, load_base
 from lessons.task.dictionary import ACCENTS, load, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
 from lessons.task.scoring import evaluate
 from transformer.learning.checkpoint import read_json, read_tensors
 
-PACKAGES = ("numpy", "torch", "einops", "matplotlib", "jaxtyping", "safetensors", "rich", "pytest")
 OLDEST_PYTHON = (3, 11)
 # The base is wrong on about a quarter of held-out words; one whose weights were hurt, on nearly all.
 PROBE_WORDS, HIGHEST_PROBE_ERROR = 100, 0.5

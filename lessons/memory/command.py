@@ -19,6 +19,7 @@ from lessons.memory.plan import Plan, Setting, plan
 from lessons.memory.shapes import ARCHITECTURES
 from lessons.memory.show import as_json, draw, print_plan, print_plans
 from lessons.memory.tally import OPTIMIZERS
+from lessons.task.outputs import out_folder
 from lessons.task.techniques import add_import_option, import_techniques
 from peft import RECIPES, recipe
 from transformer.learning.checkpoint import write_json
@@ -81,6 +82,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rank", type=int, metavar="N", help="the rank of LoRA and its relatives (default: the recipe's, 8)"
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/memory"), help="folder (default runs/memory)")
+    parser.add_argument("--out", type=out_folder, default=Path("runs/memory"), help="folder (default runs/memory)")
     add_import_option(parser)
     return parser.parse_args(arguments)

@@ -26,6 +26,7 @@ from lessons.preferences.page import write_report
 from lessons.preferences.tables import tables
 from lessons.preferences.world import Arm, World, calibration, run_arm, start
 from lessons.task.machine import set_threads
+from lessons.task.outputs import out_folder
 from lessons.task.parent import process_pool
 from transformer.learning.checkpoint import read_json, write_json
 
@@ -94,7 +95,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a few steps, only to show that everything runs")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, one thread each")
     parser.add_argument("--ratings", action="store_true", help="only the reward model on what people said of sentences")
-    parser.add_argument("--out", type=Path, default=Path("runs/rlhf"))
+    parser.add_argument("--out", type=out_folder, default=Path("runs/rlhf"))
     options = parser.parse_args(arguments)
     if options.seeds < 1 or options.jobs < 1:
         raise ValueError(f"--seeds {options.seeds} and --jobs {options.jobs} must be at least 1")

@@ -23,6 +23,7 @@ from torch import nn
 from lessons.preferences.prefer_training import read_judged, speaker, train_on
 from lessons.task.dictionary import tokenize, vocabulary, words
 from lessons.task.machine import set_threads
+from lessons.task.outputs import out_file
 from lessons.task.scoring import source_batch
 from lessons.task.shipped import shipped
 from rlhf import append_preference
@@ -135,7 +136,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     accents = [AMERICAN, *shipped("lora")]
     parser.add_argument("--words", type=int, default=40, help="how many pairs to judge (default: 40)")
     parser.add_argument("--accent", choices=accents, default="british", help="whose sounds (default: british)")
-    parser.add_argument("--out", type=Path, default=KEPT, help=f"the file that is added to (default: {KEPT})")
+    parser.add_argument("--out", type=out_file, default=KEPT, help=f"the file that is added to (default: {KEPT})")
     parser.add_argument("--train", type=Path, metavar="FILE", help="train on a file of judged pairs instead")
     parser.add_argument("--test-words", type=int, default=300, help="held-out words to test on (default: 300)")
     parser.add_argument("--seed", type=int, default=0)

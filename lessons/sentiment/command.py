@@ -28,6 +28,7 @@ from lessons.sentiment.measures import measure_people, published
 from lessons.sentiment.rows import RATES, SentimentSetting, run_row
 from lessons.sentiment.table import print_table
 from lessons.task.machine import bf16_pays, set_threads
+from lessons.task.outputs import out_folder
 from peft.recipes import unknown_technique
 from transformer.learning.checkpoint import read_json, write_json
 from transformer.pretrained.folder import read_config, read_weights
@@ -119,7 +120,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="default: FT_THREADS, else every core")
     parser.add_argument("--folder", type=Path, help="the encoder (default: the package that `make sentiment` installs)")
     parser.add_argument("--ratings", type=Path, help="the folder of the rated sentences (default: where they are kept)")
-    parser.add_argument("--out", type=Path, default=Path("runs/sentiment"), help="default: runs/sentiment")
+    parser.add_argument("--out", type=out_folder, default=Path("runs/sentiment"), help="default: runs/sentiment")
     parser.add_argument("--resume", action="store_true", help="keep the rows that are in --out already")
     options = parser.parse_args(arguments)
     for name in options.methods:

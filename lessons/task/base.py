@@ -22,7 +22,7 @@ def base_hash() -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(load_file(base_folder() / "model.safetensors").items()):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().view(torch.uint8).numpy())
+        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

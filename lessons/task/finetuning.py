@@ -4,7 +4,7 @@ Same words, same steps, same batches and schedule; only the technique and its le
 pretraining never saw get rows of their own with every technique.
 """
 
-import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from lessons.task.techniques import SCRATCH
 from peft import PeftModel, get_peft_model, recipe
 from quant import Linear4bit
 from transformer import TrainingConfig, Transformer, train
+from transformer.learning.checkpoint import read_object
 
 STEPS, MAX_TOKENS = 300, 1000
 VOWELS = {"letters": "aeiouy", "symbols": "iɪeɛæaɑɒɔoʊuʌəɜᵻ"}
@@ -125,5 +126,22 @@ def learning_rates() -> dict[str, float]:
 
 def kept_rates() -> dict[str, Any]:
     """Technique → what its search kept: "setting", "tried" and, once it is over, "best"."""
-    kept: dict[str, Any] = json.loads(RATES_FILE.read_text(encoding="utf-8"))["methods"]
+    kept: dict[str, Any] = read_rates(RATES_FILE)["methods"]
     return kept
+
+
+def read_rates(path: Path) -> dict[str, Any]:
+    """What a search has kept. Raises FileNotFoundError or ValueError, naming the file, for what is no such file."""
+    kept = read_object(path)
+    entries = kept.get("methods")
+    if not isinstance(entries, dict) or not all(is_searched(entry) for entry in entries.values()):
+        raise ValueError(
+            f"{path} is no result of `python -m lessons search`: a method's best rate must be a number above 0"
+        )
+    return kept
+
+
+def is_searched(entry: Any) -> bool:
+    """A search that is not over has no best rate yet."""
+    best = entry.get("best", 1.0) if isinstance(entry, dict) else None
+    return isinstance(best, (int, float)) and not isinstance(best, bool) and 0 < best < math.inf

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lessons.task.card import write_card
 from lessons.task.dictionary import pairs, unseen_symbols, vocabulary, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
+from lessons.task.outputs import out_folder
 from transformer import TrainingConfig, Transformer, TransformerConfig, save_model, train
 from transformer.learning.batching import Pair
 from transformer.learning.distributed import process_group
@@ -60,7 +61,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--steps", type=int, default=32_000, help="batches of 3,000 target tokens (default: 32000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="default: FT_THREADS, else every core")
-    parser.add_argument("--out", type=Path, default=Path("runs/pretrain"), help="default: runs/pretrain")
+    parser.add_argument("--out", type=out_folder, default=Path("runs/pretrain"), help="default: runs/pretrain")
     options = parser.parse_args(arguments)
     with process_group() as rank:
         pretrain(options, quiet=rank > 0)

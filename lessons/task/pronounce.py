@@ -29,6 +29,7 @@ from lessons.task.base import load_base
 from lessons.task.dictionary import ACCENTS, load, vocabulary
 from lessons.task.finetuning import prepared_base
 from lessons.task.machine import set_threads
+from lessons.task.outputs import out_file
 from lessons.task.scoring import predict
 from lessons.task.shipped import by_accent, card, on_all_words, shipped
 from lessons.task.techniques import add_import_option, import_techniques
@@ -153,7 +154,7 @@ def parse(arguments: list[str]) -> Any:
     parser.add_argument(
         "--adapter", type=Path, metavar="DIR", help="an adapter folder; --method says how it was trained"
     )
-    parser.add_argument("--figure", type=Path, metavar="FILE.png", help="draw the letter-to-sound attention")
+    parser.add_argument("--figure", type=out_file, metavar="FILE.png", help="draw the letter-to-sound attention")
     add_import_option(parser)
     options = parser.parse_args(arguments)
     import_techniques(options.modules)

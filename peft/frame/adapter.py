@@ -11,6 +11,7 @@ from peft.frame.layers import AdaptedLayer, AdditiveLayer
 from peft.frame.owned import OwnedParameters, parameters_of
 from peft.frame.paths import base_modules
 from peft.frame.tokens import TokenRows, token_rows
+from transformer.fields import in_one_line
 
 TOKEN_KEY = "token_adapter.trainable_tokens_delta"
 
@@ -104,14 +105,19 @@ class Adapter(nn.Module):
 
 
 def misfits(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
-    """What is missing, unknown or of another shape, in words."""
+    """What is missing, unknown, of another shape or of integers, in words."""
     return [
         *(f"missing {name}" for name in sorted(set(wanted) - set(tensors))),
-        *(f"unknown {name}" for name in sorted(set(tensors) - set(wanted))),
+        *(f"unknown {in_one_line([name])}" for name in sorted(set(tensors) - set(wanted))),
         *(
             f"{name} is {tuple(tensors[name].shape)}, this base needs {tuple(wanted[name].shape)}"
             for name in sorted(set(wanted) & set(tensors))
             if wanted[name].shape != tensors[name].shape
+        ),
+        *(
+            f"{name} holds {tensors[name].dtype}, and floating-point numbers are wanted"
+            for name in sorted(set(wanted) & set(tensors))
+            if wanted[name].is_floating_point() and not tensors[name].is_floating_point()
         ),
     ]
 

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from reprlib import repr as in_short
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from peft.frame.layers import AdaptedLayer
 from peft.frame.paths import SITES, base_modules, site_of
+from transformer.fields import check_fields
 
 CONFIGS: dict[str, type["PeftConfig"]] = {}
 """peft_type → config class: how a saved adapter finds its technique again. A class adds itself by having a peft_type."""
@@ -59,6 +61,7 @@ class PeftConfig:
             value = getattr(self, item.name)
             if isinstance(value, list | set):
                 object.__setattr__(self, item.name, tuple(sorted(value) if isinstance(value, set) else value))
+        check_fields(self)
         if not self.sites or not set(self.sites) <= set(SITES):
             raise ValueError(f"sites are among {', '.join(SITES)}, not {self.sites}")
         self.check()
@@ -118,8 +121,19 @@ class PeftConfig:
         return site in self.sites if site else set(self.sites) == set(SITES)
 
 
-def config_class(peft_type: str, source: str | Path) -> type[PeftConfig]:
+LARGEST_SIZE = 2**20
+
+
+def check_size(name: str, size: int | None, most: int = LARGEST_SIZE) -> None:
+    """Raises ValueError for a size below 1, and for one above `most`: it would take all memory."""
+    if size is not None and size < 1:
+        raise ValueError(f"{name} {size} must be at least 1")
+    if size is not None and size > most:
+        raise ValueError(f"{name} {size} must be at most {most}")
+
+
+def config_class(peft_type: Any, source: str | Path) -> type[PeftConfig]:
     """The technique of that name. Raises ValueError that names the source and lists the names there are."""
-    if peft_type not in CONFIGS:
-        raise ValueError(f"{source} is of peft_type {peft_type!r}; known are {', '.join(sorted(CONFIGS))}")
+    if not isinstance(peft_type, str) or peft_type not in CONFIGS:
+        raise ValueError(f"{source} is of peft_type {in_short(peft_type)}; known are {', '.join(sorted(CONFIGS))}")
     return CONFIGS[peft_type]

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
+from reprlib import repr as in_short
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,7 +18,9 @@ from peft.frame.core import Core
 from peft.frame.fingerprint import fingerprint
 from peft.frame.merging import unload
 from peft.frame.names import check_name
+from transformer.fields import in_one_line
 from transformer.learning.checkpoint import read_both, write_both
+from transformer.learning.reading import as_object, require_folder
 
 CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "finetune_by_hand"
 FORMAT = 2
@@ -38,8 +41,7 @@ def save_pretrained(core: Core, folder: str | Path) -> None:
     with core.disable_adapter():
         base = fingerprint(core.base_model)
     for name, adapter in core.adapters.items():
-        own = Path(folder) if name == "default" else Path(folder) / name
-        own.mkdir(parents=True, exist_ok=True)
+        own = require_folder(Path(folder) if name == "default" else Path(folder) / name)
         tensors, config = adapter.config.to_hf(adapter.saved())
         write_both(own / CONFIG, config_to_json(config, base), own / TENSORS, tensors)
 
@@ -88,8 +90,11 @@ def fill(core: Core, name: str, tensors: Mapping[str, Tensor], folder: str | Pat
 def config_from_json(values: Mapping[str, Any], path: Path) -> PeftConfig:
     """The config of a saved adapter. Raises ValueError for an unknown technique, a newer format, an unknown field."""
     values = dict(values)
-    ours = dict(values.pop(OURS, {}))
-    if ours.pop("format", FORMAT) > FORMAT:
+    ours = dict(as_object(values.pop(OURS, {}), f"{path}: {OURS}"))
+    version = ours.pop("format", FORMAT)
+    if type(version) is not int:
+        raise ValueError(f"{path}: the format is a whole number, not {in_short(version)}")
+    if version > FORMAT:
         raise ValueError(f"{path} was written by a newer version of this library: upgrade it")
     ours.pop("base", None)
     if not values.get("peft_type"):
@@ -102,12 +107,15 @@ def config_from_json(values: Mapping[str, Any], path: Path) -> PeftConfig:
     known = {field.name for field in fields(cls)}
     needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING and f.init]
     if missing := [name for name in needed if name not in values | ours]:
-        raise ValueError(f"{path} lacks {', '.join(missing)}")
+        raise ValueError(f"{path} lacks {in_one_line(missing)}")
     if unknown := sorted(
         name for name, value in (values | ours).items() if name not in known and not is_neutral(value)
     ):
-        raise ValueError(f"{path} sets {', '.join(unknown)}, which {cls.__name__} does not have")
-    return cls(**{name: value for name, value in (values | ours).items() if name in known})
+        raise ValueError(f"{path} sets {in_one_line(unknown)}, which {cls.__name__} does not have")
+    try:
+        return cls(**{name: value for name, value in (values | ours).items() if name in known})
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def is_neutral(value: Any) -> bool:

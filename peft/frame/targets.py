@@ -59,7 +59,7 @@ def is_named(targets: str | Collection[str], path: str) -> bool:
 
 
 def matches_whole(pattern: str, path: str) -> bool:
-    return path != "output" if pattern == "all-linear" else bool(re.fullmatch(pattern, path))
+    return path != "output" if pattern == "all-linear" else matches(pattern, path, f"target_modules {pattern!r}")
 
 
 def ends_in(path: str, name: str) -> bool:
@@ -76,7 +76,15 @@ def pattern_value(patterns: Mapping[str, Any], path: str, default: Any) -> Any:
 
 
 def matches_end(pattern: str, path: str) -> bool:
-    return re.fullmatch(rf"(.*\.)?({pattern})", path) is not None
+    return matches(rf"(.*\.)?({pattern})", path, f"pattern {pattern!r}")
+
+
+def matches(pattern: str, path: str, what: str) -> bool:
+    """Whether the whole path is of this form. Raises ValueError, with `what` it is, for what is no regular expression."""
+    try:
+        return re.fullmatch(pattern, path) is not None
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"{what} is no regular expression: {error}") from error
 
 
 def check_patterns(patterns: Mapping[str, Any], targets: Mapping[str, nn.Module]) -> None:

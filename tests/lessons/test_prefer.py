@@ -107,7 +107,7 @@ def test_both_sides_are_sampled_and_differ():
 
 
 BAD_LINES = {
-    "cut off": ('{"source": [3, 2], "chosen": [40', "line 3 is no whole JSON object"),
+    "cut off": ('{"source": [3, 2], "chosen": [40', "line 3 is not valid JSON"),
     "a side is missing": ('{"source": [3, 2], "chosen": [40, 2], "accent": "american"}', "line 3 needs"),
     "no such token": ('{"source": [3, 2], "chosen": [999, 2], "rejected": [40, 2]}', "line 3 holds the token 999"),
     "equal sides": ('{"source": [3, 2], "chosen": [40, 2], "rejected": [40, 2]}', "line 3: both sides are the same"),

@@ -97,7 +97,9 @@ def test_an_index_of_another_form_is_refused(index, shards):
     folder, _ = shards
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
 
-    with pytest.raises(ValueError, match="has no weight_map from tensors to file names"):
+    with pytest.raises(
+        ValueError, match=r"has no weight_map from tensors to file names|must hold an object, not a list"
+    ):
         load_pretrained(folder)
 
 

@@ -186,5 +186,5 @@ def test_a_config_that_is_no_object_is_refused(make_folder):
     folder, _ = make_folder("BertModel")
     (folder / "config.json").write_text(json.dumps(["BertModel"]), encoding="utf-8")
 
-    with pytest.raises(ValueError, match="must hold an object of settings, not list"):
+    with pytest.raises(ValueError, match="must hold an object, not a list"):
         load_pretrained(folder)

@@ -43,7 +43,7 @@ def test_a_truncated_file_is_refused_with_the_line(tmp_path):
     append_preference(file, *PAIRS[0])
     file.write_text(file.read_text() + '{"source": [3, 2], "chosen": [4')
 
-    with pytest.raises(ValueError, match="line 2 is no whole JSON object"):
+    with pytest.raises(ValueError, match="line 2 is not valid JSON"):
         read_preferences(file)
 
 

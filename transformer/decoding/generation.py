@@ -65,7 +65,8 @@ def generate(
     greedy. A row is cut after `max_new_tokens`. Without `use_cache` every step reads all tokens anew; `fast` takes the
     steps of fast.py: the same numbers, for a plain model in evaluation.
 
-    Raises ValueError for impossible settings: beams and sampling do not mix, probabilities lie in (0, 1].
+    Raises ValueError for impossible settings (beams and sampling do not mix, probabilities lie in (0, 1]), and for a model
+    whose first logits are not finite.
     """
     check_settings(max_new_tokens, num_beams, do_sample, temperature, top_k, top_p)
     if fast and not use_cache:
@@ -76,12 +77,30 @@ def generate(
         )
     with torch.inference_mode():
         start, next_logits = model.decoding(source, num_beams, max_new_tokens, use_cache, fast)
+        next_logits = finite_at_first(next_logits)
         if num_beams > 1:
             ids = beam_search(next_logits, model.config, start, max_new_tokens, num_beams, length_penalty)
         else:
             draw = partial(sample, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator)
             ids = token_by_token(next_logits, model.config, start, max_new_tokens, draw if do_sample else greedy)
     return ids.clone()  # a tensor that was made in inference mode could not be trained on
+
+
+def finite_at_first(next_logits: NextLogits) -> NextLogits:
+    """The same logits. The first ones are looked at, since those of broken weights (NaN) would be decoded as if they meant something."""
+    seen = False
+
+    def checked(tokens: Tensor, rows: Tensor | None) -> Tensor:
+        nonlocal seen
+        logits = next_logits(tokens, rows)
+        if not seen and not logits.isfinite().all():
+            raise ValueError(
+                "the model's logits are not finite: its weights are broken, load them anew or train with a lower rate"
+            )
+        seen = True
+        return logits
+
+    return checked
 
 
 def check_settings(

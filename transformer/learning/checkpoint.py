@@ -18,6 +18,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from reprlib import repr as in_short
 from typing import Any
 
 import torch
@@ -28,7 +29,9 @@ from torch import Tensor, nn
 from transformer.config import TransformerConfig
 from transformer.decoder_only import DecoderOnly
 from transformer.encoder_only import EncoderOnly, MaskedWordHead
+from transformer.fields import in_one_line
 from transformer.learning.files import replace
+from transformer.learning.reading import LARGEST_JSON, as_object, parse_json, require_folder
 from transformer.model import Transformer
 
 CARRIED, REPLACED = "config", "replaced_config_sha256"
@@ -47,8 +50,7 @@ def save_model(model: Transformer | EncoderOnly | DecoderOnly, folder: str | Pat
             f"an encoder-only model is saved with a MaskedWordHead or none, not {type(model.output).__name__}: "
             "save the head beside it with safetensors"
         )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = require_folder(folder)
     kind = next(({"model": name} for name, one_stack in ONE_STACK.items() if isinstance(model, one_stack)), {})
     config = model.config.to_dict() | kind
     write_both(folder / "config.json", config, folder / "model.safetensors", distinct_state(model))
@@ -61,37 +63,61 @@ def load_model(folder: str | Path) -> Any:
     """
     folder = Path(folder)
     values, tensors = read_both(folder / "config.json", folder / "model.safetensors")
-    model = empty_model(values, headed=any(name.startswith("output.") for name in tensors), path=folder / "config.json")
+    headed = any(name.startswith("output.") for name in tensors)
+    model = empty_model(values, headed, folder / "config.json", longest_side(tensors))
     load_state(model, tensors, folder / "model.safetensors")
     return model.eval()
 
 
-def empty_model(values: dict[str, Any], headed: bool, path: Path) -> Transformer | EncoderOnly | DecoderOnly:
-    """The model of a config.json, not filled yet. `headed`: whether an encoder-only model guesses masked words."""
+def empty_model(
+    values: dict[str, Any], headed: bool, path: Path, longest: int
+) -> Transformer | EncoderOnly | DecoderOnly:
+    """The model of a config.json, not filled yet. `headed`: whether an encoder-only model guesses masked words.
+
+    `longest`   the longest side of a tensor that will fill it: a larger size is refused, before it takes all memory
+    """
     kind = values.get("model", "Transformer")
-    if kind != "Transformer" and kind not in ONE_STACK:
-        raise ValueError(f"{path} is of a model {kind!r}; known are Transformer, {', '.join(ONE_STACK)}")
-    config = TransformerConfig.from_dict({name: value for name, value in values.items() if name != "model"})
+    if kind not in ["Transformer", *ONE_STACK]:
+        raise ValueError(f"{path} is of a model {in_short(kind)}; known are Transformer, {', '.join(ONE_STACK)}")
+    try:
+        config = TransformerConfig.from_dict({name: value for name, value in values.items() if name != "model"})
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    for name in ("vocab_size", "d_model", "d_ff"):
+        if (size := getattr(config, name)) > longest:
+            sides = f"{path.name} says {name} {size}, and the longest side of a tensor is {longest}"
+            raise ValueError(f"{path.with_name('model.safetensors')} does not fit this model: {sides}")
     if kind == "EncoderOnly":
         return EncoderOnly(config, MaskedWordHead(config) if headed else None)
     return DecoderOnly(config) if kind == "DecoderOnly" else Transformer(config)
 
 
+def longest_side(tensors: Mapping[str, Tensor]) -> int:
+    """Of all matrices and vectors."""
+    return max((side for tensor in tensors.values() for side in tensor.shape), default=0)
+
+
 def load_state(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
     """Copies tensors into the model. Every name and shape must fit, or nothing is copied."""
+    check_state(model, tensors, path)
+    with torch.no_grad():
+        for name, tensor in distinct_state(model).items():
+            tensor.copy_(tensors[name])
+
+
+def check_state(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Raises ValueError, with all of them, for tensors that the model lacks or that it has in another shape."""
     wanted = distinct_state(model)
     problems = [f"missing {name}" for name in sorted(set(wanted) - set(tensors))]
-    problems += [f"unknown {name}" for name in sorted(set(tensors) - set(wanted))]
+    problems += [f"unknown {in_one_line([name])}" for name in sorted(set(tensors) - set(wanted))]
     problems += [
         f"{name} is {tuple(tensors[name].shape)}, the model's is {tuple(wanted[name].shape)}"
         for name in sorted(set(wanted) & set(tensors))
         if wanted[name].shape != tensors[name].shape
     ]
     if problems:
-        raise ValueError(f"{path} does not fit this model: " + "; ".join(problems))
-    with torch.no_grad():
-        for name, tensor in wanted.items():
-            tensor.copy_(tensors[name])
+        more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
+        raise ValueError(f"{path} does not fit this model: {'; '.join(problems[:8])}{more}")
 
 
 def distinct_state(model: nn.Module) -> dict[str, Tensor]:
@@ -117,10 +143,10 @@ def write_both(config_path: Path, config: Any, tensors_path: Path, tensors: Mapp
     replace({tensors_path: tensor_bytes(tensors, carried), config_path: new})
 
 
-def read_both(config_path: Path, tensors_path: Path) -> tuple[Any, dict[str, Tensor]]:
-    """Config and tensors of one save, also while another process saves anew. Raises what `read_json` and `read_tensors` do."""
+def read_both(config_path: Path, tensors_path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Config and tensors of one save, also while another process saves anew. Raises what `read_object` and `read_tensors` do."""
     standing = config_path.read_bytes() if config_path.is_file() else b""
-    config = read_json(config_path)
+    config = read_object(config_path)
     tensors, metadata = read_tensors(tensors_path)
     if config_path.read_bytes() != standing:
         return read_both(config_path, tensors_path)
@@ -130,7 +156,9 @@ def read_both(config_path: Path, tensors_path: Path) -> tuple[Any, dict[str, Ten
             "a save was cut short, or the file was put back by hand; saving again puts it right",
             stacklevel=3,
         )
-        config = json.loads(metadata[CARRIED])
+        config = as_object(
+            parse_json(metadata[CARRIED], f"{tensors_path}'s config", "save it again"), str(tensors_path)
+        )
     return config, tensors
 
 
@@ -144,16 +172,22 @@ def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> 
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors and the metadata of a safetensors file."""
+    """All tensors and the metadata of a safetensors file. Raises ValueError for one that is broken or holds NaN."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
         with safe_open(str(path), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
             f"{path} is no whole safetensors file ({error}); it may be truncated: make it again"
         ) from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(
+                f"{path} holds NaN or infinite numbers in {in_one_line([name])}: it was damaged, or its training diverged"
+            )
+    return tensors, metadata or {}
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -165,12 +199,17 @@ def json_bytes(value: Any) -> bytes:
 
 
 def read_json(path: str | Path) -> Any:
+    """What a JSON file holds. Raises FileNotFoundError or ValueError, naming the file."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); it may be truncated: make it again") from error
+    if (size := Path(path).stat().st_size) > LARGEST_JSON:
+        raise ValueError(f"{path} has {size} bytes; {LARGEST_JSON} are the most that is read as JSON")
+    return parse_json(Path(path).read_bytes(), str(path), "it may be truncated: make it again")
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """The object that a JSON file holds. Raises what `read_json` raises, and ValueError for anything else in it."""
+    return as_object(read_json(path), str(path))
 
 
 def write_bytes(path: Path, data: bytes) -> None:

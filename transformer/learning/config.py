@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from transformer.fields import check_fields
 from transformer.learning.schedule import constant_schedule, cosine_schedule, noam_schedule
 
 
@@ -44,6 +45,7 @@ class TrainingConfig:
     first_position: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("steps", "warmup", "max_tokens", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -56,8 +58,6 @@ class TrainingConfig:
         for name, share in (("label_smoothing", self.label_smoothing), *(("betas", beta) for beta in self.betas)):
             if not 0.0 <= share < 1.0:
                 raise ValueError(f"{name} must lie in [0, 1), not {share}")
-        if self.schedule not in ("cosine", "constant", "noam") or self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"unknown schedule {self.schedule!r} or precision {self.precision!r}")
 
     def rate_factor(self, step: int, d_model: int) -> float:
         """What the peak rates are multiplied with at this step."""

@@ -5,6 +5,8 @@
 Papers    label smoothing: "Rethinking the Inception Architecture" (arXiv 1512.00567), section 7; ε = 0.1 in arXiv 1706.03762
 """
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -42,6 +44,15 @@ def label_smoothed_cross_entropy(
     if not real.any():
         raise ValueError(f"the target holds nothing but padding (pad_id {pad_id}): there is no token to predict")
     return total / real.sum()
+
+
+def check_finite(step: int, loss: Float[Tensor, ""], norm: Float[Tensor, ""]) -> None:
+    """Raises ValueError, with the step, for a loss or a norm of its gradient that is NaN or infinite: to be asked before an update."""
+    if not math.isfinite(loss + norm):
+        raise ValueError(
+            f"step {step}: the loss is {float(loss)} and the norm of its gradient {float(norm)}, so no weight was changed. "
+            "Take a lower learning rate, or look for NaN in the weights"
+        )
 
 
 def check_arguments(

@@ -40,6 +40,10 @@ def resume(
 
     Raises ValueError for a file that was kept by another run.
     """
+    if path is not None and Path(path).is_dir():
+        raise ValueError(
+            f"{path} is a folder, and a file is wanted: name one in it, such as {Path(path) / 'run.safetensors'}"
+        )
     if path is None or not Path(path).exists():
         return []
     tensors, metadata = read_tensors(path)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformer.learning.batching import Batch, Pair, collate, epoch_batches
 from transformer.learning.config import TrainingConfig
 from transformer.learning.distributed import Processes
-from transformer.learning.loss import label_smoothed_cross_entropy
+from transformer.learning.loss import check_finite, label_smoothed_cross_entropy
 from transformer.learning.resume import keep, resume
 
 
@@ -45,10 +45,14 @@ def one_step(
     config: TrainingConfig,
     pad_id: int,
     starts: Sequence[Sequence[int]] = (),
+    step: int = 1,
 ) -> Float[Tensor, ""]:
     """Forward, loss, backward, clip, step. Returns the loss: the sum over the batch's real tokens, divided by `tokens`.
 
     `starts`   where the sources begin (`first_positions`), if not all at 0
+    `step`     its number, for the message
+
+    Raises ValueError, before a weight is changed, where the loss or its gradient is not finite.
     """
     offset = {"offset": torch.tensor(starts, device=batch.source.device)} if starts else {}
     with torch.autocast(batch.source.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
@@ -58,7 +62,8 @@ def one_step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)
+    check_finite(step, loss.detach(), norm)
     optimizer.step()
     return loss.detach()
 
@@ -77,7 +82,8 @@ def train(
     `checkpoint`   a file that is written now and then, and resumed from if it is there
     `on_step`      called with the step and its loss, for progress bars and curves
 
-    Raises ValueError when nothing is trainable, when there are no pairs, or when a checkpoint belongs to another run.
+    Raises ValueError when nothing is trainable, when there are no pairs, when a checkpoint belongs to another run, and
+    at a step whose loss is not finite: the weights and the checkpoint are then those of the steps before.
     """
     if not pairs:
         raise ValueError("there are no pairs to train on")
@@ -95,7 +101,7 @@ def train(
             group["lr"] = peak * config.rate_factor(step, shape.d_model)
         with seeded(config.seed * 1_000_003 + step, device):
             starts = processes.rows(first_positions(len(indices), config.first_position))
-            loss = one_step(parallel, batch, tokens, optimizer, config, shape.pad_id, starts)
+            loss = one_step(parallel, batch, tokens, optimizer, config, shape.pad_id, starts, step)
         losses.append(processes.mean(loss))
         if on_step:
             on_step(step, losses[-1])

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from transformer.fields import in_one_line
 from transformer.learning.checkpoint import distinct_state
 from transformer.pretrained.origins import Origins
 from transformer.token_model import TokenModel
@@ -66,7 +67,7 @@ def fill(model: TokenModel, family: Family, tensors: Mapping[str, Tensor], sourc
         values[ours] = value
     known = {name for origin in origins.values() for name in origin.names}
     unknown = [name for name in theirs if name not in known and not re.fullmatch(family.left_out, name)]
-    problems += [f"unknown {name}" for name in sorted(unknown)]
+    problems += [f"unknown {in_one_line([name])}" for name in sorted(unknown)]
     if len(theirs) < len(tensors):
         problems.append(f"{len(tensors) - len(theirs)} tensors under two names")
     if problems:

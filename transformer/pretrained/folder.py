@@ -1,22 +1,34 @@
 """Reading a Hugging Face folder: `config.json` and safetensors, in one file or in shards. Nothing is ever unpickled."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from transformer.learning.checkpoint import read_json, read_tensors
+from transformer.config import require_integer
+from transformer.learning.checkpoint import longest_side, read_object, read_tensors
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+SIZES = ("vocab_size", "d_model", "hidden_size", "n_embd", "n_inner", "intermediate_size", "encoder_ffn_dim")
+"""What config.json may call a side of a matrix, in all families."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The settings in config.json. Raises FileNotFoundError or ValueError where it is missing or holds none."""
-    values = read_json(folder / "config.json")
-    if not isinstance(values, dict):
-        raise ValueError(f"{folder / 'config.json'} must hold an object of settings, not {type(values).__name__}")
-    return values
+    return read_object(folder / "config.json")
+
+
+def check_sizes(values: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raises ValueError for a size that is no integer, or that no tensor has: before a model takes all memory."""
+    longest = longest_side(tensors)
+    for name in SIZES:
+        if values.get(name) is None:
+            continue
+        require_integer(f"{path}: {name}", values[name], at_least=1)
+        if values[name] > longest:
+            raise ValueError(f"{path} says {name} {values[name]}; the longest side of a tensor beside it is {longest}")
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -43,15 +55,14 @@ def read_shards(folder: Path) -> dict[str, Tensor]:
 
     Raises FileNotFoundError or ValueError, naming the file.
     """
-    index = read_json(folder / INDEX)
-    places = index.get("weight_map") if isinstance(index, dict) else None
+    places = read_object(folder / INDEX).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
         raise ValueError(f"{folder / INDEX} has no weight_map from tensors to file names")
     shards = sorted(set(places.values()))
     if outside := [name for name in shards if name in ("", ".", "..") or "/" in name or "\\" in name]:
-        raise ValueError(f"{folder / INDEX} names files outside its folder: {outside}")
+        raise ValueError(f"{folder / INDEX} names files outside its folder: {outside[:8]}")
     if missing := [name for name in shards if not (folder / name).is_file()]:
-        raise FileNotFoundError(f"{folder / INDEX} names {len(shards)} files; missing are {', '.join(missing)}")
+        raise FileNotFoundError(f"{folder / INDEX} names {len(shards)} files; missing are {', '.join(missing[:8])}")
     tensors: dict[str, Tensor] = {}
     for shard in shards:
         found, _ = read_tensors(folder / shard)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from reprlib import repr as in_short
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from transformer.embedding import positions
 from transformer.pretrained import bart, bert, gpt2, llama, marian
 from transformer.pretrained.family import Family, fill
-from transformer.pretrained.folder import read_config, read_weights
+from transformer.pretrained.folder import check_sizes, read_config, read_weights
 from transformer.pretrained.gguf import GGUFFile, read_gguf
 from transformer.pretrained.gguf.file import FOUR_BITS
 from transformer.token_model import TokenModel
@@ -38,8 +39,10 @@ def load_pretrained(folder: str | Path, packed: Packed | None = None, **changes:
         raise ValueError(f"{folder} is no .gguf file: its layers are not in four bits, and cannot stay so")
     values = read_config(folder)
     family, _ = family_of(values, folder)
+    tensors = read_weights(folder)
+    check_sizes(values, tensors, folder / "config.json")
     model = empty(family, values, changes)
-    fill(model, family, read_weights(folder), folder)
+    fill(model, family, tensors, folder)
     return model.eval()
 
 
@@ -95,6 +98,8 @@ def unfilled(file: GGUFFile, name: str) -> Tensor:
 def family_of(values: Mapping[str, Any], folder: Path) -> tuple[Family, str]:
     """The family and the architecture that a config.json names. Raises ValueError for one that is not known, or several."""
     names = values.get("architectures")
-    if not isinstance(names, list) or len(names) != 1 or names[0] not in FAMILIES:
-        raise ValueError(f"{folder / 'config.json'} names the architecture {names}; known are {', '.join(FAMILIES)}")
+    if not isinstance(names, list) or len(names) != 1 or names[0] not in list(FAMILIES):
+        raise ValueError(
+            f"{folder / 'config.json'} names the architecture {in_short(names)}; known are {', '.join(FAMILIES)}"
+        )
     return FAMILIES[names[0]], names[0]

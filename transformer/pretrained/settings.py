@@ -1,6 +1,7 @@
 """Reading config.json: what a setting is called here, and which settings would need blocks that we do not have."""
 
 from collections.abc import Mapping
+from reprlib import repr as in_short
 from typing import Any
 
 ACTIVATIONS = {
@@ -32,13 +33,13 @@ def refuse_unless(values: Mapping[str, Any], **expected: Any) -> None:
     """Raises ValueError for a setting under which HF's model computes something that our blocks do not."""
     for name, value in expected.items():
         if values.get(name, value) != value:
-            raise ValueError(f"config.json has {name} {values[name]!r}: only {value!r} is supported")
+            raise ValueError(f"config.json has {name} {in_short(values[name])}: only {value!r} is supported")
 
 
-def activation(name: str) -> str:
+def activation(name: Any) -> str:
     """Our name of an activation. Raises ValueError for one that we do not have."""
-    if name not in ACTIVATIONS:
-        raise ValueError(f"config.json has the activation {name!r}; known are {', '.join(ACTIVATIONS)}")
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise ValueError(f"config.json has the activation {in_short(name)}; known are {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]
 
 
@@ -47,6 +48,6 @@ def one_id(values: Mapping[str, Any], name: str) -> int:
     (value,) = require(values, name)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if not isinstance(value, int):
-        raise ValueError(f"config.json has {name} {value!r}: one token id is supported")
+    if type(value) is not int:
+        raise ValueError(f"config.json has {name} {in_short(value)}: one token id is supported")
     return value

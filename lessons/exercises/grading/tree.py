@@ -19,7 +19,7 @@ SHARED = ("__init__.py", "exercises/__init__.py", "exercises/diagnosis")
 PROBES = "exercises/probes"
 
 
-class NoTestsError(Exception):
+class NoTestsError(FileNotFoundError):
     """The tests that grade are not here: the library was installed without them."""
 
 

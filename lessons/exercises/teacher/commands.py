@@ -14,6 +14,7 @@ from lessons.exercises.teacher.grade import Grade, grades_of
 from lessons.exercises.teacher.release import release_autograder, release_students
 from lessons.exercises.teacher.submissions import submissions
 from lessons.exercises.teacher.tables import write_results, write_student, write_tables
+from lessons.task.outputs import out_file, out_folder
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -21,10 +22,10 @@ console = Console(highlight=False, soft_wrap=True)
 def release(arguments: list[str]) -> int:
     """Writes the students' repository, and the folder for Gradescope if it is asked for."""
     parser = Arguments("release", "Make the students' repository.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder for the students")
+    parser.add_argument("folder", type=out_folder, metavar="DIR", help="a new folder for the students")
     parser.add_argument("--exercises", nargs="+", metavar="NAME", help="these only (all)")
     parser.add_argument("--wheel", type=Path, metavar="FILE", help="the library as a wheel, to be given out with it")
-    parser.add_argument("--autograder", type=Path, metavar="DIR", help="write the folder for Gradescope too")
+    parser.add_argument("--autograder", type=out_folder, metavar="DIR", help="write the folder for Gradescope too")
     options = parser.parse_args(arguments)
     exercises = chosen(options.exercises)
     release_students(options.folder, exercises, options.wheel)
@@ -39,11 +40,11 @@ def grade(arguments: list[str]) -> int:
     """Grades a folder of submissions. 3: some of them could not be graded, or a result could not be written."""
     parser = Arguments("grade", "Grade a folder of submissions: a folder for each student.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the submissions")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the grades go (DIR-grades)")
+    parser.add_argument("--out", type=out_folder, metavar="DIR", help="where the grades go (DIR-grades)")
     parser.add_argument("--exercises", nargs="+", metavar="NAME", help="these only (all)")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="how many at a time (the number of cores)")
     parser.add_argument(
-        "--gradescope", type=Path, metavar="FILE", help="DIR is one submission: write its results.json here"
+        "--gradescope", type=out_file, metavar="FILE", help="DIR is one submission: write its results.json here"
     )
     parser.add_argument("--unprotected", action="store_true", help="also where nothing keeps a file from yours")
     options = parser.parse_args(arguments)

@@ -1,0 +1,229 @@
+"""Everything that is read from outside: name → (draw, folder) makes one changed thing and reads it."""
+
+import copy
+import gzip
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+import torch
+from hypothesis import strategies as st
+from safetensors.torch import save
+
+from lessons.chat.tokenizer import make_tokenizer
+from lessons.exercises import catalogue
+from lessons.exercises.grading import wire
+from lessons.exercises.source import UnreadableSourceError
+from lessons.exercises.student.workbook import PROGRESS, Workbook, read_submission
+from lessons.exercises.teacher.submissions import submissions
+from lessons.task import dictionary
+from lessons.task.finetuning import RATES_FILE, read_rates
+from peft import RECIPES, PeftModel
+from quant import quantize_4bit
+from quant.storage import from_tensors, to_tensors
+from rlhf.preferences import collate_preferences, read_preferences
+from tests.fuzz.harness import Draw, changed_bytes, changed_json, changed_object, read_or_refused
+from tests.peft.small import small_base, technique
+from tests.pretrained.conftest import CONFIGS, SHAPES
+from tests.pretrained.gguf_files import small_values
+from transformer import load_model, save_model
+from transformer.learning.checkpoint import read_tensors
+from transformer.pretrained import load_pretrained
+from transformer.pretrained.gguf.vocabulary import read_vocabulary
+
+CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
+METHODS = [name for name, recipe in RECIPES.items() if recipe.family != "4-bit base" and name not in ("pissa", "loftq")]
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@cache
+def saved_adapter(method: str, folder: Path) -> dict[str, bytes]:
+    technique(method).save_pretrained(folder / method)
+    return files_of(folder / method)
+
+
+@cache
+def base():
+    return small_base()
+
+
+def adapter_config(draw: Draw, folder: Path) -> None:
+    files = saved_adapter(draw(st.sampled_from(METHODS)), folder)
+    changed = changed_json(draw, json.loads(files[CONFIG]))
+    path = write(folder / "adapter", files | {CONFIG: changed})
+    model = copy.deepcopy(base())
+    read_or_refused(lambda: PeftModel.from_pretrained(model, path, check_base=False))
+
+
+def adapter_tensors(draw: Draw, folder: Path) -> None:
+    files = saved_adapter("lora", folder)
+    data = files[TENSORS]
+    path = write(folder / "adapter", files | {TENSORS: changed_bytes(draw, data, header=data.index(b"}}"))})
+    read_or_refused(lambda: PeftModel.from_pretrained(copy.deepcopy(base()), path))
+
+
+def safetensors_header(draw: Draw, folder: Path) -> None:
+    whole = save({"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4, dtype=torch.bfloat16)}, {"format": "pt"})
+    path = write(folder / "tensors", {"t.safetensors": changed_bytes(draw, whole, header=whole.index(b"}}"))})
+    read_or_refused(lambda: read_tensors(path / "t.safetensors"))
+
+
+@cache
+def saved_base(folder: Path) -> dict[str, bytes]:
+    save_model(base(), folder / "whole")
+    return files_of(folder / "whole")
+
+
+def model_config(draw: Draw, folder: Path) -> None:
+    files = saved_base(folder)
+    changed = changed_json(draw, json.loads(files["config.json"]))
+    path = write(folder / "model", files | {"config.json": changed})
+    read_or_refused(lambda: load_model(path))
+
+
+@cache
+def published(architecture: str) -> dict[str, bytes]:
+    tensors = {name: torch.randn(shape) for name, shape in SHAPES[architecture]().items()}
+    return {"model.safetensors": save(tensors)}
+
+
+def published_config(draw: Draw, folder: Path) -> None:
+    architecture = draw(st.sampled_from(sorted(SHAPES)))
+    config = {"architectures": [architecture], **CONFIGS[architecture]}
+    path = write(folder / "published", published(architecture) | {"config.json": changed_json(draw, config)})
+    read_or_refused(lambda: load_pretrained(path))
+
+
+def shards(draw: Draw, folder: Path) -> None:
+    architecture = "GPT2LMHeadModel"
+    tensors = {name: torch.zeros(shape) for name, shape in SHAPES[architecture]().items()}
+    names = sorted(tensors)
+    halves = {"one.safetensors": names[:5], "two.safetensors": names[5:]}
+    places = {name: file for file, held in halves.items() for name in held}
+    index = {"metadata": {"total_size": 4}, "weight_map": places}
+    if draw(st.booleans()):
+        index["weight_map"] = changed_object(draw, places)
+        text = json.dumps(index).encode()
+    else:
+        text = changed_json(draw, index)
+    files = {file: save({name: tensors[name] for name in held}) for file, held in halves.items()}
+    config = json.dumps({"architectures": [architecture], **CONFIGS[architecture]}).encode()
+    path = write(folder / "shards", files | {"config.json": config, "model.safetensors.index.json": text})
+    read_or_refused(lambda: load_pretrained(path))
+
+
+def answers(draw: Draw, folder: Path) -> None:
+    whole = wire.pack({"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([[True], [False]])})
+    header = json.loads(whole[wire.LENGTH : whole.rindex(b"}") + 1])
+    if draw(st.booleans()):
+        text = changed_json(draw, header)
+        data = len(text).to_bytes(wire.LENGTH, "little") + text + draw(st.binary(max_size=40))
+    else:
+        data = changed_bytes(draw, whole, header=len(whole) - 6)
+    read_or_refused(lambda: wire.unpack(data, most=2))
+
+
+def catalogue_names(draw: Draw, folder: Path) -> None:
+    name = draw(
+        st.one_of(st.text(max_size=30), st.sampled_from(["../lora", "/etc/passwd", "lora\n", "lora.py", "", "LORA"]))
+    )
+    read_or_refused(lambda: catalogue.get(name))
+    read_or_refused(lambda: catalogue.chosen([name]))
+
+
+def workbook(draw: Draw, folder: Path) -> None:
+    line = st.one_of(
+        st.text(max_size=30),
+        st.tuples(st.text(max_size=6), st.sampled_from(["passed", "failed", "x"]), st.integers(-1, 2**70)).map(
+            lambda parts: " | ".join(map(str, parts))
+        ),
+    )
+    text = "\n".join(draw(st.lists(line, max_size=4))).encode("utf-8", "surrogatepass")
+    path = write(
+        folder / "workbook",
+        {PROGRESS: draw(st.one_of(st.just(text), st.binary(max_size=20))), "lora.py": draw(st.binary(max_size=30))},
+    )
+    read_or_refused(lambda: Workbook(path).next_open())
+    read_or_refused(lambda: read_submission(path / "lora.py"), (ValueError, FileNotFoundError, UnreadableSourceError))
+
+
+def handed_in(draw: Draw, folder: Path) -> None:
+    names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+    chosen = [name for name in draw(st.lists(names, max_size=3)) if name not in (".", "..")]
+    path = write(folder / "class", {})
+    for name in chosen:
+        (path / (name + ".py")).write_bytes(b"")
+    read_or_refused(lambda: [str(student) for student in submissions(path, alone=False, one_exercise=True)])
+
+
+def rates(draw: Draw, folder: Path) -> None:
+    kept = json.loads(RATES_FILE.read_text())
+    if draw(st.booleans()):
+        kept["methods"] = changed_object(draw, kept["methods"])
+        text = json.dumps(kept).encode()
+    else:
+        text = changed_json(draw, kept)
+    path = write(folder / "rates", {"rates.json": text}) / "rates.json"
+    read_or_refused(lambda: [entry["best"] * 2.0 for entry in read_rates(path)["methods"].values()])
+
+
+def dictionaries(draw: Draw, folder: Path) -> None:
+    whole = gzip.compress(b"a\tx\nb\ty\n", mtime=0)
+    sums = b"0000  american.tsv\n"
+    path = write(folder / "data", {"american.tsv.gz": changed_bytes(draw, whole), "SHA256SUMS": sums})
+    with mock.patch.object(dictionary.resources, "files", return_value=path.parent):
+        message = read_or_refused(lambda: dictionary._read_whole("american"))
+    assert "american.tsv.gz" in message
+
+
+def preferences(draw: Draw, folder: Path) -> None:
+    pair = {"source": [5, 2], "chosen": [6, 2], "rejected": [7, 2]}
+    lines = b"\n".join(changed_json(draw, pair) for _ in range(draw(st.integers(0, 2))))
+    path = write(folder / "pairs", {"pairs.jsonl": lines}) / "pairs.jsonl"
+    read_or_refused(lambda: collate_preferences(read_preferences(path), pad_id=0))
+
+
+def four_bits(draw: Draw, folder: Path) -> None:
+    kept = to_tensors(quantize_4bit(torch.linspace(-1, 1, 64).reshape(2, 32)))
+    layout = changed_json(draw, json.loads(bytes(kept["layout"].tolist())))
+    changed = kept | {"layout": torch.tensor(list(layout), dtype=torch.uint8)}
+    read_or_refused(lambda: from_tensors(changed))
+
+
+def vocabularies(draw: Draw, folder: Path) -> None:
+    values = {name: value for name, value in small_values().items() if name.startswith("tokenizer")}
+    changed = changed_object(draw, values)
+    read_or_refused(lambda: (lambda found: found and make_tokenizer(found))(read_vocabulary(changed)))
+
+
+TARGETS: dict[str, Callable[[Draw, Path], None]] = {
+    "an adapter's config": adapter_config,
+    "an adapter's tensors": adapter_tensors,
+    "a safetensors header": safetensors_header,
+    "a model's config": model_config,
+    "a published config": published_config,
+    "an index of shards": shards,
+    "the wire of a grader": answers,
+    "names of exercises": catalogue_names,
+    "a workbook": workbook,
+    "names of submissions": handed_in,
+    "learning rates": rates,
+    "a dictionary": dictionaries,
+    "pairs": preferences,
+    "a tensor in four bits": four_bits,
+    "a tokenizer": vocabularies,
+}
