@@ -24,10 +24,13 @@ def constant_factor(case: Case) -> str:
     factor = float((case.actual * case.expected).sum()) / norm if norm else 0.0
     if not factor or not case.equal(case.actual, factor * case.expected):
         return ""
+    if case.expected.size == 1 and not any(named(max(abs(factor), 1 / abs(factor)), case)):
+        return ""  # a single number is a multiple of every other
     size, way = (abs(factor), "large") if abs(factor) > 1 else (1 / abs(factor), "small")
     called = "".join(f" = {name}" for name in named(size, case))
     sign = " and has the opposite sign" if factor < 0 else ""
-    return f"every value is {number_text(round(size, 4))}{called} times too {way}{sign}: is a factor missing, or there twice?"
+    what = "every value is" if case.expected.size > 1 else "it is"
+    return f"{what} {number_text(round(size, 4))}{called} times too {way}{sign}: is a factor missing, or there twice?"
 
 
 def named(size: float, case: Case) -> Iterator[str]:
@@ -48,6 +51,27 @@ def constant_offset(case: Case) -> str:
     if case.expected.size > 1 and case.equal(case.actual, case.expected + offset):
         return f"every value is {number_text(abs(offset))} too {'large' if offset > 0 else 'small'}"
     return ""
+
+
+def factor_per_row(case: Case) -> str:
+    """What divides each vector is another number: a deviation that is taken otherwise, most of the time."""
+    if case.expected.ndim < 2 or case.expected.shape[-1] < 3:
+        return ""
+    norm = (case.expected**2).sum(-1, keepdims=True)
+    factors = (case.actual * case.expected).sum(-1, keepdims=True) / np.where(norm == 0, 1, norm)
+    if not case.equal(case.actual, factors * case.expected):
+        return ""
+    low, high = number_text(round(float(factors.min()), 3)), number_text(round(float(factors.max()), 3))
+    return f"each vector along {case.names[-1]} is a multiple of the right one, {low} to {high} times: what is it divided by?"
+
+
+def offset_per_row(case: Case) -> str:
+    if case.expected.ndim < 2 or case.expected.shape[-1] < 3:
+        return ""
+    offsets = (case.actual - case.expected).mean(-1, keepdims=True)
+    if not case.equal(case.actual, case.expected + offsets):
+        return ""
+    return f"each vector along {case.names[-1]} is moved by a number of its own: which mean is subtracted, or which bias added?"
 
 
 def imprecise(case: Case) -> str:

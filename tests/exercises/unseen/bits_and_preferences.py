@@ -107,7 +107,6 @@ UNSEEN = {
         ("γ", ("gamma * next_value", "next_value")),
         ("V|value", ("gamma * next_value - values[:, t]", "gamma * next_value")),
         ("value|return", ("advantages, advantages + values", "advantages, advantages + rewards")),
-        ("padding|behind", ("torch.where(mask[:, t], delta + gamma * lam * advantage, 0.0)", "delta + gamma * lam * advantage")),
         ("next|value|V'", ("next_value = values[:, t]\n", "next_value = rewards[:, t]\n")),
         ("γ|λ", ("gamma * lam * advantage", "advantage"), ("gamma * next_value", "next_value")),
     ],
