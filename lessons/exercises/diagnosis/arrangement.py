@@ -82,6 +82,10 @@ def right_in_places(case: Case) -> str:
 
 
 def scrambled(case: Case) -> str:
-    if case.expected.size > 2 and len(np.unique(case.expected)) > 2 and case.equal(np.sort(case.actual, axis=None), np.sort(case.expected, axis=None)):
+    if (
+        case.expected.size > 2
+        and len(np.unique(case.expected)) > 2
+        and case.equal(np.sort(case.actual, axis=None), np.sort(case.expected, axis=None))
+    ):
         return "the right numbers at the wrong places: in another order, or reshaped where the axes had to be moved"
     return ""

@@ -29,6 +29,7 @@ class CallLog:
     """The calls of some functions, the latest last."""
 
     calls: list[Call] = field(default_factory=list)
+    watched: list[tuple[Any, str, Any]] = field(default_factory=list)
 
     def watch(self, module: types.ModuleType, targets: Sequence[str]) -> None:
         """From now on every call of these functions and methods is remembered. What is no plain function stays as it is."""
@@ -39,7 +40,13 @@ class CallLog:
                 holder = getattr(holder, part, None)
             function = inspect.getattr_static(holder, name, None) if holder else None
             if isinstance(function, types.FunctionType):
+                self.watched.append((holder, name, function))
                 setattr(holder, name, self.remembering(function, target))
+
+    def unwatch(self) -> None:
+        """Everything as it was."""
+        while self.watched:
+            setattr(*self.watched.pop())
 
     def remembering(self, function: Callable[..., Any], target: str) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -99,7 +106,11 @@ def value_text(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, types.FunctionType | types.MethodType):
         return "a function"
-    text = " ".join(repr(value).split()) if not type(value).__module__.startswith(("peft", "quant")) else type(value).__name__
+    text = (
+        " ".join(repr(value).split())
+        if not type(value).__module__.startswith(("peft", "quant"))
+        else type(value).__name__
+    )
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 

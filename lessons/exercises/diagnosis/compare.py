@@ -23,10 +23,10 @@ def assert_matches(actual: Any, expected: Any, axes: str = "", **known: Any) -> 
     """
     __tracebackhide__ = True
     if message := difference(actual, expected, axes, **known):
-        raise Mismatch(message, actual)
+        raise MismatchError(message, actual)
 
 
-class Mismatch(AssertionError):
+class MismatchError(AssertionError):
     """A diagnosis, and what it speaks of."""
 
     def __init__(self, message: str, actual: Any):

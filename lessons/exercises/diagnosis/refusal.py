@@ -7,7 +7,10 @@ from lessons.exercises.diagnosis.calls import value_text
 
 
 def assert_refused(
-    function: Callable[..., Any], *given: Any, kinds: type[Exception] | tuple[type[Exception], ...] = ValueError, **named: Any
+    function: Callable[..., Any],
+    *given: Any,
+    kinds: type[Exception] | tuple[type[Exception], ...] = ValueError,
+    **named: Any,
 ) -> None:
     """Raises AssertionError, with the call, unless the call raises an error of one of these types."""
     __tracebackhide__ = True

@@ -16,7 +16,8 @@ def nothing(case: Case) -> str:
 
 
 def opposite_sign(case: Case) -> str:
-    return "every value has the opposite sign" if case.equal(-case.actual, case.expected) else ""
+    what = "every value has" if case.expected.size > 1 else "it has"
+    return f"{what} the opposite sign" if case.equal(-case.actual, case.expected) else ""
 
 
 def constant_factor(case: Case) -> str:

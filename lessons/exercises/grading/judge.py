@@ -36,7 +36,9 @@ def judge(probe: str, seeds: list[int], answer: bytes, module: str = "", targets
 
 def recognize(name: str, seeds: list[int], answer: bytes) -> dict[str, Any]:
     """{"message": ...} with what is wrong, where a small change of the real code computes what came."""
-    from lessons.exercises.catalogue import get  # here, in a fork: what the warm process knows every student's file inherits
+    from lessons.exercises.catalogue import (
+        get,  # here, in a fork: what the warm process knows every student's file inherits
+    )
     from lessons.exercises.recognition.recognize import recognized
     from lessons.exercises.stub import live_source
 

@@ -62,7 +62,10 @@ def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
         mask, filling = (text(argument) for argument in node.args)
         yield f"({value}.masked_fill(~({mask}), {filling}))", "the mask is read the other way round"
         for number in ("0.0", "1.0", "float('-inf')"):
-            yield f"({value}.masked_fill({mask}, {number}))", f"what is masked becomes {number}, where {filling} is wanted"
+            yield (
+                f"({value}.masked_fill({mask}, {number}))",
+                f"what is masked becomes {number}, where {filling} is wanted",
+            )
     if name in ("clamp", "clamp_min") and len(node.args) == 2:
         low, high = (text(argument) for argument in node.args)
         yield f"({value}.clamp(max={high}))", f"{value} is not held from below: there is no lower bound of the clip"

@@ -39,10 +39,14 @@ def everywhere(source: str, targets: Sequence[str]) -> Iterator[Change]:
             if old.count(f"dim={now}") > 1:
                 for other in ("-2", "0", "1"):
                     new = old.replace(f"dim={now}", f"dim={other}")
-                    said = f"every axis is {other}, where {now} is wanted: it runs over the vectors, not over the features"
+                    said = (
+                        f"every axis is {other}, where {now} is wanted: it runs over the vectors, not over the features"
+                    )
                     yield Change(said, start, stop, new.encode())
                 new = old.replace(f"dim={now}, keepdim=True", "").replace(f"dim={now}", "")
-                yield Change("everything is taken over the whole tensor, all numbers at once", start, stop, new.encode())
+                yield Change(
+                    "everything is taken over the whole tensor, all numbers at once", start, stop, new.encode()
+                )
 
 
 def catalogued(exercise: Exercise, source: str) -> Iterator[Change]:
@@ -54,7 +58,10 @@ def catalogued(exercise: Exercise, source: str) -> Iterator[Change]:
             yield Change(wrong.message, start, start + len(wrong.old.encode()), wrong.new.encode())
 
 
-KIND_OF_FAILURE = re.compile("(kind|shape|dtype|value|finite): ")
+KIND_OF_FAILURE = re.compile(
+    "(kind|shape|dtype|value|finite|property|gradient|missing)\\b|every value|NaN|[A-Z][a-zA-Z]*Error| at batch"
+)
+"""What begins so is no cause."""
 
 KINDS: tuple[Callable[[ast.AST, Text], Iterator[tuple[str, str]]], ...] = (
     numbers.signs_and_terms,

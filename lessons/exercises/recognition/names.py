@@ -86,7 +86,10 @@ def patterns(node: ast.Call, text: Text) -> Changed:
         for one, other in itertools.combinations(group.split(), 2):
             turned = [{one: other, other: one}.get(name, name) for name in group.split()]
             changed = pattern.replace(f"({group})", f"({' '.join(turned)})")
-            yield whole.replace(pattern, changed), f"{one} and {other} take turns in the wrong order: ({' '.join(turned)}) for ({group})"
+            yield (
+                whole.replace(pattern, changed),
+                f"{one} and {other} take turns in the wrong order: ({' '.join(turned)}) for ({group})",
+            )
 
 
 def slices(node: ast.Subscript, part: ast.Slice, text: Text) -> Changed:

@@ -50,7 +50,7 @@ def differences(left: str, right: str, a: str, b: str) -> Changed:
 
 
 def products(left: str, right: str, a: str, b: str) -> Changed:
-    for one, other, called, rest in ((left, right, a, b), (right, left, b, a)):
+    for one, other, called in ((left, right, a), (right, left, b)):
         yield f"({other})", f"the factor {called} is missing"
         yield f"(({one}) * ({one}) * ({other}))", f"the factor {called} is there twice: {called} squared"
         yield f"(({other}) / ({one}))", f"it is divided by {called}, where it is multiplied with it"

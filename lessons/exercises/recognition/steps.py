@@ -22,7 +22,10 @@ def cases(node: ast.AST, text: Text) -> Changed:
         now, others = OPERATORS[type(node.ops[0])]
         left, right = text(node.left), text(node.comparators[0])
         for other in others:
-            yield f"({left} {other} {right})", f"{other} stands where {now} is wanted, in the comparison with {text.said(node.comparators[0])}"
+            yield (
+                f"({left} {other} {right})",
+                f"{other} stands where {now} is wanted, in the comparison with {text.said(node.comparators[0])}",
+            )
     elif isinstance(node, ast.IfExp):
         condition = text.said(node.test)
         yield f"({text(node.body)})", f"the case is not told apart: {condition} is taken as true always"
@@ -39,8 +42,9 @@ def cases(node: ast.AST, text: Text) -> Changed:
             if len(node.args) == 2:
                 yield f"({text(argument)})", f"only {text.said(argument)} is taken, without a comparison"
     elif isinstance(node, ast.If):
-        yield f"if not ({text(node.test)})" + text(node)[len("if ") + len(text(node.test)) :], (
-            f"the case {text.said(node.test)} is read the other way round"
+        yield (
+            f"if not ({text(node.test)})" + text(node)[len("if ") + len(text(node.test)) :],
+            (f"the case {text.said(node.test)} is read the other way round"),
         )
     elif isinstance(node, ast.Assign):
         yield "pass", f"a step is left out: {text.said(node.targets[0])} stays as it was"

@@ -48,7 +48,10 @@ UNSEEN = {
             ("scores.softmax(dim=-1).masked_fill(~mask, 0.0)", "scores.softmax(dim=-1)"),
             ("scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)", "scores = scores"),
         ),
-        ("score.* 0|set to 0|is added", ("masked_fill(~mask, torch.finfo(scores.dtype).min)", "masked_fill(~mask, 0.0)")),
+        (
+            "score.* 0|set to 0|is added",
+            ("masked_fill(~mask, torch.finfo(scores.dtype).min)", "masked_fill(~mask, 0.0)"),
+        ),
         ("is added|too small", ("scores.masked_fill(~mask, torch.finfo(scores.dtype).min)", "scores + mask")),
     ],
     "split_heads": [
@@ -83,8 +86,10 @@ UNSEEN = {
         ("other way", ("keys, values, mask)", "keys, values, None if mask is None else ~mask)")),
         (
             "out_proj|turns",
-            ('return self.out_proj(rearrange(heads, "batch heads query d_head -> batch query (heads d_head)"))',
-             'return rearrange(heads, "batch heads query d_head -> batch query (d_head heads)")'),
+            (
+                'return self.out_proj(rearrange(heads, "batch heads query d_head -> batch query (heads d_head)"))',
+                'return rearrange(heads, "batch heads query d_head -> batch query (d_head heads)")',
+            ),
         ),
     ],
     "layer_norm": [
@@ -122,19 +127,36 @@ UNSEEN = {
             ),
         ),
         ("twice", ("self.norm(x + self.dropout", "self.norm(x + x + self.dropout")),
-        ("residual", ("return x + self.dropout(sublayer(self.norm(x)))", "return self.dropout(sublayer(self.norm(x)))")),
-        ("norm", ("return x + self.dropout(sublayer(self.norm(x)))", "return self.norm(x + self.dropout(sublayer(self.norm(x))))")),
+        (
+            "residual",
+            ("return x + self.dropout(sublayer(self.norm(x)))", "return self.dropout(sublayer(self.norm(x)))"),
+        ),
+        (
+            "norm",
+            (
+                "return x + self.dropout(sublayer(self.norm(x)))",
+                "return self.norm(x + self.dropout(sublayer(self.norm(x))))",
+            ),
+        ),
     ],
     "feed_forward": [
         (
             "behind|activation",
-            ("return self.fc2(ACTIVATIONS[self.activation](self.fc1(x)))",
-             "a = ACTIVATIONS[self.activation]; return a(self.fc2(a(self.fc1(x))))"),
+            (
+                "return self.fc2(ACTIVATIONS[self.activation](self.fc1(x)))",
+                "a = ACTIVATIONS[self.activation]; return a(self.fc2(a(self.fc1(x))))",
+            ),
         ),
-        ("before|activation", ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(ACTIVATIONS[self.activation](x))")),
+        (
+            "before|activation",
+            ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(ACTIVATIONS[self.activation](x))"),
+        ),
         ("activation", ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(x).sigmoid()")),
         ("b_2|second bias|fc2's bias", ("return self.fc2(", "return -self.fc2.bias + self.fc2(")),
-        ("twice|activation", ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(x) * ACTIVATIONS[self.activation](self.fc1(x))")),
+        (
+            "twice|activation",
+            ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(x) * ACTIVATIONS[self.activation](self.fc1(x))"),
+        ),
     ],
     "encoder_layer": [
         (
@@ -146,7 +168,10 @@ UNSEEN = {
         ),
         (
             "residual|norm",
-            ("self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask))", "self.self_attention(x, x, x, mask)"),
+            (
+                "self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask))",
+                "self.self_attention(x, x, x, mask)",
+            ),
         ),
         ("other way", ("(x, x, x, mask)", "(x, x, x, None if mask is None else ~mask)")),
         (
@@ -173,7 +198,10 @@ UNSEEN = {
         ("itself|past", (".tril(diagonal=past)", ".tril(diagonal=-1)")),
     ],
     "decoder_layer": [
-        ("quer|memory", ("self.cross_attention(x, memory, memory, memory_mask", "self.cross_attention(memory, x, x, memory_mask")),
+        (
+            "quer|memory",
+            ("self.cross_attention(x, memory, memory, memory_mask", "self.cross_attention(memory, x, x, memory_mask"),
+        ),
         ("mask", ("x, x, x, mask, own", "x, x, x, memory_mask, own")),
         (
             "order|before|first",
@@ -184,11 +212,16 @@ UNSEEN = {
         ),
         (
             "norm|residual",
-            ("self.cross_attention_norm(x, lambda x: self.cross_attention(x, memory, memory, memory_mask, across))",
-             "self.cross_attention(x, memory, memory, memory_mask, across)"),
+            (
+                "self.cross_attention_norm(x, lambda x: self.cross_attention(x, memory, memory, memory_mask, across))",
+                "self.cross_attention(x, memory, memory, memory_mask, across)",
+            ),
         ),
         ("cache", ("own, across = cache", "across, own = cache")),
-        ("self.attention|projections|cross_attention", ("self.cross_attention(x, memory", "self.self_attention(x, memory")),
+        (
+            "self.attention|projections|cross_attention",
+            ("self.cross_attention(x, memory", "self.self_attention(x, memory"),
+        ),
         ("mask", ("x, x, x, mask, own", "x, x, x, None, own"), ("memory, memory_mask", "memory, None")),
     ],
     "label_smoothed_cross_entropy": [
@@ -202,7 +235,10 @@ UNSEEN = {
             ("total / real.sum()", "total / real.numel()"),
             ("(1.0 - smoothing) * loss + smoothing * uniform", "smoothing * loss + (1.0 - smoothing) * uniform"),
         ),
-        ("ln 2|bits|logarithm|too large", ("return total / real.sum()", "return total / real.sum() / 0.6931471805599453")),
+        (
+            "ln 2|bits|logarithm|too large",
+            ("return total / real.sum()", "return total / real.sum() / 0.6931471805599453"),
+        ),
         ("vocab|axis|over the", ('float("-inf")).log_softmax(dim=-1)', 'float("-inf")).log_softmax(dim=1)')),
     ],
     "collate": [
@@ -218,7 +254,11 @@ UNSEEN = {
         ("rise|meet", ("warmup**-1.5", "warmup**-1.0")),
         ("smaller|sum", ("min(step**-0.5, step * warmup**-1.5)", "(step**-0.5 + step * warmup**-1.5)")),
         ("ValueError", ("check_step(step, warmup)", "pass")),
-        ("never falls|√d_model", ("d_model**-0.5 * ", ""), ("min(step**-0.5, step * warmup**-1.5)", "step * warmup**-1.5")),
+        (
+            "never falls|√d_model",
+            ("d_model**-0.5 * ", ""),
+            ("min(step**-0.5, step * warmup**-1.5)", "step * warmup**-1.5"),
+        ),
     ],
     "parameter_groups": [
         (
@@ -243,15 +283,27 @@ UNSEEN = {
         ("temperature", ("logits / temperature", "logits / temperature**2")),
         ("over the|axis|batch|row", (".softmax(dim=-1)", ".softmax(dim=0)")),
         ("temperature", ("logits / temperature", "logits - temperature")),
-        ("equal|uniform|share|often", ("torch.multinomial(probabilities,", "torch.multinomial((probabilities > 0).double(),")),
+        (
+            "equal|uniform|share|often",
+            ("torch.multinomial(probabilities,", "torch.multinomial((probabilities > 0).double(),"),
+        ),
         ("temperature|generator", ("logits / temperature", "logits"), ("1, generator=generator)", "1)")),
     ],
     "key_value_cache": [
         ("keys.*values|changed places", ("(keys, values), strict", "(values, keys), strict")),
-        ("earlier|forgotten|lost|overwritten", ("start, self.length = self.length, self.length + keys.shape[2]", "start, self.length = 0, keys.shape[2]")),
+        (
+            "earlier|forgotten|lost|overwritten",
+            ("start, self.length = self.length, self.length + keys.shape[2]", "start, self.length = 0, keys.shape[2]"),
+        ),
         ("shape", ("return self.stored[0][:, :, : self.length]", "return self.stored[0][:, :, : self.length - 1]")),
         ("earlier|forgotten|lost|empty|0", ("if self.stored is None:", "if True:")),
-        ("length", ("start, self.length = self.length, self.length + keys.shape[2]", "start, self.length = self.length, self.length + 1")),
+        (
+            "length",
+            (
+                "start, self.length = self.length, self.length + keys.shape[2]",
+                "start, self.length = self.length, self.length + 1",
+            ),
+        ),
     ],
     "finished_beams": [
         ("other way|reversed|beats", ("best_running > self", "best_running < self")),
