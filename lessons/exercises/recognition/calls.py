@@ -58,6 +58,8 @@ def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
         yield f"({value})", f"{name} is missing"
     for other in FAMILY.get(name, ()):
         yield f"({value}.{other}{arguments})", f"{other} stands where {name} is wanted"
+    if name in ("tanh", "sigmoid", "relu"):
+        yield f"({value}.softmax(-1))", f"softmax stands where {name} is wanted"
     if name == "masked_fill" and len(node.args) == 2:
         mask, filling = (text(argument) for argument in node.args)
         yield f"({value}.masked_fill(~({mask}), {filling}))", "the mask is read the other way round"

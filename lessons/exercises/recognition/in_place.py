@@ -60,4 +60,4 @@ def bare(module: types.ModuleType, target: str) -> types.FunctionType:
     for part in path:
         holder = getattr(holder, part)
     found = inspect.getattr_static(holder, name)
-    return inspect.unwrap(getattr(found, "__func__", found))  # type: ignore[no-any-return]
+    return inspect.unwrap(getattr(found, "__func__", found))

@@ -32,6 +32,8 @@ class Text:
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr in PLAIN:
                 return self.said(node.func.value)
+            if called(node) in NOUNS:
+                return NOUNS[called(node)]
             return f"the {called(node)}" if called(node) in REDUCTIONS else f"what {called(node)} gives"
         if isinstance(node, ast.Subscript):
             return self.said(node.value)
@@ -43,6 +45,7 @@ class Text:
 
 
 REDUCTIONS = {"mean", "sum", "std", "var", "amax", "amin", "max", "min", "norm", "softmax", "log_softmax"}
+NOUNS = {"clamp": "the clip", "clamp_min": "the lower bound", "only_real": "the cut of the padding"}
 PLAIN = {"unsqueeze", "squeeze", "flatten", "float", "long", "detach", "to", "T"}
 
 
