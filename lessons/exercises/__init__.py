@@ -7,7 +7,9 @@ Who reads in this order never turns back:
     diagnosis/         what is wrong with a result, in the words of a teacher
     probes/            a seed → what the real code and a student's must agree on
     catalogue/         all exercises
-    filling, stub      the file that a student gets, and what is put back before it is run
+    filling, helpers, stub
+                       the file that a student gets, and what is put back before it is run
+    recognition/       a mistake recognized by its results
     grading/           a student's file is run apart from everything else, and judged by what it answers
     student/           the workbook, the commands, the card of a check, the notebook
     teacher/           the students' repository, and the grades of a class

@@ -89,4 +89,6 @@ def test_linear_with_ranks_that_differ_is_refused():
 def test_the_factors_carry_no_gradient():
     factors = COMBINATIONS["cat"](list(zip(WEIGHTS, layers((2, 3)), strict=True)), None)
 
-    assert not any(isinstance(factor, torch.Tensor) and factor.requires_grad for factor in factors)
+    assert not any(isinstance(factor, torch.Tensor) and factor.requires_grad for factor in factors), (
+        "property: the new factors carry no gradient of the parts"
+    )
