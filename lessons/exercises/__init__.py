@@ -2,7 +2,8 @@
 
 Who reads in this order never turns back:
 
-    exercise, course   what an exercise is, and the lessons that it belongs to
+    exercise, course, tracks
+                       what an exercise is, the lessons that it belongs to, short ways through them
     source             the live source: reading it, cutting a body out of it
     diagnosis/         what is wrong with a result, in the words of a teacher
     probes/            a seed → what the real code and a student's must agree on
