@@ -50,8 +50,7 @@ def pairs(seen: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
 def computed(exercise: Exercise, source: str, seed: int) -> Answer:
     """What the probe gives for the changed source; nothing where it cannot be run."""
     try:
-        with warnings.catch_warnings(), in_place(exercise.module, exercise.targets, source):
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), in_place(exercise.module, exercise.targets, source):
             return load_probe(exercise.probe)(seed)
     except Exception:  # most changes fit no shape
         return {}

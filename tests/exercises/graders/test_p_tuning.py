@@ -50,6 +50,8 @@ def test_the_result_is_taken_without_dropout_and_the_mode_stays():
 
     assert_matches(kept, still, "prompt d_model", name="the kept prompt")
     assert module.training, "property: a module in training mode is in training mode afterwards"
+    module.eval().result()
+    assert not module.training, "property: a module in evaluation mode is in evaluation mode afterwards"
 
 
 def test_the_layer_puts_the_prompt_in_front():

@@ -73,7 +73,6 @@ UNSEEN = {
     ],
     "dora": [
         ("column|row|d_out|shape", ("dim=1)", "dim=0)")),
-        ("gradient|fixed", ("@torch.no_grad()\n    @in_full_precision", "@in_full_precision")),
         (
             "bias",
             (
