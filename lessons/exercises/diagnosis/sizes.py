@@ -30,8 +30,9 @@ def constant_factor(case: Case) -> str:
     size, way = (abs(factor), "large") if abs(factor) > 1 else (1 / abs(factor), "small")
     called = "".join(f" = {name}" for name in named(size, case))
     sign = " and has the opposite sign" if factor < 0 else ""
+    question = ": is a factor missing, or there twice?" if called else ""
     what = "every value is" if case.expected.size > 1 else "it is"
-    return f"{what} {number_text(round(size, 4))}{called} times too {way}{sign}: is a factor missing, or there twice?"
+    return f"{what} {number_text(round(size, 4))}{called} times too {way}{sign}{question}"
 
 
 def named(size: float, case: Case) -> Iterator[str]:
@@ -40,7 +41,7 @@ def named(size: float, case: Case) -> Iterator[str]:
     roots = {f"√{name}": math.sqrt(length) for name, length in lengths.items() if length > 1}
     by_axes = {**{name: float(n) for name, n in lengths.items() if n > 1}, **roots}
     # A factor of the formula explains more than a length that happens to be equal.
-    for name, value in (case.scales or by_axes).items():
+    for name, value in {**(case.scales or by_axes), "ln 2": math.log(2)}.items():
         if value and value != 1 and math.isclose(size, value, rel_tol=1e-4):
             yield name
         elif value and value != 1 and math.isclose(size, 1 / value, rel_tol=1e-4):

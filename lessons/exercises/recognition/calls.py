@@ -11,7 +11,8 @@ FAMILIES = (
     "tanh sigmoid relu exp expm1 abs square sqrt rsqrt log sin cos",
     "F.silu F.gelu F.relu F.sigmoid F.tanh",
     "softmax log_softmax",
-    "F.logsigmoid F.sigmoid",
+    "F.logsigmoid F.sigmoid torch.square torch.abs",
+    "scatter_add scatter",
     "mean sum amax amin",
     "std var",
     "argmin argmax",
@@ -35,6 +36,9 @@ def functions(node: ast.AST, text: Text) -> Changed:
         yield from methods(node, node.func, text)
     for other in FAMILY.get(whole, ()):
         yield text(node).replace(whole, other, 1), f"{other.rpartition('.')[2]} stands where {name} is wanted"
+    if whole.startswith("self."):
+        for other in ("tanh", "relu", "sigmoid"):
+            yield f"({text(node)}.{other}())", f"{other} is applied to what {name} gives, where nothing is wanted"
     if len(node.args) != 1 or name in PLUMBING or isinstance(node.args[0], ast.Starred):
         return
     argument = text(node.args[0])

@@ -14,6 +14,10 @@ def signs_and_terms(node: ast.AST, text: Text) -> Changed:
         left, right = text(node.left), text(node.right)
         a, b = text.said(node.left), text.said(node.right)
         yield from BINARY.get(type(node.op), nothing)(left, right, a, b)
+        if isinstance(node.op, ast.Div):
+            for argument in text.arguments[:3]:
+                said = f"it is divided by the number of rows of {argument} (the batch), where {b} is wanted"
+                yield f"(({left}) / len({argument}))", said
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
         yield f"({text(node.operand)})", f"the minus sign before {text.said(node.operand)} is missing"
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not):
