@@ -37,6 +37,8 @@ def functions(node: ast.AST, text: Text) -> Changed:
     for other in FAMILY.get(whole, ()):
         yield text(node).replace(whole, other, 1), f"{other.rpartition('.')[2]} stands where {name} is wanted"
     if whole.startswith("self."):
+        if len(node.args) == 1:
+            yield f"({text(node.args[0])} @ {whole}.weight.T)", f"the bias of {name} is missing"
         for other in ("tanh", "relu", "sigmoid"):
             yield f"({text(node)}.{other}())", f"{other} is applied to what {name} gives, where nothing is wanted"
     if len(node.args) != 1 or name in PLUMBING or isinstance(node.args[0], ast.Starred):
