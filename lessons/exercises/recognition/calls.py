@@ -37,6 +37,12 @@ def functions(node: ast.AST, text: Text) -> Changed:
     for other in FAMILY.get(whole, ()):
         yield text(node).replace(whole, other, 1), f"{other.rpartition('.')[2]} stands where {name} is wanted"
     if whole.startswith("self."):
+        if node.args and not isinstance(node.args[0], ast.Starred):
+            first = text(node.args[0])
+            yield (
+                f"({first} + {text(node)})",
+                f"{first} is added to what {name} gives: a residual too many, it is there twice",
+            )
         if len(node.args) == 1:
             yield f"({text(node.args[0])} @ {whole}.weight.T)", f"the bias of {name} is missing"
         for other in ("tanh", "relu", "sigmoid"):
@@ -66,6 +72,7 @@ def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
         yield f"({value}.{other}{arguments})", f"{other} stands where {name} is wanted"
     if name in ("tanh", "sigmoid", "relu"):
         yield f"({value}.softmax(-1))", f"softmax stands where {name} is wanted"
+        yield f"(1 + {text(node)})", f"1 + {name} stands where {name} is wanted"
     if name == "masked_fill" and len(node.args) == 2:
         mask, filling = (text(argument) for argument in node.args)
         yield f"({value}.masked_fill(~({mask}), {filling}))", "the mask is read the other way round"

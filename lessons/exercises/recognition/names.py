@@ -20,6 +20,8 @@ SIBLINGS = (
     "copies originals",
     "vera_A vera_B",
     "gate down",
+    "prefix_key prefix_value",
+    "keys values",
 )
 SIBLING = {name: [other for other in group.split() if other != name] for group in SIBLINGS for name in group.split()}
 
@@ -44,7 +46,9 @@ def exchanged(node: ast.AST, text: Text) -> Changed:
 
 
 def other_names(node: ast.Name, text: Text) -> Changed:
-    """An argument's name → another argument; a mask → its opposite."""
+    """An argument's name → another argument; keys → values; a mask → its opposite."""
+    for other in SIBLING.get(node.id, ()):
+        yield other, f"{other} stands where {node.id} is wanted"
     if node.id in text.arguments:
         for other in text.arguments:
             if other != node.id:

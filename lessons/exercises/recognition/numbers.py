@@ -14,6 +14,11 @@ def signs_and_terms(node: ast.AST, text: Text) -> Changed:
         left, right = text(node.left), text(node.right)
         a, b = text.said(node.left), text.said(node.right)
         yield from BINARY.get(type(node.op), nothing)(left, right, a, b)
+        if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.Call) and len(node.left.args) == 1:
+            function, inside = text(node.left.func), text(node.left.args[0])
+            name = function.rpartition(".")[2]
+            yield f"({function}({inside} * {right}))", f"{name} falls on the product, where it falls on one factor"
+            yield f"({left} * {function}({right}))", f"{name} falls on both factors, where it falls on one"
         if isinstance(node.op, ast.Div):
             for argument in text.arguments[:3]:
                 said = f"it is divided by the number of rows of {argument} (the batch), where {b} is wanted"

@@ -3,7 +3,16 @@
 import ast
 
 LONGEST = 26
-GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "lam": "λ", "eps": "ε", "scaling": "the scaling α/r"}
+GREEK = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "lam": "λ",
+    "eps": "ε",
+    "vera_lambda_b": "λ_b",
+    "vera_lambda_d": "λ_d",
+    "scaling": "the scaling α/r",
+}
 
 
 class Text:

@@ -161,7 +161,7 @@ UNSEEN = {
     ],
     "adaptive_kl": [
         ("clip|0.2", ("-0.2), 0.2)", "-0.1), 0.1)")),
-        ("added|multipl|factor", ("self.beta *= 1.0 + error", "self.beta += error")),
+        ("added|multipl|factor|tenth too far", ("self.beta *= 1.0 + error", "self.beta += error")),
         ("upside|target / kl|ratio|inver|changed places", ("kl / self.target", "self.target / kl")),
         ("negative|below|fall|-0.2|small", ("max(kl / self.target - 1.0, -0.2)", "max(kl / self.target - 1.0, 0.0)")),
         ("horizon", ("error * steps / self.horizon", "error * steps")),
@@ -187,7 +187,7 @@ UNSEEN = {
             "changed places|sign|other way|reference",
             ("kl_estimate(log_probs, reference_log_probs", "kl_estimate(reference_log_probs, log_probs"),
         ),
-        ("replace|added|price", ("rewards.scatter_add(", "rewards.scatter(")),
+        ("replace|added|price|scatter stands", ("rewards.scatter_add(", "rewards.scatter(")),
     ],
     "gae": [
         ("γ", ("gamma * lam * advantage", "lam * advantage")),

@@ -39,7 +39,10 @@ UNSEEN = {
                 "masked_fill(mask, -1e9)\n        weights = scores.softmax(dim=-1)",
             ),
         ),
-        ("over the queries", ("scores.softmax(dim=-1).masked_fill", "scores.softmax(dim=-2).masked_fill")),
+        (
+            "over the queries|over the axis -2",
+            ("scores.softmax(dim=-1).masked_fill", "scores.softmax(dim=-2).masked_fill"),
+        ),
         ("scores|sum to 1", ("@ value, weights", "@ value, scores")),
         ("length|normali[sz]ed", ("scores = query @", "scores = torch.nn.functional.normalize(query, dim=-1) @")),
         (
@@ -49,7 +52,7 @@ UNSEEN = {
             ("scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)", "scores = scores"),
         ),
         (
-            "score.* 0|set to 0|is added",
+            "score.* 0|set to 0|is added|becomes 0.0",
             ("masked_fill(~mask, torch.finfo(scores.dtype).min)", "masked_fill(~mask, 0.0)"),
         ),
         ("is added|too small", ("scores.masked_fill(~mask, torch.finfo(scores.dtype).min)", "scores + mask")),

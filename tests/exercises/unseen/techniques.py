@@ -169,7 +169,7 @@ UNSEEN = {
     "prompt_tuning": [
         ("behind|in front|order", ("[rows, x]", "[x, rows]"), ("(prompt.shape[0], 0)", "(0, prompt.shape[0])")),
         ("prompt", ("[rows, x]", "[rows * 0, x]")),
-        ("order|backward|reversed", ("[rows, x]", "[rows.flip(1), x]")),
+        ("order|backward|reversed|turned around", ("[rows, x]", "[rows.flip(1), x]")),
         (
             "base|before|order",
             (
@@ -205,7 +205,7 @@ UNSEEN = {
         ),
         ("mask", ("before(prefix_value, value), mask)", "before(prefix_value, value), None)")),
         ("shape|size|must match|value", ("before(prefix_value, value)", "value")),
-        ("values|P_V", ("before(prefix_value, value)", "before(prefix_key, value)")),
+        ("values|P_V|prefix_value", ("before(prefix_value, value)", "before(prefix_key, value)")),
         ("layout|heads|order|half|halves", ("(two heads d_head)", "(heads two d_head)")),
         ("mask", ("F.pad(every_key,", "F.pad(torch.ones_like(every_key),")),
     ],
