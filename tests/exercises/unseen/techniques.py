@@ -115,7 +115,7 @@ UNSEEN = {
         ("λ_b", ("(self.vera_lambda_b[:, None] * up)", "up")),
         ("sign|subtract", ("plus_delta(self.base, (self", "plus_delta(self.base, -(self")),
         ("λ_d", ("self.vera_lambda_d * F", "(1 + self.vera_lambda_d) * F")),
-        ("λ", ("return self.vera_lambda_b * ", "return "), ("self.vera_lambda_d * F", "F")),
+        ("λ|both vectors", ("return self.vera_lambda_b * ", "return "), ("self.vera_lambda_d * F", "F")),
     ],
     "ia3": [
         ("input|output|feed", ("if self.feedforward:", "if not self.feedforward:")),
