@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("--files", nargs="*", default=[], help="files or folders (default: all of the product)")
+    parser.add_argument("--tests", nargs="*", default=TESTS, help="files or folders of tests that are asked")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="mutants at a time")
     parser.add_argument("--sample", type=int, help="so many mutants of each file, drawn by chance")
     parser.add_argument("--budget", type=float, default=10.0, help="seconds of tests that a mutant may cost")
@@ -107,7 +108,7 @@ def ask(todo: list[Mutant], answers: Answers, folder: Path, asked: argparse.Name
     pid = os.fork()
     if not pid:
         plugin = Warm(ROOT, folder, warm, report, asked.jobs, asked.budget)
-        code = pytest.main([*OPTIONS, *TESTS], plugins=[plugin])
+        code = pytest.main([*OPTIONS, *asked.tests], plugins=[plugin])
         os._exit(int(code))
     if os.waitpid(pid, 0)[1]:
         raise SystemExit("the tests could not be collected or learned: run them first")

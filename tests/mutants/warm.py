@@ -14,7 +14,7 @@ from tests.mutants.changes import Mutant
 from tests.mutants.learning import Tracer, learned
 from tests.mutants.nearest import Nearest
 from tests.mutants.pool import forked
-from tests.mutants.swap import PACKAGES, Functions, stand_in
+from tests.mutants.swap import Functions, stand_in
 
 TESTS = tuple(
     f"tests/{folder}" for folder in ("transformer", "peft", "quant", "rlhf", "pretrained", "exercises/graders")
@@ -67,35 +67,45 @@ class Warm:
         return True
 
     def learn(self, session: pytest.Session) -> dict[str, dict]:
-        """Of every test its seconds and lines; what is kept of an earlier run is asked first."""
-        file = self.folder / "learned.json"
+        """Of every test its seconds and lines; what an earlier run learned stays true while the files in it do."""
+        file, base = self.folder / "learned.json", session.config._tmp_path_factory.getbasetemp()
         kept = json.loads(file.read_text()) if file.is_file() else {}
-        product = digest(*(path for package in PACKAGES for path in sorted((self.root / package).rglob("*.py"))))
-        modules: dict[str, list[pytest.Item]] = defaultdict(list)
-        for item in session.items:
-            modules[os.path.relpath(item.path, self.root)].append(item)
-        marks = {path: f"{product} {digest(self.root / path)}" for path in modules}
-        known, new = {}, []
-        for path, items in modules.items():
-            if kept.get(path, {}).get("mark") == marks[path]:
-                known[path] = kept[path]
-            else:
-                new.append((path, items))
-        base = session.config._tmp_path_factory.getbasetemp()
+        parts = parts_of(session.items, self.root)
+        known = {name: kept[name] for name in parts if name in kept and self.holds(kept[name]["marks"])}
 
         def run_once(work: tuple[str, list[pytest.Item]]) -> str:
-            path, items = work
             apart(session, base)
-            found = self.folder / f"{digest(path)}.learned"
-            found.write_text(json.dumps(learned(session, items, self.root)))
+            found = self.folder / f"{digest(work[0])}.learned"
+            found.write_text(json.dumps(learned(session, work[1], self.root)))
             return str(found)
 
-        for (path, _), answer, seconds in forked(new, run_once, lambda _: 600.0, self.jobs):
-            print(f"learned {path} in {seconds:.1f} s", flush=True)
-            known[path] = {"mark": marks[path], "tests": json.loads(Path(answer).read_text())}
+        new = [(name, items) for name, items in parts.items() if name not in known]
+        for (name, _), answer, seconds in forked(new, run_once, lambda _: 1800.0, self.jobs):
+            print(f"learned {name} in {seconds:.1f} s", flush=True)
+            if not Path(answer).is_file():
+                raise RuntimeError(f"{name}: {answer} while its lines were learned")
+            tests = json.loads(Path(answer).read_text())
             Path(answer).unlink()
-            file.write_text(json.dumps(known))
-        return {name: entry for path in modules for name, entry in known[path]["tests"].items()}
+            files = {name.partition(" ")[0], *(file for entry in tests.values() for file in entry["lines"] or ())}
+            known[name] = {"marks": {one: digest(self.root / one) for one in files}, "tests": tests}
+            file.write_text(json.dumps(kept | known))
+        return {name: entry for part in parts for name, entry in known[part]["tests"].items()}
+
+    def holds(self, marks: dict[str, str]) -> bool:
+        """Whether files are still what they were."""
+        return all((self.root / file).is_file() and digest(self.root / file) == mark for file, mark in marks.items())
+
+
+def parts_of(items: list[pytest.Item], root: Path, size: int = 40) -> dict[str, list[pytest.Item]]:
+    """The tests by their file, a long file in several parts."""
+    files: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        files[os.path.relpath(item.path, root)].append(item)
+    return {
+        f"{name} {start}-{min(len(those), start + size)}": those[start : start + size]
+        for name, those in files.items()
+        for start in range(0, len(those), size)
+    }
 
 
 def digest(*what: Path | str) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from tests.options import Change, cases, numbers, same, unlisted
 from tests.transformer import small
 from tests.transformer.reversal import fresh_model, pairs, settings
-from transformer import EncoderOnly, Transformer, TrainingConfig, TransformerConfig, generate, train
+from transformer import EncoderOnly, TrainingConfig, Transformer, TransformerConfig, generate, train
 
 TRAINING = {
     "steps": Change(4),
