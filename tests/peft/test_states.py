@@ -150,3 +150,14 @@ def test_a_deleted_adapter_leaves_nothing_that_trains() -> None:
     assert model.active == ()
     assert trainable(model) == set()
     assert list(model.adapters) == ["second"]
+
+
+@every_method
+def test_an_adapter_shares_no_memory_with_its_base(method: str) -> None:
+    base = prepared(method)
+    memory = {tensor.untyped_storage().data_ptr() for tensor in (*base.parameters(), *base.buffers())}
+
+    adapter = get_peft_model(base, config_of(method)).adapters["default"]
+
+    own = [*adapter.own_parameters().values(), *adapter.saved().values()]
+    assert not memory & {tensor.untyped_storage().data_ptr() for tensor in own}

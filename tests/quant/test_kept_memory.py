@@ -1,4 +1,4 @@
-"""What a product keeps for its backward pass, wherever it hides: saved tensors, and attributes of the autograd context."""
+"""What hides where: what a product keeps for its backward pass, on the autograd context too; and no copy is an alias."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -52,3 +52,16 @@ def test_no_matrix_in_full_precision_hangs_on_the_graph(make: Any) -> None:
     found = list(kept(output))
     assert found
     assert all(tensor.nbytes < SIZE * SIZE for tensor in found), [tuple(tensor.shape) for tensor in found]
+
+
+@pytest.mark.parametrize("make", [Linear4bit.from_linear, LinearQ4.from_linear])
+def test_a_layer_shares_no_memory_with_the_one_that_it_was_made_from(make: Any) -> None:
+    linear = nn.Linear(SIZE, SIZE)
+    layer = make(linear)
+    again = layer.to_linear()
+
+    memory = [
+        {t.untyped_storage().data_ptr() for t in module.state_dict().values()} for module in (linear, layer, again)
+    ]
+    assert not memory[0] & memory[1]
+    assert not memory[1] & memory[2]
