@@ -35,7 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tests", nargs="*", default=TESTS, help="files or folders of tests that are asked")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="mutants at a time")
     parser.add_argument("--sample", type=int, help="so many mutants of each file, drawn by chance")
-    parser.add_argument("--budget", type=float, default=10.0, help="seconds of tests that a mutant may cost")
+    parser.add_argument("--budget", type=float, default=20.0, help="seconds of tests that a mutant may cost")
     parser.add_argument("--again", choices=("survivors", "all"), help="ask again what has an answer already")
     parser.add_argument("--show", action="store_true", help="list the survivors")
     parser.add_argument("--table", action="store_true", help="run nothing: show what is known")

@@ -47,7 +47,7 @@ TABLES = {
         "batch_size": Change(6),
         "minibatches": Change(1),
         "beta": Change(0.5),
-        "kl_target": Change(0.01, {"steps": 3}),
+        "kl_target": Change(1e-6, {"steps": 4}),
         "kl_horizon": Change(50),
         "value_clip": Change(1e-4),
         "value_weight": Change(0.5),
@@ -87,8 +87,9 @@ BASE: dict[type, dict[str, Any]] = {
 }
 
 
-def count_of_fours(source: Tensor, responses: Tensor, mask: Tensor) -> Tensor:
-    return ((responses == 4) & mask).sum(dim=1).float()
+def sum_of_tokens(source: Tensor, responses: Tensor, mask: Tensor) -> Tensor:
+    """A judge that is rarely of one mind about two responses."""
+    return (responses * mask).sum(dim=1).float()
 
 
 def result(config: type, **options: Any) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
@@ -98,10 +99,11 @@ def result(config: type, **options: Any) -> tuple[dict[str, Tensor], list[dict[s
     torch.manual_seed(0)
     policy, head = lora(encoder_decoder(), seed=1), value_head(16)
     if config is PPOConfig:
-        history = ppo(policy, head, prompts(), count_of_fours, settings)
+        history = ppo(policy, head, prompts(), sum_of_tokens, settings)
         return numbers(nn.ModuleList([policy, head])), history
     if config is GRPOConfig:
-        return numbers(policy), grpo(policy, prompts(), count_of_fours, settings)
+        history = grpo(policy, prompts(), sum_of_tokens, settings)
+        return numbers(policy), history
     if config is DPOConfig:
         history = dpo(policy, PAIRS, settings)
         return numbers(policy), history
