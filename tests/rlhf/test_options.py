@@ -64,7 +64,7 @@ TABLES = {
         "group_size": Change(3),
         "beta": Change(0.5),
         "kind": Change("k2"),
-        "averaging": Change("constant"),
+        "averaging": Change("constant", {"max_new_tokens": 8}),
         "divide_by_deviation": Change(False),
     },
     DPOConfig: {
