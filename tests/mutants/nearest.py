@@ -7,6 +7,9 @@ from pathlib import Path
 from tests.mutants.changes import Mutant
 from tests.mutants.learning import Lines
 
+DEFAULTS = "tests/test_defaults.py"
+"""It reads what was made when the packages were imported, and so runs no line of theirs."""
+
 
 class Nearest:
     """Learned lines, and which tests have killed a file's mutants before: they are asked first."""
@@ -27,7 +30,7 @@ class Nearest:
         first, last = mutant.lines
         names = set().union(*(self.by_line.get((mutant.file, line), ()) for line in range(first, last + 1)))
         if not mutant.function:
-            names = set(self.by_file[mutant.file])
+            names = set(self.by_file[mutant.file]) | {name for name in self.known if name.startswith(DEFAULTS)}
         chosen, seconds = [], 0.0
         for name in sorted(names, key=lambda name: self.order(mutant, name)):
             seconds += self.known[name]["seconds"]
@@ -40,7 +43,13 @@ class Nearest:
         seconds = self.known[name]["seconds"]
         stem = Path(mutant.file).stem
         test = Path(name.partition("::")[0])
-        near = 0 if test.stem == f"test_{stem}" else 1 if test.parent.name == Path(mutant.file).parts[0] else 2
+        near = (
+            0
+            if test.stem == f"test_{stem}" or name.startswith(DEFAULTS)
+            else 1
+            if test.parent.name == Path(mutant.file).parts[0]
+            else 2
+        )
         killed = self.killers[mutant.function or mutant.file][name]
         return (-killed, near, seconds, -self.by_file[mutant.file][name])
 

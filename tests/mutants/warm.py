@@ -16,9 +16,8 @@ from tests.mutants.nearest import Nearest
 from tests.mutants.pool import forked
 from tests.mutants.swap import Functions, stand_in
 
-TESTS = tuple(
-    f"tests/{folder}" for folder in ("transformer", "peft", "quant", "rlhf", "pretrained", "exercises/graders")
-)
+FOLDERS = ("transformer", "peft", "quant", "rlhf", "pretrained", "exercises/graders")
+TESTS = ("tests/test_defaults.py", *(f"tests/{folder}" for folder in FOLDERS))
 OPTIONS = ("-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=no", "-m", "not slow and not parity")
 SURVIVED, UNREACHED, COLD = "survived", "no test runs it", "cold"
 Report = Callable[[Mutant, str], None]

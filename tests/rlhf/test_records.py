@@ -20,6 +20,7 @@ from rlhf import (
     whiten,
 )
 from rlhf.advantages import token_rewards
+from rlhf.answers import answered
 from rlhf.masked import check_mask, last_token
 from rlhf.ppo import advantages_of
 from rlhf.ppo_epochs import change, explained_variance
@@ -164,6 +165,25 @@ def test_a_reward_model_reports_the_margins_that_it_has_without_dropout():
     assert record["margin"] == pytest.approx(float(wanted.mean()), rel=1e-5)
     assert record["accuracy"] == pytest.approx(float((wanted > 0).double().mean()))
     assert record["loss"] == pytest.approx(float(-nn.functional.logsigmoid(wanted).mean()), rel=1e-5)
+
+
+def test_answers_are_paid_for_an_end_and_measured_as_means():
+    policy, generator = lora(encoder_decoder()), torch.Generator().manual_seed(3)
+    config = PPOConfig(1, max_new_tokens=3, missing_eos_penalty=2.0)
+    asked = prompts().repeat(4, 1)
+
+    answers = answered(policy, asked, lambda source, responses, mask: mask.sum(dim=1).float(), config, generator)
+
+    ended = (answers.rollout.responses == EOS).any(dim=1)
+    assert 0 < int(ended.sum()) < len(asked)
+    assert torch.equal(answers.ended, ended)
+    lengths = answers.rollout.mask.sum(dim=1).float()
+    torch.testing.assert_close(answers.paid, lengths - torch.where(ended, 0.0, 2.0))
+    record = answers.measured({"threes": lambda source, responses, mask: ((responses == 3) & mask).sum(dim=1).float()})
+    assert record["reward"] == record["length"] == pytest.approx(float(lengths.mean()))
+    assert record["ended"] == pytest.approx(float(ended.double().mean()))
+    threes = ((answers.rollout.responses == 3) & answers.rollout.mask).sum(dim=1).float()
+    assert record["threes"] == pytest.approx(float(threes.mean()))
 
 
 def head_of(model: RewardModel) -> nn.Module:
