@@ -12,7 +12,8 @@ from peft.frame.tokens import TokenRows
 def merge_and_unload(core: Core) -> nn.Module:
     """Every active layer's `merged()` takes the place of its slot. Nothing is changed if one of them cannot be merged."""
     model, active = core.base_model, [core.adapters[name] for name in core.active]
-    modules, merged = dict(base_modules(model)), {}
+    modules = dict(base_modules(model))
+    merged: dict[str, nn.Module] = {}
     for adapter in active:
         before = {path: merged.get(path, modules[path]) for path in adapter.rows_by_path}
         for path, layer in adapter.layers.items():
