@@ -37,6 +37,8 @@ class Warm:
             return (yield)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise pytest.UsageError("some tests could not be collected: python -m pytest says which")
         items = {item.nodeid: item for item in session.items}
         known = self.learn(session)
         nearest = Nearest(
