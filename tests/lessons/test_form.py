@@ -27,7 +27,6 @@ NOT_YET = {
     "15_nf4",
     "16_qlora",
     "17_adapters",
-    "18_prompt_tuning",
     "19_p_tuning",
     "20_prefix_tuning",
     "21_p_tuning_v2",
