@@ -170,7 +170,7 @@ print(f"'{letters}' typed, or as a prompt: the memories differ by {(by_typing - 
 kept_run("prompt_tuning", "p_tuning", "ln_tuning", "lora", "full")
 prose(
     "Of the {before:.1f} % British word error of the base, prompt tuning leaves {prompt_tuning:.1f} and "
-    "[P-Tuning](19_p_tuning.ipynb) {p_tuning:.1f}: beyond the spread of {seeds} seeds, prompt tuning {prompt_tuning_is} the "
+    "[P-Tuning](19_p_tuning.ipynb) {p_tuning:.1f}. By the spread of {seeds} seeds prompt tuning {prompt_tuning_is} the "
     "untouched base, and P-Tuning {p_tuning_is} it. LoRA leaves {lora:.1f}. (Every technique here also trains one row of "
     "numbers for a symbol that pretraining never saw. It is counted in the first column.)",
     **prompts_in_the_comparison(),

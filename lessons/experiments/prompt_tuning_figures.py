@@ -37,7 +37,7 @@ def draw_prompt_in_front() -> Figure:
 
 def draw_moved(errors: Mapping[int, float], seen: int) -> Figure:
     """American error over how far the letters are moved; `seen` is the last start of pretraining."""
-    figure, axis = new_figure(height=2.8)
+    figure, axis = new_figure(height=3.2)
     axis.axvspan(0, seen, color=BEFORE, alpha=0.15, linewidth=0)
     axis.text(seen / 2, 0.9 * max(errors.values()), "starts that pretraining drew", ha="center", fontsize=9)
     axis.plot(list(errors), list(errors.values()), "o-", color=AMERICAN)
