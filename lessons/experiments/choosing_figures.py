@@ -1,6 +1,6 @@
 """Lesson 25's drawing, a tree of decisions with what the saved comparison says at its leaves, and its figures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
@@ -12,6 +12,7 @@ from lessons.drawing.style import AMERICAN, BEFORE, BRITISH, NOTE
 from lessons.experiments.choosing import (
     CUSTOMERS,
     KILOBYTES,
+    NO_ROOM,
     amount_names,
     amounts,
     at,
@@ -32,7 +33,7 @@ WHAT = {
 
 
 def best_of(question: str) -> str:
-    return lowest(fitting(questions()[question]))
+    return lowest(fitting(question))
 
 
 def leaf(method: str) -> str:
@@ -44,7 +45,7 @@ def draw_tree() -> Figure:
     small, sizes = best_of(f"a file below {KILOBYTES[2]} kB for each task"), twenty_customers()
     leaves = [
         ("Can the right answer\nbe written down?", "no", "preferences\n(lesson 24)"),
-        ("Does the base fit\ninto the memory?", "no", leaf(best_of("the base does not fit in 16 bits"))),
+        ("Does the base fit\ninto the memory?", "no", leaf(best_of(NO_ROOM))),
         ("One task or many?", "one", leaf(best_of("no cost when used: it merges")) + f"\nmerged: {sizes['full']:.2f} MB"),
         (f"{CUSTOMERS} tasks: is {sizes['adapters']:.1f} MB\n(base + {CUSTOMERS} LoRA) too much?", "no",
          leaf(best_of("many tasks in one batch: it mixes")) + "\nmixes in a batch"),
@@ -63,11 +64,11 @@ def draw_tree() -> Figure:
     return sketch.figure
 
 
-def draw_questions(asked: Mapping[str, Callable[[str], bool]], before: float) -> Figure:
+def draw_questions(before: float) -> Figure:
     """For each question all techniques that fit, and the best of them by name."""
     figure, axis = new_figure(height=4.4)
-    for place, fits in enumerate(asked.values()):
-        errors = fitting(fits)
+    asked = {question: fitting(question) for question in questions()}
+    for place, errors in enumerate(asked.values()):
         chosen = lowest(errors)
         _, colour, marker = family(chosen)
         axis.plot(list(errors.values()), [place] * len(errors), "|", color="#c8c8c8", markersize=12)
@@ -77,7 +78,7 @@ def draw_questions(asked: Mapping[str, Callable[[str], bool]], before: float) ->
         )
     axis.axvline(before, color=BEFORE, linestyle="--")
     axis.set_yticks(range(len(asked)), list(asked))
-    least = min(min(fitting(fits).values()) for fits in asked.values())
+    least = min(min(errors.values()) for errors in asked.values())
     axis.set(xlim=(least - 22, before + 8), xlabel="British word error (%); grey: whatever fits; dashed: the base")
     axis.invert_yaxis()
     return figure
@@ -107,7 +108,8 @@ def draw_amounts() -> Figure:
         for method in amount_names():
             _, colour, marker = family(method)
             errors = [at(method, count, what) for count in counts()]
-            axis.plot(counts(), errors, f"{marker}-", color=colour, label=method)
+            style = "--" if method == "bitfit" else "-"  # of one family with full: the same colour
+            axis.plot(counts(), errors, f"{marker}{style}", color=colour, label=method)
         axis.set(xscale="log", xlabel="words to learn from")
         axis.set_title(title, fontsize=10)
     panels[0].set_ylabel("word error at the end (%)")
