@@ -208,8 +208,7 @@ show_figure(
 show(agreement_table())
 prose(
     "{same} of {of} sentences are so, or are not so, in both. The largest difference is LayerNorm tuning: {ln_tuning:.1f} % accuracy "
-    "there, at one rate ({ln_rate:g}); here it leaves {our_ln:.1f} % word error at its searched rate, which is a hundred times and "
-    "more larger. How much hangs on a setting their own lines show: prompt tuning goes from {low:.1f} % to {high:.1f} % accuracy, "
+    "there, at one rate ({ln_rate:g}); here it leaves {our_ln:.1f} % word error at its searched rate of {our_ln_rate:g}. How much hangs on a setting their own lines show: prompt tuning goes from {low:.1f} % to {high:.1f} % accuracy, "
     "while the step from full fine-tuning to LoRA is {lead:.1f} points. (Spearman's correlation is 1 for the same order, 0 for "
     "unrelated ones. {settings} settings in all.)",
     **numbers,

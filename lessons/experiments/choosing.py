@@ -154,7 +154,7 @@ def beside_hugging_face() -> Values:
         "shared": len(rows), "settings": len(load_hf()["rows"]), "agreement": rank_agreement(list(rows.values())),
         "same": sum(ours == theirs for ours, theirs in found.values()), "of": len(found),
         "low": 100 * low, "high": 100 * high, "lead": 100 * lead, "ln_tuning": 100 * rows["ln_tuning"].theirs["accuracy"],
-        "ln_rate": rows["ln_tuning"].theirs["rate"], "our_ln": british("ln_tuning"),
+        "ln_rate": rows["ln_tuning"].theirs["rate"], "our_ln": british("ln_tuning"), "our_ln_rate": learning_rates()["ln_tuning"],
     }  # fmt: skip
     claim(values["agreement"] > 0.3, "the orders agree in the main", agreement=values["agreement"])
     claim(found["LoRA is at least as good as full fine-tuning"][1], "in theirs LoRA is no worse than full", lead=lead)
