@@ -69,6 +69,20 @@ print(
 )
 
 # %% [markdown]
+# ## The LSTM
+#
+# A *long short-term memory* reads rows one after the other. It carries two vectors along: the cell $c$, which is its memory, and
+# $h$, which is what it gives out. At each row $x_t$ it computes three *gates* between 0 and 1 and a candidate for the memory:
+#
+# $$i = \sigma(W_i x_t + U_i h_{t-1} + b_i) \qquad f = \sigma(W_f x_t + U_f h_{t-1} + b_f) \qquad o = \sigma(W_o x_t + U_o h_{t-1} + b_o)$$
+#
+# $$g = \tanh(W_g x_t + U_g h_{t-1} + b_g) \qquad c_t = f \odot c_{t-1} + i \odot g \qquad h_t = o \odot \tanh(c_t)$$
+#
+# The forget gate $f$ says how much of the memory stays, the input gate $i$ how much of the candidate comes in, the output gate
+# $o$ how much is given out. The memory is *added to*, not multiplied through a matrix at each row, so that gradients survive
+# many rows ([Hochreiter and Schmidhuber 1997](https://doi.org/10.1162/neco.1997.9.8.1735)). Two of them, one from each
+# end, make a bidirectional LSTM. (torch has two biases for each, which add up: hence $h + 2$ in the formula above.)
+#
 # ## By hand: one LSTM, one number
 #
 # One feature, one direction, two prompt rows that are *equal*: $E = (1, 1)$. The weights: the candidate is $g = \tanh(x)$,

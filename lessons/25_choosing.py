@@ -267,7 +267,7 @@ show_figure(
 said_and_so(
     said="Too much fine-tuning overfits: the model forgets how to generalize.",
     so="On {few} words the error on those words falls to {training:.0f} %. The held-out British error is lowest after {best_step} "
-    "steps ({best:.1f} %) and {end:.1f} % at the end: the steps after it cost {cost:.1f} points. {said} "
+    "steps ({best:.1f} %) and {end:.1f} % at the end: the steps after it cost {cost:.1f} points. {rise} "
     "American goes from {american_best:.0f} to {american_end:.0f} % in the same "
     "steps. So watch held-out words, and words of the old task too.",
     shown_by="the left panel above (`python -m lessons amounts`)",

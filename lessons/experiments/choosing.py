@@ -250,7 +250,7 @@ def overfitting_step_by_step() -> Values:
         "training": at("lora", few, "training"), "many_training": at("lora", many, "training"), "many_end": at("lora", many, "british"),
         "american_best": at("lora", few, "american", best), "american_end": at("lora", few, "american"),
     }  # fmt: skip
-    values["said"] = (
+    values["rise"] = (
         "That small rise is overfitting as well."
         if values["cost"] > 0
         else "There is no rise at the end: the gap alone is the overfitting."
