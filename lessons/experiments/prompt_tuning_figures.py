@@ -56,12 +56,12 @@ def draw_losses(losses: Mapping[str, Sequence[float]]) -> Figure:
 
 def draw_reach(shares: Sequence[float], changes: Sequence[float]) -> Figure:
     """Left: attention on the prompt. Right: how much the letters' attention to each other has changed."""
-    figure, (left, right) = new_figure(columns=2, height=2.8)
+    figure, (left, right) = new_figure(columns=2, height=3.4)
     layers = [str(layer) for layer in range(len(shares))]
     left.bar(layers, shares, color=PINK)
     left.set(ylabel="attention on the prompt (%)", xlabel="layer of the encoder")
     right.bar(layers, changes, color=BRITISH)
-    right.set(ylabel="largest change between letters", xlabel="layer of the encoder")
+    right.set(ylabel="largest change\nbetween letters", xlabel="layer of the encoder")
     return figure
 
 
