@@ -105,7 +105,7 @@ def leads_and_seeds() -> Values:
     errors = {name: british(name) for name in techniques()}
     best = lowest(errors)
     level = [name for name in errors if errors[name] - errors[best] < 2 * spread]
-    values = {
+    values: Values = {
         "best": best, "best_error": errors[best], "spread": spread, "level": len(level), "all": len(errors),
         "smallest": min(level, key=kilobytes), "smallest_kb": min(map(kilobytes, level)), "largest_kb": max(map(kilobytes, level)),
     }  # fmt: skip
@@ -131,7 +131,7 @@ def rates_differ() -> Values:
     """The greatest and the least of the searched rates of those that start from the base."""
     rates = {name: rate for name, rate in learning_rates().items() if name != "scratch"}
     most, least = highest(rates), lowest(rates)
-    values = {
+    values: Values = {
         "most": most,
         "least": least,
         "most_rate": rates[most],
@@ -150,7 +150,7 @@ def beside_hugging_face() -> Values:
     low, high = gain_of_a_rate("prompt_tuning")
     rows = {row.method: row for row in both(report)}
     lead = rows["lora"].theirs["accuracy"] - rows["full"].theirs["accuracy"]
-    values = {
+    values: Values = {
         "shared": len(rows), "settings": len(load_hf()["rows"]), "agreement": rank_agreement(list(rows.values())),
         "same": sum(ours == theirs for ours, theirs in found.values()), "of": len(found),
         "low": 100 * low, "high": 100 * high, "lead": 100 * lead, "ln_tuning": 100 * rows["ln_tuning"].theirs["accuracy"],

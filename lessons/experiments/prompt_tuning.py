@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import mean
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,8 @@ PROMPT = torch.tensor([[9.0, 9.0], [8.0, 8.0]])
 def moved_base(places: int) -> Transformer:
     """The base whose first letter stands at position `places`, without anything in front of it."""
     base = load_base()
-    base.source_positions.table = base.source_positions.table.roll(-places, dims=0)
+    positions: Any = base.source_positions
+    positions.table = positions.table.roll(-places, dims=0)
     return base
 
 
