@@ -27,14 +27,12 @@ NOT_YET = {
     "15_nf4",
     "16_qlora",
     "17_adapters",
-    "18_prompt_tuning",
     "19_p_tuning",
     "20_prefix_tuning",
     "21_p_tuning_v2",
     "22_ssf",
     "23_pill",
     "24_preferences",
-    "25_choosing",
 }
 """Lessons to be rewritten. The list only gets shorter."""
 
