@@ -21,7 +21,6 @@ NOT_YET = {
     "09_pretraining",
     "10_decoding",
     "11_full_fine_tuning",
-    "12_bitfit_and_layernorm",
     "13_lora",
     "14_lora_relatives",
     "15_nf4",
