@@ -69,6 +69,7 @@ from lessons.teaching import (
     claim,
     exercises_of,
     highest,
+    kept_report,
     kept_rows,
     kept_run,
     lit_diagram,
@@ -339,7 +340,7 @@ show_figure(
 prose(
     "From the saved run: {steps} steps, {seeds} seeds, all held-out words; `python -m lessons compare --seeds {seeds} "
     "--test-words all` made it.",
-    steps=300,
+    steps=kept_report()["run"]["steps"],
     seeds=len(kept_rows("bitfit")),
 )
 
