@@ -179,13 +179,13 @@ gradients = bias_gradients(base, count=100)
 
 # %% tags=["hide-input"]
 others = [size for kind, size in gradients.items() if kind != "k_proj"]
-numbers = {"times": min(others) / gradients["k_proj"], "key": gradients["k_proj"]}
-claim(numbers["times"] > 1e4, "a key's bias has a gradient of rounding noise", **numbers)
+numbers = {"millions": min(others) / gradients["k_proj"] / 1e6, "key": gradients["k_proj"]}
+claim(numbers["millions"] > 0.01, "a key's bias has a gradient of rounding noise", **numbers)
 show_figure(
     draw_gradients(gradients),
-    title="The gradient of a key's bias is rounding noise: {times:,.0f} times smaller than any other",
+    title="The gradient of a key's bias is rounding noise: {millions:.1f} million times smaller than any other",
     alt="Bars of the mean gradient for each kind of bias, on a logarithmic scale. That of k_proj is {key:.0e}; the others are "
-    "at least {times:,.0f} times larger.",
+    "at least {millions:.1f} million times larger.",
     **numbers,
 )
 

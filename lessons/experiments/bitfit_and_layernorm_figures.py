@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lessons.drawing.families import family
 from lessons.drawing.labels import legend_below, write_names
-from lessons.drawing.style import AMERICAN, BEFORE, BRITISH, INDIGO, ORANGE
+from lessons.drawing.style import BEFORE, INDIGO, ORANGE, WINE
 from lessons.experiments.bitfit_and_layernorm import (
     BIAS,
     GAIN,
@@ -30,14 +30,14 @@ ROWS = ("input 1", "input 2")
 def draw_bias_and_gain() -> Figure:
     """Above: a bias moves both inputs alike. Below: a gain stretches a feature, which moves them unlike."""
     sketch = Sketch(18, 7.6)
-    sketch.text(0, 6.0, "BitFit", ha="left", fontweight="bold")
+    sketch.text(0, 7.3, "BitFit", ha="left", fontweight="bold")
     outputs = sketch.matrix(3.6, 5.0, OUTPUTS.tolist(), "W x", rows=ROWS)
     bias = sketch.matrix(8.6, 5.5, [BIAS.tolist()], "b", learnt=True)
     moved = sketch.matrix(12.2, 5.0, (OUTPUTS + BIAS).tolist(), "W x + b")
     sketch.arrow(outputs.right, bias.left, "+")
     sketch.arrow(bias.right, moved.left)
     sketch.text(16.3, 6.0, "both inputs\nmove alike", 9)
-    sketch.text(0, 2.0, "LayerNorm\ntuning", ha="left", fontweight="bold")
+    sketch.text(0, 3.9, "LayerNorm tuning", ha="left", fontweight="bold")
     normed = sketch.matrix(3.6, 1.0, NORMED.tolist(), "x̂", rows=ROWS)
     gain = sketch.matrix(7.1, 1.5, [GAIN.tolist()], "g", learnt=True)
     added = sketch.matrix(10.0, 1.5, [NORM_BIAS.tolist()], "b", learnt=True)
@@ -52,7 +52,7 @@ def draw_bias_and_gain() -> Figure:
 
 def draw_gradients(sizes: Mapping[str, float]) -> Figure:
     figure, axis = new_figure(height=2.6)
-    colours = [AMERICAN if kind == "k_proj" else BEFORE for kind in sizes]
+    colours = [WINE if kind == "k_proj" else BEFORE for kind in sizes]
     bars = axis.barh(list(sizes), list(sizes.values()), color=colours)
     axis.bar_label(bars, fmt="%.0e", padding=3)
     axis.invert_yaxis()
@@ -98,7 +98,7 @@ def short(name: str) -> str:
 
 def draw_losses(losses: Mapping[str, Sequence[float]]) -> Figure:
     figure, axis = new_figure(height=3.0)
-    for (name, values), colour in zip(losses.items(), (BEFORE, BRITISH, AMERICAN), strict=True):
+    for (name, values), colour in zip(losses.items(), (BEFORE, INDIGO, ORANGE), strict=True):
         axis.plot(range(1, len(values) + 1), values, color=colour, label=name)
     axis.set(xlabel="step", ylabel="loss on British words", ylim=(0, None))
     legend_below(figure, axis)
@@ -108,7 +108,7 @@ def draw_losses(losses: Mapping[str, Sequence[float]]) -> Figure:
 def draw_search() -> Figure:
     """Error over the learning rate, for both techniques and full fine-tuning; from the saved search."""
     figure, axis = new_figure(height=3.0)
-    for method, marker, colour in (("full", "o", BEFORE), ("bitfit", "s", BRITISH), ("ln_tuning", "^", AMERICAN)):
+    for method, marker, colour in (("full", "o", BEFORE), ("bitfit", "s", INDIGO), ("ln_tuning", "^", ORANGE)):
         errors = searched(method)
         axis.plot([float(rate) for rate in errors], list(errors.values()), f"{marker}-", color=colour, label=method)
     axis.axvspan(0.0008, 0.0125, color="#eeeeee", zorder=0)

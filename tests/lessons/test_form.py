@@ -20,7 +20,6 @@ NOT_YET = {
     "08_output_and_loss",
     "09_pretraining",
     "10_decoding",
-    "11_full_fine_tuning",
     "13_lora",
     "14_lora_relatives",
     "15_nf4",
