@@ -19,7 +19,6 @@ NOT_YET = {
     "07_masks_and_decoder",
     "08_output_and_loss",
     "09_pretraining",
-    "10_decoding",
     "13_lora",
     "14_lora_relatives",
     "15_nf4",
