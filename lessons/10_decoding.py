@@ -162,8 +162,8 @@ cut = cuts()
 show_figure(
     draw_cuts(cut),
     title="Cutting takes away the tail; a temperature below 1 lowers it, one above 1 raises it",
-    alt="Five bar charts of the probabilities of A, B, C and D: as they are, with top-k 2 only A and B, with top-p 0.8 A, B and "
-    "C, with temperature 0.5 A at {cold:.2f}, with temperature 2 A at {hot:.2f}.",
+    alt="Five bar charts of the probabilities of A, B, C and D: as they are; with top-k two of them; with top-p three; with "
+    "temperature a half A rises to {cold:.2f}; with temperature two it falls to {hot:.2f}.",
     cold=cut["temperature 0.5"][0],
     hot=cut["temperature 2"][0],
 )

@@ -25,7 +25,7 @@ def draw_tree() -> Figure:
         whole = {f"{name} A end": a, f"{name} B end": b, f"{name} end": end}
         for row, (sequence, next_chance) in enumerate(whole.items()):
             best = sequence == "B end"
-            leaf = sketch.box(10.0, low + 2.4 - 1.2 * row, 3.0, 0.9, sequence, learnt=best)
+            leaf = sketch.box(10.0, low + 2.4 - 1.2 * row, 3.0, 0.9, sequence)
             branch(sketch, first[token], leaf, next_chance)
             product = f"{chance:g} · {next_chance:g} = {chance * next_chance:.3g}"
             sketch.text(13.4, leaf.right[1], product, 9, ha="left", fontweight="bold" if best else "normal")
