@@ -239,13 +239,11 @@ numbers = {
     "american": after["american"],
     "british_before": before["british"],
     "british": after["british"],
-    "british_change": "falls" if after["british"] < before["british"] else "does not fall",
 }
 claim(numbers["american"] > 2 * numbers["american_before"], "American is soon more than twice as wrong", **numbers)
 prose(
-    "The errors answer at once too, and not evenly. At its own rate BitFit's American error goes from {american_before:.1f} to "
-    "{american:.1f} %, while the British one {british_change} in so few steps: {british_before:.1f} before, {british:.1f} % "
-    "after. The old accent is given up before the new one is learnt. That needs more steps; the saved run below has them.",
+    "The errors answer too. At its own rate BitFit's British error goes from {british_before:.1f} to {british:.1f} %, and the "
+    "American one from {american_before:.1f} to {american:.1f} %: few trained numbers are no protection from forgetting.",
     **numbers,
 )
 
