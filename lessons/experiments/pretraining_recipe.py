@@ -94,9 +94,7 @@ def ingredients() -> dict[str, float]:
 def what_a_random_start_gives() -> Values:
     """Letters moved: a base that always began at 0 beside one that began anywhere for half of the rows."""
     by_start = starts()
-    fixed, chosen, near = (
-        by_start[name] for name in ("always at 0", "0 to 15, half of the rows", "0 to 7, all rows")
-    )
+    fixed, chosen, near = (by_start[name] for name in ("always at 0", "0 to 15, half of the rows", "0 to 7, all rows"))
     values = {
         "fixed": fixed["0"],
         "fixed_moved": min(fixed[place] for place in PLACES),
