@@ -18,7 +18,6 @@ NOT_YET = {
     "06_feed_forward_and_encoder",
     "07_masks_and_decoder",
     "08_output_and_loss",
-    "09_pretraining",
     "13_lora",
     "14_lora_relatives",
     "15_nf4",
