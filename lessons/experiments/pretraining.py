@@ -1,5 +1,6 @@
 """Lesson 9's measurements: padding, a short pretraining, a run that is killed and goes on, guessing the next letter."""
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -92,10 +93,8 @@ def killed_and_resumed(examples: Sequence[Pair], killed_at: int = 17) -> tuple[i
     train(whole, examples, config)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "training.safetensors"
-        try:
+        with contextlib.suppress(PowerCutError):
             train(fresh(), examples, config, checkpoint=file, on_step=cut)
-        except PowerCutError:
-            pass
         train(resumed, examples, config, checkpoint=file, on_step=lambda step, loss: done.append(step))
     return done[0], all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 

@@ -1,5 +1,6 @@
 """Lesson 9's drawing, with the schedule by hand in it, and its figures."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +21,7 @@ def draw_loop() -> Figure:
     sketch = Sketch(18, 5.6)
     names = ("batch", "model", "loss", "gradient", "AdamW")
     boxes = [sketch.box(0.3 + 3.6 * place, 3.8, 2.6, 1.1, name) for place, name in enumerate(names)]
-    for one, other in zip(boxes, boxes[1:], strict=False):
+    for one, other in itertools.pairwise(boxes):
         sketch.arrow(one.right, other.left)
     sketch.arrow(boxes[-1].top, boxes[1].top, "new weights", curve=0.25)
     rates = sketch.matrix(9.5, 1.0, [rates_by_hand()], form=".4g", cell=(1.9, 1.0))
