@@ -240,7 +240,7 @@ claim(numbers["high"] > numbers["own"], "the largest rate learns worse", **numbe
 claim(numbers["high_american"] > numbers["own_american"], "and forgets more", **numbers)
 show_figure(
     draw_rates(outcome, start),
-    title="{few} steps: at a rate of {lowest:g} hardly anything happens, at {largest:g} both accents are the worse for it",
+    title="{few} steps: at a rate of {lowest:g} hardly anything happens, at {largest:g} both accents end worse than at {rate:g}",
     alt="Phoneme error in both accents over three learning rates; dotted lines show the base. British: {low:.1f} % at "
     "{lowest:g}, {own:.1f} % at {rate:g}, {high:.1f} % at {largest:g}; American ends at {high_american:.1f} %.",
     few=few,
