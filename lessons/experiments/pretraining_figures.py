@@ -18,7 +18,7 @@ from transformer.learning.batching import Pair
 
 def draw_loop() -> Figure:
     """One step of training, and how large the steps of the example by hand are."""
-    sketch = Sketch(18, 5.6)
+    sketch = Sketch(18, 6.6)
     names = ("batch", "model", "loss", "gradient", "AdamW")
     boxes = [sketch.box(0.3 + 3.6 * place, 3.8, 2.6, 1.1, name) for place, name in enumerate(names)]
     for one, other in itertools.pairwise(boxes):
