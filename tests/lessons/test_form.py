@@ -14,7 +14,6 @@ from lessons.teaching.notebooks import LESSONS, sources
 NOT_YET = {
     "02_input_embedding",
     "04_multi_head_attention",
-    "06_feed_forward_and_encoder",
     "07_masks_and_decoder",
     "08_output_and_loss",
     "09_pretraining",
