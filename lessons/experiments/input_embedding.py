@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lessons.task.base import model_card
 from lessons.task.dictionary import vocabulary
 from lessons.task.scoring import evaluate
-from lessons.teaching import Values
+from lessons.teaching import Values, claim, kept_claim
 from transformer import Transformer, sinusoidal_positional_encoding
 
 ROW = torch.tensor([0.5, 0.0, -0.5, 1.0])
@@ -98,3 +99,19 @@ def errors_by_start(
         with letters_moved(model, start):
             errors[start] = 100 * evaluate(model, words, "american").phoneme_error
     return errors
+
+
+@kept_claim
+def moved_in_the_card() -> Values:
+    """The base's word error with its letters moved, from its model card."""
+    card = model_card()
+    moved = [100 * score["word_error"] for score in card["american_moved"].values()]
+    values = {
+        "first_position": card["training"]["first_position"],
+        "words": card["held_out"]["american"]["words"],
+        "unmoved": 100 * card["held_out"]["american"]["word_error"],
+        "lowest": min(moved),
+        "highest": max(moved),
+    }
+    claim(values["highest"] < 1.1 * values["unmoved"], "letters that are moved cost next to nothing", **values)
+    return values
