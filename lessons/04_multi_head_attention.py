@@ -269,7 +269,8 @@ said_and_so(
     said="Several heads learn different representations of the input, in parallel.",
     so="Different: yes. Two heads of one attention differ by {least:.2f} to {largest:.2f} on a scale from 0 to 1. Needed: not each. "
     "{spared} of {all} can be taken away one at a time for at most one point of phoneme error. But {some} together cost "
-    "{some_cost:.1f} points and {many} cost {many_cost:.0f}: they stand in for each other. Nothing in the loss asks heads to differ.",
+    "{some_cost:.1f} points and {many} cost {many_cost:.0f}, where their losses one at a time add up to {alone:.1f}: a head that can "
+    "be spared alone may be one that another replaces. Nothing in the loss asks heads to differ.",
     shown_by="the two figures above, and the table of differences",
     **numbers,
     spared=heads["spared"],

@@ -124,4 +124,6 @@ def error(model: Transformer, words: Sequence[str]) -> float:
 def score_rank(attention: MultiHeadAttention, head: int = 0) -> int:
     """The rank of W_Q W_Kᵀ, the matrix by which a head scores two vectors."""
     rows = slice(head * attention.d_head, (head + 1) * attention.d_head)
-    return int(torch.linalg.matrix_rank(attention.q_proj.weight[rows].T @ attention.k_proj.weight[rows]))
+    return int(
+        torch.linalg.matrix_rank(attention.q_proj.weight[rows].detach().T @ attention.k_proj.weight[rows].detach())
+    )
