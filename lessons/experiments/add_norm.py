@@ -52,17 +52,24 @@ class Neither(AddNorm):
         return sublayer(x)
 
 
-VERSIONS = {"pre-norm": None, "post-norm": None, "norm only": NormOnly, "add only": AddOnly, "neither": Neither}
+VERSIONS: dict[str, type[AddNorm] | None] = {
+    "pre-norm": None,
+    "post-norm": None,
+    "norm only": NormOnly,
+    "add only": AddOnly,
+    "neither": Neither,
+}
 
 
-def stack(version: str, layers: int, seed: int = 0) -> Transformer:
+def stack(version: str, depth: int, seed: int = 0) -> Transformer:
     """A fresh model whose encoder has this many layers of this version."""
     torch.manual_seed(seed)
     order: Any = "pre" if version == "pre-norm" else "post"
-    shape = replace(base_config(), d_model=64, d_ff=128, num_encoder_layers=layers, num_decoder_layers=0, norm=order)
+    shape = replace(base_config(), d_model=64, d_ff=128, num_encoder_layers=depth, num_decoder_layers=0, norm=order)
     model = Transformer(replace(shape, dropout=0.0))
     if replacement := VERSIONS[version]:
-        for layer in model.encoder.layers:
+        layers: Iterable[Any] = model.encoder.layers
+        for layer in layers:
             layer.self_attention_norm.__class__ = layer.feed_forward_norm.__class__ = replacement
     return model
 
@@ -167,9 +174,10 @@ def stream_of(model: Transformer) -> Stream:
 
         return hook
 
+    layers: Iterable[Any] = model.encoder.layers
     handles = [
         norm.register_forward_hook(watch(f"{index} {name}"))
-        for index, layer in enumerate(model.encoder.layers)
+        for index, layer in enumerate(layers)
         for name, norm in (("attention", layer.self_attention_norm), ("feed forward", layer.feed_forward_norm))
     ]
     sources = of_length(word_batch(), 7, most=200)

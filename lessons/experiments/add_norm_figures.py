@@ -9,7 +9,7 @@ from lessons.drawing.labels import legend_below
 from lessons.drawing.style import BEFORE, GREEN, INDIGO, ORANGE, PINK, SKY
 from lessons.experiments.add_norm import Depth, Stream, by_hand
 from lessons.teaching import Sketch, new_figure
-from lessons.teaching.sketch import EDGE
+from lessons.teaching.sketch import EDGE, Place
 
 LINES: dict[str, dict[str, Any]] = {
     "pre-norm": {"color": INDIGO, "linestyle": "-"},
@@ -32,7 +32,8 @@ def draw_two_orders() -> Figure:
     numbers, sketch = by_hand(), Sketch(18.8, 11.2)
     for name, low, steps in ROWS:
         sketch.text(0, low + 2, name, ha="left")
-        last, x, begins = None, 3.8, 0.0
+        last: Place | None = None
+        x, begins = 3.8, 0.0
         for step in steps:
             for part in [step, "said"] if step == "f" else [step]:
                 if part in BOXES:

@@ -1,6 +1,6 @@
 """Lesson 6's measurements: what hidden numbers react to, how the vector of a c changes, what a sub-layer is worth."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -51,9 +51,10 @@ class Hidden:
 def hidden_numbers(model: Transformer, words: Sequence[str]) -> Hidden:
     """A hook on each fc1 keeps its output while the encoder reads the words."""
     kept: list[Tensor] = []
+    layers: Iterable[Any] = model.encoder.layers
     handles = [
         layer.feed_forward.fc1.register_forward_hook(lambda module, inputs, output: kept.append(output.relu()))
-        for layer in model.encoder.layers
+        for layer in layers
     ]
     try:
         model.encode(source_batch(words))
@@ -158,7 +159,8 @@ def silenced(*modules: nn.Module) -> Iterator[None]:
 def errors_without(model: Transformer, words: Sequence[str]) -> Mapping[str, list[float]]:
     """Sub-layer → the phoneme error in per cent with it silent, for each layer of the encoder."""
     errors: dict[str, list[float]] = {"self_attention": [], "feed_forward": []}
-    for layer in model.encoder.layers:
+    layers: Iterable[Any] = model.encoder.layers
+    for layer in layers:
         for name, values in errors.items():
             with silenced(getattr(layer, name)):
                 values.append(100 * evaluate(model, words, "american").phoneme_error)
