@@ -50,6 +50,7 @@ from lessons.task.machine import set_threads
 from lessons.teaching import (
     claim,
     exercises_of,
+    falls,
     lit_diagram,
     lowest,
     prose,
@@ -293,6 +294,7 @@ numbers = {
 claim(abs(numbers["pre_low"] - numbers["post_low"]) < 0.2, "at a low rate the order hardly matters", **numbers)
 claim(numbers["post"] > numbers["post_warm"] + 0.3, "at a high one post-norm needs warm-up", **numbers)
 claim(numbers["pre"] < numbers["post_warm"] - 0.3, "pre-norm takes it without", **numbers)
+claim(falls(list(at_rates["pre-norm", False].values())), "pre-norm learns best at the highest rate")
 show_figure(
     draw_rates(at_rates),
     title="At rate {high} post-norm ends at {post:.2f}, with warm-up at {post_warm:.2f}; pre-norm takes it as it comes: {pre:.2f}",
