@@ -47,7 +47,7 @@ def draw_waves(d_model: int, positions: int = 40) -> Figure:
     waves.set(xlabel="position", title="four columns")
     for position in (5, 15, 30):
         products.plot(table @ table[position], linestyle="--", label=f"with position {position}")
-    products.set(xlabel="position", title="products of rows")
+    products.set(xlabel="position", title="products of rows", ylim=(0, None))
     pairs = [axis.get_legend_handles_labels() for axis in (waves, products)]
     figure.legend(pairs[0][0] + pairs[1][0], pairs[0][1] + pairs[1][1], fontsize=8, loc="outside lower center", ncols=4)
     return figure
