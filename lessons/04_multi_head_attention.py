@@ -230,15 +230,16 @@ encoder = [place for place, name in enumerate(cores) if name.startswith("encoder
 at, best = divmod(int(worse[encoder].argmax()), worse.shape[1])
 layer = int(list(cores)[encoder[at]].split(".")[2])
 shares = weight_on_the_next_letter(base, listened[:40])
+claim(shares[layer, best] == max(shares.values()), "the head that is missed most looks at the next letter")
 prose(
     "In the encoder the head that is missed most is head {head} of layer {layer}, with {points:.1f} points. Of its weight {share:.0f} % "
-    "lies on the next letter; the mean of the encoder's heads is {mean:.0f} %, the highest {highest:.0f} % (lesson 3).",
+    "lies on the next letter, more than of any other; the mean is {mean:.0f} %. It is the head of lesson 3. Without it a *c* does not know "
+    "what follows.",
     head=best,
     layer=layer,
     points=float(worse[encoder].max()),
     share=shares[layer, best],
     mean=sum(shares.values()) / len(shares),
-    highest=max(shares.values()),
 )
 
 # %% [markdown]

@@ -279,14 +279,14 @@ prose(
 )
 
 # %% tags=["hide-input"]
+claim(float(difference) < 1e-5, "shuffled positions give shuffled results")
 said_and_so(
     said="The feed forward works on each word by itself.",
-    so="On each *position* by itself: shuffled positions give shuffled results, up to {difference:.0e}. But what stands there is "
+    so="On each *position* by itself: shuffled positions give shuffled results. But what stands there is "
     "no single letter any more. At the start nothing in the vector of a c tells its sound ({embedding:.0f} % right, always saying "
     "“hard” {always:.0f} %); after the last layer the vector does ({last:.0f} %). The neighbour that decides it was fetched by "
     "attention.",
     shown_by="the figure above, and the shuffled positions under *By hand*",
-    difference=float(difference),
     embedding=numbers["embedding"],
     always=always,
     last=numbers["last"],
