@@ -12,10 +12,6 @@ from lessons.teaching.form import complaints, minutes_of
 from lessons.teaching.notebooks import LESSONS, sources
 
 NOT_YET = {
-    "02_input_embedding",
-    "04_multi_head_attention",
-    "05_add_norm",
-    "06_feed_forward_and_encoder",
     "07_masks_and_decoder",
     "08_output_and_loss",
     "13_lora",
