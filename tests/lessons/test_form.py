@@ -22,8 +22,6 @@ NOT_YET = {
     "10_decoding",
     "11_full_fine_tuning",
     "12_bitfit_and_layernorm",
-    "13_lora",
-    "14_lora_relatives",
     "15_nf4",
     "16_qlora",
     "17_adapters",
