@@ -23,7 +23,6 @@ NOT_YET = {
     "11_full_fine_tuning",
     "12_bitfit_and_layernorm",
     "15_nf4",
-    "16_qlora",
     "17_adapters",
     "18_prompt_tuning",
     "19_p_tuning",
