@@ -22,7 +22,6 @@ NOT_YET = {
     "10_decoding",
     "11_full_fine_tuning",
     "12_bitfit_and_layernorm",
-    "15_nf4",
     "17_adapters",
     "18_prompt_tuning",
     "19_p_tuning",
