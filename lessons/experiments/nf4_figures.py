@@ -25,7 +25,7 @@ def draw_block() -> Figure:
         "÷ scale": (BLOCK[:4] / scale, ".3g"),
         "level": (NF4_CODEBOOK[codes.long()], ".3f"),
         "code": (codes, ".0f"),
-        "back": (dequantize_4bit(quantized)[:4], ".4g"),
+        "back": (dequantize_4bit(quantized)[:4], ".4f"),
     }
     sketch = Sketch(18.8, 8.4)
     places = []

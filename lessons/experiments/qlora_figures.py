@@ -19,14 +19,14 @@ def draw_bits() -> Figure:
     codes, weights = unpack_nibbles(packed.codes.flatten(), 16)[:4].tolist(), packed.dequantized()[0, :4].tolist()
     product = sum(weights[:3])
     sketch = Sketch(18.8, 8.2)
-    code = sketch.matrix(0.4, 5.6, [codes], "codes of W: 4 bits each", largest=30)
-    scale = sketch.matrix(0.4, 3.3, [[0.5]], "scale: 32 bits, for a block", cell=(1.3, 1))
-    table = sketch.box(5.6, 4.4, 2.6, 1.4, "levels\n× scale")
-    wide = sketch.matrix(10.0, 4.6, [weights], "Ŵ: bf16, 16 bits", form=".3f", cell=(1.4, 1.0))
-    large = sketch.matrix(17.0, 4.6, [[product]], "x Ŵᵀ", form=".3f", cell=(1.4, 1))
+    code = sketch.matrix(1.3, 5.6, [codes], "codes of W: 4 bits each", largest=30)
+    scale = sketch.matrix(1.3, 3.3, [[0.5]], "scale: 32 bits, for a block", cell=(1.3, 1))
+    table = sketch.box(6.5, 4.4, 2.4, 1.4, "levels\n× scale")
+    wide = sketch.matrix(10.0, 4.6, [weights], "Ŵ: bf16, 16 bits", form=".3f", cell=(1.55, 1.0))
+    large = sketch.matrix(17.2, 4.6, [[product]], "x Ŵᵀ", form=".3f", cell=(1.4, 1))
     down = sketch.matrix(5.6, 0.8, [[1.0, 0, 0, 0]], "A: 32 bits, learns", learnt=True)
     up = sketch.matrix(11.4, 0.8, [[UPDATE]], "B: 32 bits, learns", learnt=True, cell=(1.4, 1))
-    result = sketch.matrix(17.0, 1.4, [[product + UPDATE]], "", form=".3f", cell=(1.4, 1))
+    result = sketch.matrix(17.2, 1.4, [[product + UPDATE]], "", form=".3f", cell=(1.4, 1))
     sketch.text(*down_by(result.bottom, 0.4), "y")
     sketch.arrow(code.right, table.left)
     sketch.arrow(scale.right, table.left)
@@ -43,7 +43,7 @@ def draw_bits() -> Figure:
         va="top",
         color=NOTE,
     )
-    sketch.text(2.4, 7.7, "kept all the time, never changed", 9, color=NOTE)
+    sketch.text(3.3, 7.7, "kept all the time, never changed", 9, color=NOTE)
     return sketch.figure
 
 
