@@ -195,7 +195,7 @@ claim(codes["uniform"]["bits"] < codes["nf4"]["bits"] < 4, "NF4's codes carry mo
 show_figure(
     draw_levels(relative(real).flatten()),
     title="NF4 puts its levels where the base's weights are: of 4 bits {nf4:.2f} carry something, equally spaced {uniform:.2f}",
-    alt="Two histograms of the base's {weights:,} weights over the largest of their block, a bell around 0 with peaks at -1 and 1. NF4's "
+    alt="Two histograms of the base's {weights:,} weights over the largest of their block, a bell with peaks at -1, 0 and 1. NF4's "
     "levels are close together near 0, the others equally spaced.",
     **numbers,
 )

@@ -54,7 +54,6 @@ from lessons.task.scoring import evaluate
 from lessons.teaching import (
     claim,
     exercises_of,
-    falls,
     kept_run,
     lit_diagram,
     prose,
@@ -272,13 +271,13 @@ numbers = {
     "original": errors["into the\noriginal W"],
     "before": before,
 }
-claim(falls(shares), "small updates lose the largest share", **numbers)
+claim(numbers["small"] > 1.5 * numbers["lost"], "a small update loses a larger share", **numbers)
 claim(numbers["again"] < 0.75 * before, "rounded again, the accent is still there", **numbers)
 claim(abs(numbers["original"] - numbers["apart"]) < 2, "on the original it does little harm here", **numbers)
 show_figure(
     draw_merges([factor * merging.length for factor in FACTORS], shares, errors, before),
     title="Merged into four bits, {lost:.0f} % of the update is rounding error; the error goes from {apart:.1f} to {again:.1f} %",
-    alt="Left, the rounding error as a share of the update falls with the update's length, from {small:.0f} % on. Right, British "
+    alt="Left, the rounding error as a share of the update: {small:.0f} % for the shortest, {lost:.0f} % at its true length. Right, British "
     "phoneme error: {apart:.1f} % not merged, {again:.1f} % rounded again, {original:.1f} % merged into the original matrix; the "
     "rounded base alone has {before:.1f} %.",
     **{name: numbers[name] for name in ("lost", "apart", "again", "small", "original", "before")},
