@@ -65,7 +65,7 @@ def draw_plane(sketch: Sketch, x: float, y: float) -> None:
         }
         sketch.axis.annotate("", (x + right, y + up), (x, y), arrowprops=style)
         place = (x + right - 1.2, y + up) if up else (x + right - (1.2 if name == "LoRA" else 0.1), y - 0.6)
-        sketch.text(*place, f"{name} ({right:.0f}, {up:.0f})", 9, color=colour)
+        sketch.text(place[0], place[1], f"{name} ({right:.0f}, {up:.0f})", 9, color=colour)
     sketch.text(x + 4.4, y + 3.4, "length 5", 9, color=NOTE, ha="left")
     sketch.arrow((x + 3, y + 3.8), (x + 3, y + 0.2))
     sketch.text(x + 3.1, y + 1.8, "+ B A", 9, ha="left", color=NOTE)

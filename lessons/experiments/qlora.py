@@ -60,7 +60,7 @@ def codes_of(model: nn.Module) -> dict[str, Tensor]:
 @torch.no_grad()
 def errors_of_a_product() -> dict[str, float]:
     """How far a product is from x Wᵀ in 32 bits, in per cent of its size: in bf16, in NF4, and in NF4 computed in bf16."""
-    linear = load_base().get_submodule("encoder.layers.0.feed_forward.fc1")
+    linear: Any = load_base().get_submodule("encoder.layers.0.feed_forward.fc1")
     x, weight = torch.randn(256, linear.in_features), linear.weight
     right = x @ weight.T
     rounded = dequantize_4bit(quantize_4bit(weight, double_quant=True))

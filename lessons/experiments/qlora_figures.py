@@ -1,6 +1,7 @@
 """Lesson 16's drawing, with the example's numbers and the bits of each part, and its figures."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -15,7 +16,7 @@ from quant import unpack_nibbles
 
 def draw_bits() -> Figure:
     """Codes and a scale become bf16 for one product; A and B in 32 bits stand beside it."""
-    packed = layer_by_hand().base
+    packed: Any = layer_by_hand().base
     codes, weights = unpack_nibbles(packed.codes.flatten(), 16)[:4].tolist(), packed.dequantized()[0, :4].tolist()
     product = sum(weights[:3])
     sketch = Sketch(18.8, 8.2)
