@@ -14,57 +14,99 @@
 """
 # 14. LoRA's relatives and IA3
 
-Each of them changes one line of LoRA: the scale, the learning rate, the start, what is shared, or what is multiplied.
-After this lesson you can read such a formula, say what it changes, and check whether that helps on your task.
+**The question.** Every month a paper changes one line of LoRA: the scale, the learning rate, the start, what is shared, or what
+is multiplied. Each reports that it beats LoRA. Which of them does, on *your* task, and how would you find out?
+
+**You will be able to**
+
+- read such a formula, and say which line of LoRA it changes
+- compute a DoRA, a PiSSA, a VeRA and an IA3 by hand
+- say what a scale does to a step with plain gradient descent, and with Adam
+- compare techniques without comparing learning rates
+
+**Time:** 45 minutes. **Before it:** [LoRA](13_lora.ipynb), and what singular values are (explained there).
 """
 
-# %%
-from pathlib import Path
-from statistics import mean
-
+# %% tags=["hide-input"]
 import torch
-from matplotlib import pyplot as plt
-from torch import nn
 
-import lessons
-from lessons.drawing.labels import legend_below
+from lessons.experiments.lora_relatives import (
+    a_batch,
+    correlation,
+    effects,
+    ia3_by_hand,
+    ia3_factors,
+    kept_adapter,
+    moved,
+    the_family,
+    the_starts,
+    turned_and_stretched,
+    turned_row,
+    vera_by_hand,
+)
+from lessons.experiments.lora_relatives_figures import (
+    draw_effects,
+    draw_factors,
+    draw_family,
+    draw_relatives,
+    draw_spectrum,
+    draw_turns,
+)
 from lessons.task.base import load_base
-from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
-from lessons.task.finetuning import adapted, fine_tune
+from lessons.task.finetuning import fine_tune
 from lessons.task.machine import set_threads
+from lessons.task.shipped import shipped
 from lessons.teaching import (
+    about,
+    claim,
     exercises_of,
-    kept_report,
-    kept_rows,
+    falls,
     kept_run,
     lit_diagram,
+    prose,
     quick,
+    rises,
     said_and_so,
+    show_drawing,
+    show_figure,
     show_source,
 )
-from peft import (
-    DoraLinear,
-    IA3Linear,
-    LoraConfig,
-    LoraLinear,
-    PeftModel,
-    PissaLinear,
-    VeraLinear,
-    get_peft_model,
-    recipe,
-)
+from peft import DoraLinear, IA3Linear, LoraLinear, PeftModel, PissaLinear, VeraLinear, get_peft_model, recipe
 from peft.lora_plus import lora_plus_groups
 from peft.low_rank import scaling_of
 from peft.pissa import principal_factors
 
 set_threads()
 torch.manual_seed(0)
-HERE = Path(lessons.__file__).parent
-BRITISH = HERE / "adapters" / "british"
+base = load_base()
 lit_diagram("attention", "feed_forward", "weights")
 
 # %% [markdown]
-# ## The formulas
+# ## The picture
+
+# %% tags=["hide-input"]
+show_drawing(
+    draw_relatives(),
+    title="Four ways to change a matrix with few numbers; what is learnt has a red edge",
+    alt="DoRA: LoRA turns the row (3, 4) into (3, 0), which is shorter; DoRA gives it its length 5 again, (5, 0). PiSSA: B A starts at "
+    "the largest direction of W, the 3 of the matrix with 3 and 1 on its diagonal. VeRA: A x = 3 is weighted with 0.5, made wide by "
+    "B, and weighted with (2, 0): (3, 0) is added. IA3: the output (4, -2) is multiplied with (1.5, 0) and becomes (6, 0).",
+)
+
+# %% [markdown]
+# ## The idea
+#
+# LoRA leaves questions open, and each relative answers one.
+#
+# - How large should the update be when the rank grows? **rsLoRA** divides by $\sqrt r$ in place of $r$.
+# - $B$ starts at zero and $A$ does not. Should both learn at one rate? **LoRA+** lets $B$ learn 16 times as fast.
+# - A row of $W$ has a direction and a length. LoRA changes both at once. **DoRA** learns the length as a number of its own.
+# - Why start at a random $A$? **PiSSA** starts at the directions in which $W$ is largest.
+# - Must every layer have factors of its own? **VeRA** shares random ones, and each layer learns only how much of each to take.
+# - Must there be a matrix at all? **IA3** multiplies features that are there, and adds no new direction.
+
+# %% [markdown]
+# ## The formula
 #
 # $$\textbf{LoRA:}\quad y = W x + b + \frac{\alpha}{r} B A x \qquad B = 0 \text{ at the start}$$
 #
@@ -77,7 +119,10 @@ lit_diagram("attention", "feed_forward", "weights")
 # | VeRA | what is shared | $\lambda_b \odot B(\lambda_d \odot A x)$, with $A, B$ random and frozen | $r + d_{out}$ |
 # | IA3 | no matrices at all | $y = l \odot (W x + b)$ | $d_{out}$ (or $d_{in}$) |
 #
-# All of them are the base at the start, and all merge into $W$.
+# All of them are the base at the start, and all merge into $W$. $\odot$ multiplies number by number.
+
+# %% [markdown]
+# ## The code
 
 # %%
 show_source(scaling_of, lora_plus_groups)
@@ -107,311 +152,295 @@ show_source(PissaLinear.delta, VeraLinear.delta, IA3Linear.forward)
 
 # %%
 print("rsLoRA:", [(rank, scaling_of(rank, 16, False), scaling_of(rank, 16, True)) for rank in (4, 16, 64)])
-with torch.no_grad():
-    row = nn.Linear(2, 1, bias=False)
-    row.weight.copy_(torch.tensor([[3.0, 4.0]]))
-    dora, lora = DoraLinear(row, rank=1, alpha=1), LoraLinear(row, rank=1, alpha=1)
-    for layer in (dora, lora):
-        layer.lora_A.weight.copy_(torch.tensor([[0.0, -4.0]]))
-        layer.lora_B.weight.fill_(1.0)
-    print("DoRA: ", dora.merged().weight.tolist(), " LoRA:", lora.merged().weight.tolist())
-    up, down = principal_factors(torch.tensor([[3.0, 0.0], [0.0, 1.0]]), rank=1, scaling=1.0)
-    print("PiSSA: B₀A₀ =", (up @ down).round(decimals=4).tolist())
-    square = nn.Linear(2, 2, bias=True)
-    square.weight.copy_(torch.eye(2))
-    square.bias.copy_(torch.tensor([2.0, -3.0]))
-    ia3 = IA3Linear(square)
-    ia3.ia3_l.copy_(torch.tensor([[1.5], [0.0]]))
-    x = torch.tensor([2.0, 1.0])
-    print("IA3:  ", square(x).tolist(), "→", ia3(x).tolist(), " merged:", ia3.merged()(x).tolist())
-
-# %%
-vera = adapted("vera")
-first = next(layer for layer in vera.modules() if isinstance(layer, VeraLinear))
-with torch.no_grad():
-    first.projections.vera_A[0, :2] = torch.tensor([1.0, 1.0])
-    first.projections.vera_B[:2, 0] = torch.tensor([1.0, 2.0])
-    first.vera_lambda_d.zero_()
-    first.vera_lambda_d[0] = 0.5
-    first.vera_lambda_b[:2] = torch.tensor([2.0, 0.0])
-    x = torch.zeros(128)
-    first.projections.vera_A[0, 2:] = 0
-    x[:2] = torch.tensor([2.0, 1.0])
-    print("VeRA: ", first.delta(x)[:2].tolist())
+print("DoRA:  ", turned_row(DoraLinear).tolist(), " LoRA:", turned_row(LoraLinear).tolist())
+up, down = principal_factors(torch.tensor([[3.0, 0.0], [0.0, 1.0]]), rank=1, scaling=1.0)
+print("PiSSA: B₀A₀ =", (up @ down).round(decimals=4).tolist())
+print("VeRA:  ", vera_by_hand().tolist())
+print("IA3:   ", " → ".join(str(side.tolist()) for side in ia3_by_hand()))
 
 # %% [markdown]
-# ## On the pronunciation model: errors against parameters
+# ## Experiment: errors against parameters
 #
-# The saved full run: 1,000 British words, 300 steps, 3 seeds, each technique at its own searched rate
-# (`python -m lessons compare`, kept in `lessons/results/report.json`).
+# The saved full run: 1,000 British words, each technique at its own searched rate (`python -m lessons compare`, kept in
+# `lessons/results/report.json`). A rate counts as searched only when a smaller and a larger one were tried and found worse.
 
 # %%
-FAMILY = ("full", "lora", "rslora", "lora_plus", "dora", "pissa", "vera", "ia3")
-rows = {method: kept_rows(method) for method in FAMILY}
-kept_run(*FAMILY)
-figure, axis = plt.subplots(figsize=(7, 3.4), layout="constrained")
-for found in rows.values():
-    errors = [100 * row["british"]["phoneme_error"] for row in found]
-    count = found[0]["trainable_parameters"]
-    axis.scatter([count] * len(errors), errors, s=18)
-shifts = {
-    "full": (-8, 8),
-    "lora": (10, 2),
-    "rslora": (10, -9),
-    "lora_plus": (10, 4),
-    "dora": (-34, -10),
-    "pissa": (-40, 4),
-}
-for method, found in rows.items():
-    place = found[0]["trainable_parameters"], mean(100 * row["british"]["phoneme_error"] for row in found)
-    axis.annotate(method, place, shifts.get(method, (8, 4)), textcoords="offset points", fontsize=9)
-axis.set_xscale("log")
-axis.set_xlabel("trained parameters (logarithmic)")
-axis.set_ylabel("British phoneme error, %")
-axis.set_title(f"before: {100 * kept_report()['base']['british']['phoneme_error']:.1f} %", fontsize=10)
-plt.show()
+kept_run("full", "lora", "rslora", "lora_plus", "dora", "pissa", "vera", "ia3")
 
-# %%
+# %% tags=["hide-input"]
+show_figure(
+    draw_family(),
+    title="LoRA has {lora:.1f} % phoneme error, VeRA {vera:.1f} % with a {part:.0f}th of its parameters, IA3 {ia3:.1f} %",
+    alt="British phoneme error over the trained parameters, on a logarithmic axis: one dot for each seed, a name at each technique. "
+    "IA3 is on the left with {ia3_trained:,.0f} parameters, then VeRA, then LoRA and its near relatives together, then full.",
+    **{name: value for name, value in the_family().items() if name in ("lora", "vera", "part", "ia3", "ia3_trained")},
+)
 said_and_so(
-    "Each paper's relative beats LoRA.",
-    "Here rsLoRA, DoRA and LoRA lie within each other's seeds, PiSSA and LoRA+ a little behind. With the learning rate "
-    "searched for each technique, most of the difference is gone. VeRA is the surprise: within 1.4 points of LoRA "
-    "with a thirteenth of its parameters. IA3 has the fewest of all and is the weakest.",
-    "the table above (`python -m lessons compare`)",
+    said="Each paper's relative beats LoRA.",
+    so="Over {seeds} seeds, from {before:.1f} % before, LoRA comes to {lora:.1f} % phoneme error. Below it: {below}. Level with it, "
+    "within twice the error of the difference: {level}. Above it: {above}. With the learning rate searched for each technique most "
+    "of the difference is gone. VeRA comes to {vera:.1f} % with a {part:.0f}th of LoRA's parameters, IA3 to {ia3:.1f} % with the "
+    "fewest of all. Last is {last} ({last_error:.1f} %).",
+    shown_by="the table above (`python -m lessons compare`)",
+    **{
+        name: value
+        for name, value in the_family().items()
+        if name not in ("ia3_trained", "slowest", "slowest_seconds", "lora_seconds")
+    },
 )
 
 # %% [markdown]
-# ## rsLoRA: what the scale does to a step
+# ## Experiment: what rsLoRA's scale does to a step
 #
-# rsLoRA's paper asks: how large is one step's effect, as $r$ grows? We measure it. A fresh adapter, one batch, one step,
-# and the change of the logits; for both scales, and for plain gradient descent and for Adam.
+# How large is one step's effect, as $r$ grows? A fresh adapter, one batch, one step, and the change of the logits; for both
+# scales, for plain gradient descent and for Adam.
 
 # %%
-examples = pairs("british", fine_tuning_words("british")[:64])
-pad = vocabulary().pad_id
-source, target = (
-    nn.utils.rnn.pad_sequence([torch.tensor(pair[side]) for pair in examples], batch_first=True, padding_value=pad)
-    for side in (0, 1)
-)
-
-
-def effect_of_one_step(rank: int, use_rslora: bool, adam: bool) -> float:
-    """Root mean square of the logits' change after one optimizer step, from B = 0."""
-    torch.manual_seed(0)
-    config = LoraConfig(r=rank, lora_alpha=16, target_modules="all-linear", use_rslora=use_rslora)
-    model = get_peft_model(load_base(), config).eval()
-    before = model(source, target[:, :-1])
-    nn.functional.cross_entropy(before.flatten(0, 1), target[:, 1:].flatten(), ignore_index=pad).backward()
-    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    (torch.optim.Adam(learnt, lr=1e-5) if adam else torch.optim.SGD(learnt, lr=1e-3)).step()
-    with torch.no_grad():
-        return float((model(source, target[:, :-1]) - before).square().mean().sqrt())
-
-
 ranks = (1, 8, 64) if quick() else (1, 4, 16, 64)
-figure, axes = plt.subplots(1, 2, figsize=(8, 2.9), layout="constrained")
-for axis, adam in zip(axes, (False, True)):
-    for use_rslora, name in ((False, "LoRA, α/r"), (True, "rsLoRA, α/√r")):
-        effects = [effect_of_one_step(rank, use_rslora, adam) for rank in ranks]
-        axis.loglog(ranks, [effect / effects[0] for effect in effects], "o-", label=name)
-        told = "  ".join(f"r = {rank}: {effect / effects[0]:.3g}" for rank, effect in zip(ranks, effects))
-        print(f"{'Adam' if adam else 'SGD':<5}{name:<14}{told}")
-    axis.set_xticks(ranks, ranks)
-    axis.minorticks_off()
-    axis.set_xlabel("rank")
-    axis.set_title("Adam" if adam else "plain gradient descent", fontsize=10)
-axes[0].set_ylabel("effect of a step, r = 1 is 1")
-axes[0].legend(fontsize=8)
-plt.show()
+found = effects(ranks)
+
+# %% tags=["hide-input"]
+numbers = {
+    "rank": ranks[-1],
+    "plain": found[False, False][-1],
+    "plain_rs": found[False, True][-1],
+    "adam": found[True, False][-1],
+    "adam_rs": found[True, True][-1],
+}
+claim(falls(found[False, False]) and about(numbers["plain"], 1 / ranks[-1], 0.6), "SGD, α/r: like 1/r", **numbers)
+claim(about(numbers["adam"], 1, 0.3), "Adam, α/r: it stays", **numbers)
+claim(rises(found[True, True]) and numbers["adam_rs"] > 4, "Adam, α/√r: it grows", **numbers)
+show_figure(
+    draw_effects(found, ranks),
+    title="With Adam a step of rank {rank} has {adam:.2f} times the effect of rank 1; with gradient descent {plain:.3f} times",
+    alt="Two panels, the effect of one step over the rank. With plain gradient descent and α/r it falls to {plain:.3f}, with α/√r it "
+    "comes to {plain_rs:.2f}. With Adam and α/r it comes to {adam:.2f}, with α/√r it grows to {adam_rs:.1f}.",
+    **numbers,
+)
 
 # %% [markdown]
 # With plain gradient descent α/r makes the step's effect fall like $1/r$: a large rank learns slowly. With $\alpha/\sqrt r$ it
 # stays: that is the paper's point. Adam divides each gradient by its own size. Then the first step's effect stays with
 # $\alpha/r$, and grows like $\sqrt r$ with rsLoRA. So the two scales want different learning rates: search again when you switch.
-#
-# ## LoRA+: which factor moves?
-#
-# $B$ starts at 0 and $A$ does not. LoRA+ lets $B$ learn 16 times as fast. How far did each get in the kept adapters?
-
-# %%
-for method in ("lora", "lora_plus"):
-    tuned = PeftModel.from_pretrained(load_base(), BRITISH / method)
-    start = adapted(method, seed=0)  # the same seed gives the same A
-    pair = [[m for m in model.modules() if isinstance(m, LoraLinear)] for model in (start, tuned)]
-    moved = mean(
-        float((b.lora_A.weight - a.lora_A.weight).detach().norm() / a.lora_A.weight.detach().norm())
-        for a, b in zip(*pair)
-    )
-    size_b = mean(float(b.lora_B.weight.detach().square().mean().sqrt()) for b in pair[1])
-    groups = recipe(method).groups(start, rows[method][0]["learning_rate"], 0.0)
-    rates = sorted({group["lr"] for group in groups})
-    print(
-        f"{method:<10} rates {rates}: A moved by {100 * moved:.0f} % of its length; a number of B is about {size_b:.3f}"
-    )
 
 # %% [markdown]
-# In LoRA both factors had to travel. In LoRA+ $A$ stayed nearer to its random start and $B$ did the work.
+# ## Experiment: which factor moves in LoRA+?
 #
-# ## DoRA: magnitude and direction
+# $B$ starts at 0 and $A$ does not. LoRA+ lets $B$ learn 16 times as fast. How far did each get in the shipped adapters?
+
+# %%
+ways = {method: moved(method) for method in ("lora", "lora_plus")}
+
+# %% tags=["hide-input"]
+numbers = {
+    "lora": ways["lora"]["A"],
+    "plus": ways["lora_plus"]["A"],
+    "lora_b": ways["lora"]["B"],
+    "plus_b": ways["lora_plus"]["B"],
+    "rate": ways["lora"]["rates"][-1],
+    "slow": ways["lora_plus"]["rates"][0],
+    "fast": ways["lora_plus"]["rates"][-1],
+}
+claim(numbers["plus"] < numbers["lora"], "in LoRA+ A stays nearer to its start", **numbers)
+prose(
+    "In LoRA, at the rate {rate:g}, $A$ moved by {lora:.0f} % of its length, and a number of $B$ is about {lora_b:.3f}. In LoRA+, with "
+    "{slow:g} for $A$ and {fast:g} for $B$, $A$ moved by {plus:.0f} %, and a number of $B$ is about {plus_b:.3f}. So in LoRA both "
+    "factors travel; in LoRA+ $A$ stays nearer to its random start, and $B$ does the work.",
+    **numbers,
+)
+
+# %% [markdown]
+# ## Experiment: magnitude and direction in DoRA
 #
 # For each row $w$ of each matrix, before and after: how much longer or shorter, $|\lVert w' \rVert - \lVert w \rVert|$, and how far
-# turned, $1 - \cos(w', w)$. One point for each matrix: the mean over its rows. The paper draws this figure to compare
-# with full fine-tuning, so we train every weight for some steps as well.
+# turned, $1 - \cos(w', w)$. One dot for each matrix: the mean over its rows. The paper draws this figure to compare with full
+# fine-tuning, so we train every weight for some steps as well.
 
 # %%
 full_steps = 5 if quick() else 60
 full, _ = fine_tune("full", steps=full_steps)
-base = load_base()
-linears = [path for path, module in base.named_modules() if type(module) is nn.Linear and path != "output"]
-
-
-def turned_and_stretched(weights: dict[str, torch.Tensor]) -> tuple[list[float], list[float]]:
-    turned, stretched = [], []
-    for path in linears:
-        old, new = base.get_submodule(path).weight.detach(), weights[path].detach()
-        turned.append(float((1 - nn.functional.cosine_similarity(old, new, dim=1)).mean()))
-        stretched.append(float((new.norm(dim=1) - old.norm(dim=1)).abs().mean()))
-    return turned, stretched
-
-
-changed = {f"full, {full_steps} steps": full.merge_and_unload()}
-changed |= {
-    name: PeftModel.from_pretrained(load_base(), BRITISH / name).merge_and_unload() for name in ("lora", "dora")
+changed = {"full": full.merge_and_unload()} | {
+    name: kept_adapter(method).merge_and_unload() for name, method in (("LoRA", "lora"), ("DoRA", "dora"))
 }
-figure, axes = plt.subplots(1, 3, figsize=(10, 2.9), layout="constrained")
-for axis, (name, model) in zip(axes, changed.items()):
-    turned, stretched = turned_and_stretched({path: model.get_submodule(path).weight for path in linears})
-    together = float(torch.corrcoef(torch.tensor([turned, stretched]))[0, 1])
-    axis.scatter(turned, stretched, s=12)
-    axis.set_title(f"{name}: correlation {together:.2f}", fontsize=10)
-    axis.set_xlabel("turned, 1 - cos")
-    print(f"{name:<16} mean turn {mean(turned):.4f}, mean stretch {mean(stretched):.4f}, correlation {together:.2f}")
-axes[0].set_ylabel("change of length")
-plt.show()
+points = {name: turned_and_stretched(merged) for name, merged in changed.items()}
 
-# %%
-tuned = PeftModel.from_pretrained(load_base(), BRITISH / "dora")
-ratios = torch.cat(
-    [m.lora_magnitude_vector.detach() / m.base.weight.norm(dim=1) for m in tuned.modules() if isinstance(m, DoraLinear)]
+# %% tags=["hide-input"]
+numbers = {name.lower(): correlation(both) for name, both in points.items()}
+show_figure(
+    draw_turns(points),
+    title="Turn and stretch of a matrix: correlation {lora:.2f} in LoRA, {dora:.2f} in DoRA",
+    alt="Three panels, a dot for each matrix: how far its rows turned, and how much their lengths changed. The correlation is "
+    "{full:.2f} for full fine-tuning, {lora:.2f} for LoRA and {dora:.2f} for DoRA.",
+    **numbers,
 )
-low, high = ratios.quantile(0.05), ratios.quantile(0.95)
-print(f"DoRA's magnitudes m against the base's row lengths: 90 % of them lie between {low:.3f} and {high:.3f} times")
+prose(
+    "In LoRA one product turns and stretches at once: the correlation is {lora:.2f}. DoRA learns the length apart, in $m$, and what "
+    "$BA$ does to it is divided out: {dora:.2f}. Full fine-tuning, {steps} steps of it, has {full:.2f}. In the paper that of full "
+    "fine-tuning and of DoRA is negative; read from the numbers here whether this small model agrees.",
+    steps=full_steps,
+    **numbers,
+)
+prose(
+    "The price of DoRA: $\\lVert V \\rVert$ has to be made from $W + BA$ at every step. The slowest of the family in the saved run is "
+    "{slowest}, with {slowest_seconds:.0f} s; LoRA took {lora_seconds:.0f} s.",
+    **{name: the_family()[name] for name in ("slowest", "slowest_seconds", "lora_seconds")},
+)
 
 # %% [markdown]
-# In LoRA a matrix that is turned more is stretched more: one product does both. DoRA loosens that. In the paper the
-# correlation of full fine-tuning and of DoRA is even negative; in this small model full fine-tuning's is not.
-#
-# With DoRA the length is learnt apart, in $m$; what $BA$ does to it is divided out. The price: $\lVert V \rVert$ has to be made from
-# $W + BA$ at every step. In the table above it took the longest of the family.
-#
-# ## PiSSA: the spectrum, and a faster start
+# ## Experiment: does PiSSA start faster?
 #
 # PiSSA begins at the largest directions of $W$ itself. Do a few directions carry much of it? And does it start faster?
 
 # %%
-path = "encoder.layers.1.self_attention.q_proj"
-weight = base.get_submodule(path).weight.detach()
+weight = base.get_submodule("encoder.layers.1.self_attention.q_proj").weight.detach()
 values, noise = torch.linalg.svdvals(weight), torch.linalg.svdvals(torch.randn_like(weight) * weight.std())
-share, by_chance = (float((each[:8] ** 2).sum() / (each**2).sum()) for each in (values, noise))
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained")
-axes[0].plot(range(1, 129), values, color="C0", label="W")
-axes[0].plot(range(1, 129), noise, color="grey", linestyle=":", label="random matrix, same size")
-axes[0].fill_between(
-    range(1, 9), values[:8], color="C1", alpha=0.5, label=f"PiSSA's start, r = 8: {100 * share:.0f} % of W²"
-)
-axes[0].set_title(path.replace(".layers", ""), fontsize=9)
-axes[0].set_xlabel("which singular value")
-axes[0].legend(fontsize=8)
-for method in ("lora", "pissa", "lora_plus"):
-    steps, losses = zip(*rows[method][0]["loss_curve"])
-    axes[1].plot(steps[:24], losses[:24], label=f"{method}, rate {rows[method][0]['learning_rate']}")
-axes[1].set_yscale("log")
-axes[1].set_xlabel("step")
-axes[1].set_title("training loss, saved run (python -m lessons compare)", fontsize=9)
-axes[1].legend(fontsize=8)
-plt.show()
-print(f"the 8 largest directions hold {100 * share:.0f} % of W², and {100 * by_chance:.0f} % in a random matrix")
+share, at_random = (float(100 * (each[:8] ** 2).sum() / (each**2).sum()) for each in (values, noise))
 
-pissa = get_peft_model(load_base(), recipe("pissa").config()).eval()
-with torch.no_grad():
-    difference = (pissa(source, target) - base(source, target)).abs().max()
-    with pissa.disable_adapter():
-        same = torch.equal(pissa(source, target), base(source, target))
-print(f"a fresh PiSSA differs from the base by {difference:.1e} at most; switched off it is the base: {same}")
+# %% tags=["hide-input"]
+claim(share > 1.5 * at_random, "a few directions carry much", share=share, at_random=at_random)
+show_figure(
+    draw_spectrum(values, noise, 8),
+    title="8 directions of 128 hold {share:.0f} % of a matrix of the base, and {at_random:.0f} % of a random one",
+    alt="Left, singular values of a query matrix of the base and of a random matrix: the base's begin higher and fall faster. Right, "
+    "the training loss of the first steps for LoRA, PiSSA and LoRA+.",
+    share=share,
+    at_random=at_random,
+)
+prose(
+    "A few directions do carry much. In the saved run the loss at step {step} is {lora:.2f} for LoRA (rate {lora_rate:g}), {pissa:.2f} "
+    "for PiSSA (rate {pissa_rate:g}) and {lora_plus:.2f} for LoRA+: the fastest start has `{first}`. At the end it is {lora_end:.2f}, "
+    "{pissa_end:.2f} and {lora_plus_end:.2f}, the lowest with `{lowest_end}`. A low loss on the training words is no low error on "
+    "the others: compare with the table above.",
+    **the_starts(),
+)
 
 # %% [markdown]
-# A few directions do carry much. The start itself is no faster here, but PiSSA keeps up with LoRA at a third of its learning rate.
-# LoRA+ is the fastest on the training words, and yet ends a little worse on the test words (table above): what learns faster
-# can also learn by heart faster.
-#
-# ## VeRA and IA3: hardly any parameters
-#
-# VeRA's random matrices are the same for all layers, and a seed makes them anew: they need not be saved.
-# IA3 has factors only. Which features did it turn up or down?
+# Hugging Face writes $W - B_0 A_0$ into the base. Here $W$ stays, so that the base is still there:
 
 # %%
-factors: dict[str, list[torch.Tensor]] = {"k_proj": [], "v_proj": [], "fc2": []}
-tuned = PeftModel.from_pretrained(load_base(), BRITISH / "ia3")
-for path, wrapper in tuned.adapters["default"].layers.items():
-    if isinstance(wrapper, IA3Linear):
-        factors[path.rpartition(".")[2]].append(wrapper.ia3_l.detach().flatten())
-figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
-for name, parts in factors.items():
-    together = torch.cat(parts)
-    axis.hist(
-        together, bins=60, range=(0, 2.2), histtype="step", density=True, label=f"{name}: {len(together):,} factors"
+pissa, (source, target) = get_peft_model(load_base(), recipe("pissa").config()).eval(), a_batch(8)
+with torch.no_grad():
+    print(
+        f"fresh, it differs from the base by {(pissa(source, target) - base(source, target)).abs().max():.1e} at most"
     )
-    print(f"{name}: mean {together.mean():.2f}, spread {together.std():.2f}, {int((together < 0).sum())} below 0")
-axis.axvline(1, color="grey", linewidth=0.8)
-axis.set_xlabel("IA3's factor; 1 is the base")
-legend_below(figure, axis, columns=3)
-plt.show()
+    with pissa.disable_adapter():
+        print("switched off, it is the base:", torch.equal(pissa(source, target), base(source, target)))
 
 # %% [markdown]
-# ## What each trains, gains, costs
+# ## Experiment: which features does IA3 turn up?
 #
+# VeRA's random matrices are the same for all layers, and a seed makes them anew: they need not be saved. IA3 has factors only.
+# Which features did it turn up or down?
+
+# %%
+factors = ia3_factors()
+
+# %% tags=["hide-input"]
+together = torch.cat(list(factors.values()))
+numbers = {
+    "count": len(together),
+    "low": together.quantile(0.05).item(),
+    "high": together.quantile(0.95).item(),
+    "below": int((together < 0).sum()),
+}
+claim(numbers["low"] < 1 < numbers["high"], "some features up, some down", **numbers)
+show_figure(
+    draw_factors(factors),
+    title="90 of 100 of IA3's factors lie between {low:.2f} and {high:.2f}: some features are turned up, some down",
+    alt="A histogram of the {count:,} factors for keys, values and the feed-forward network, around 1.",
+    **{name: numbers[name] for name in ("low", "high", "count")},
+)
+prose(
+    "{below} of the {count:,} factors are below 0: these features change their sign.",
+    below=numbers["below"],
+    count=numbers["count"],
+)
+
+# %% [markdown]
 # | | gain | price |
 # |---|---|---|
-# | rsLoRA | large ranks stay useful | another learning rate |
-# | LoRA+ | $B$ is quick from its zero start | one more number to choose; here no gain |
-# | DoRA | direction and length apart, nearer to full fine-tuning in the paper | the slowest of the family |
+# | rsLoRA | large ranks stay useful with plain gradient descent | another learning rate |
+# | LoRA+ | $B$ is quick from its zero start | one more number to choose |
+# | DoRA | direction and length apart, nearer to full fine-tuning in the paper | the lengths of all rows, in every step |
 # | PiSSA | starts where $W$ is large | an SVD at the start; the file has rank $2r$ |
 # | VeRA | very small files | a larger learning rate; the random products still cost time |
-# | IA3 | smallest, and no time once merged | can only weight what is there; no new direction |
+# | IA3 | fewest parameters, and no time once merged | can only weight what is there; no new direction |
 #
-# **LoRA or adapter?** All of these are LoRA's side of the line: they change a weight matrix, and they merge (lesson 17 has
-# the other side). IA3 is the border: it multiplies features, as SSF does (lesson 22).
-#
+# All of these are LoRA's side of the line: they change a weight matrix, and they merge ([lesson 17](17_adapters.ipynb) has
+# the other side). IA3 is the border: it multiplies features, as SSF does ([lesson 22](22_ssf.ipynb)).
+
+# %% [markdown]
 # ## The usual mistakes
 #
-# - **A new technique at the old learning rate.** VeRA and IA3 want a larger one, rsLoRA a smaller one. A comparison at one
-#   rate compares rates. (`lessons/task/learning_rates.json` keeps what was tried: `python -m lessons search`.)
+# - **A new technique at the old learning rate.** VeRA and IA3 want a larger one. A comparison at one rate compares rates. So does
+#   one whose best rate is the largest that was tried: this course once had IA3 far behind for that reason.
+#   (`lessons/task/learning_rates.json` keeps what was tried: `python -m lessons search`.)
 # - **PiSSA changes the base in Hugging Face PEFT**: $W - B_0 A_0$ is written into it. Then `disable_adapter` no longer
-#   gives the base, and every other adapter is wrong (HF PEFT, issue 2184). Here $W$ stays, as printed above.
+#   gives the base, and every other adapter is wrong ([peft#2184](https://github.com/huggingface/peft/issues/2184)).
 # - **DoRA's lengths from the wrong matrix.** mlx-examples took $m$ from a freshly made layer, before $W$ was put in
-#   (its issue 832). Check: a fresh DoRA gives the base's output.
+#   ([mlx-examples#832](https://github.com/ml-explore/mlx-examples/issues/832)). Check: a fresh DoRA gives the base's output.
 # - **Two DoRA adapters on one layer, merged one after the other**: the second took its lengths from the merged weight, and
-#   merged differed from unmerged by percents (HF PEFT, issue 3608). A sum of DoRAs is no DoRA; here it is refused.
-# - **DoRA expected to cost nothing.** Users measured it up to twice as slow in training (HF PEFT, pull request 1474).
-# - **IA3 merged into keys and values without the bias.** $l \odot (Wx + b)$ scales $b$ too; in the feed forward it does not.
+#   merged differed from unmerged ([peft#3608](https://github.com/huggingface/peft/issues/3608)). A sum of DoRAs is no DoRA; here
+#   it is refused.
+# - **DoRA expected to cost nothing.** Users measured it up to twice as slow in training
+#   ([peft#1474](https://github.com/huggingface/peft/pull/1474)).
+# - **IA3 merged into keys and values without the bias.** $l \odot (Wx + b)$ scales $b$ too; in the feed-forward network it does
+#   not.
 
 # %%
-two = PeftModel.from_pretrained(load_base(), BRITISH / "dora", adapter_name="one")
-two.load_adapter(BRITISH / "dora", "two")
+two = PeftModel.from_pretrained(load_base(), shipped("dora")["british"], adapter_name="one")
+two.load_adapter(shipped("dora")["british"], "two")
 try:
     two.set_adapter(["one", "two"])
 except ValueError as error:
     print(error)
 
+# %% [markdown]
+# ## Three questions
+#
+# <details><summary>The rank goes from 8 to 64, α stays. What happens to LoRA's scale, and to the first step with Adam?</summary>
+#
+# The scale is an eighth of what it was. The first step's effect stays about the same, because there are eight times as many
+# directions, and Adam moves each number by the learning rate whatever its gradient is.
+#
+# </details>
+#
+# <details><summary>DoRA's m is doubled in one row. What happens to the row's direction?</summary>
+#
+# Nothing. Only its length doubles. That is what $m$ is for.
+#
+# </details>
+#
+# <details><summary>Can IA3 make a network hear a feature of its input that it ignores?</summary>
+#
+# No. It can turn outputs up and down that are there. A new feature of the input needs a new direction: an $A$.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercises
+
 # %%
 exercises_of(14)
 
 # %% [markdown]
+# ## Summary
+#
+# - Each relative changes one line of LoRA; all start at the base, and all merge.
+# - α/r or α/√r: what it does depends on the optimizer. Search the rate again when the scale changes.
+# - With a searched rate for each, the relatives lie close together. What differs for certain is what they train, store and
+#   cost in time.
+
+# %% [markdown]
 # ## Where to read on
 #
-# - rsLoRA: *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA* (arXiv 2312.03732).
-# - *LoRA+: Efficient Low Rank Adaptation of Large Models* (arXiv 2402.12354).
-# - *DoRA: Weight-Decomposed Low-Rank Adaptation* (arXiv 2402.09353), figure 2 for magnitude and direction.
-# - *PiSSA: Principal Singular Values and Singular Vectors Adaptation* (arXiv 2404.02948).
-# - *VeRA: Vector-based Random Matrix Adaptation* (arXiv 2310.11454).
-# - IA3: *Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning* (arXiv 2205.05638).
+# - rsLoRA: [*A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*, arXiv 2312.03732](https://arxiv.org/abs/2312.03732)
+# - [*LoRA+: Efficient Low Rank Adaptation of Large Models*, arXiv 2402.12354](https://arxiv.org/abs/2402.12354)
+# - [*DoRA: Weight-Decomposed Low-Rank Adaptation*, arXiv 2402.09353](https://arxiv.org/abs/2402.09353), figure 2 for magnitude
+#   and direction
+# - [*PiSSA: Principal Singular Values and Singular Vectors Adaptation*, arXiv 2404.02948](https://arxiv.org/abs/2404.02948)
+# - [*VeRA: Vector-based Random Matrix Adaptation*, arXiv 2310.11454](https://arxiv.org/abs/2310.11454)
+# - IA3: [*Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning*, arXiv
+#   2205.05638](https://arxiv.org/abs/2205.05638)
+# - Next: [lesson 15](15_nf4.ipynb), how a weight fits in four bits. In the code: [`peft/dora.py`](../../peft/dora.py),
+#   [`peft/pissa.py`](../../peft/pissa.py), [`peft/vera.py`](../../peft/vera.py), [`peft/ia3.py`](../../peft/ia3.py)

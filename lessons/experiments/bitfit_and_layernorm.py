@@ -1,6 +1,7 @@
 """Lesson 12's measurements: what a bias and a gain can change, which of them moved, what few trained numbers give and cost."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,8 @@ def changes(method: str) -> dict[str, Tensor]:
     """Parameter → how the shipped British adapter of this technique changed it."""
     model = PeftModel.from_pretrained(load_base(), shipped(method)["british"])
     before = dict(load_base().named_parameters())
-    own = model.adapters["default"].owned.own_parameters()
+    adapter: Any = model.adapters["default"]
+    own = adapter.owned.own_parameters()
     return {name: copy.detach() - before[name].detach() for name, copy in own.items()}
 
 

@@ -44,7 +44,8 @@ def techniques() -> tuple[str, ...]:
 def answers(method: str) -> tuple[bool, bool]:
     """(merges, mixes) of a technique on the base: asked of the code, not remembered."""
     model = adapted(method)
-    mixes = model.adapters["default"].additive
+    adapter: Any = model.adapters["default"]
+    mixes = bool(adapter.additive)
     try:
         with warnings.catch_warnings(action="ignore"):  # merging into four bits warns that it is lossy
             model.merge_and_unload()

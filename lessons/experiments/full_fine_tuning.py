@@ -1,6 +1,6 @@
 """Lesson 11's measurements: one weight by hand, learning and forgetting step by step, rates, what moved, what it costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +55,7 @@ class OneStep:
     off: float
 
 
-def one_step(optimizer: type[torch.optim.Optimizer]) -> OneStep:
+def one_step(optimizer: Callable[..., torch.optim.Optimizer]) -> OneStep:
     """The example by hand: a copy of the weight takes one step."""
     model = OneWeight()
     owned = OwnedParameters(model, ["layer.weight"])

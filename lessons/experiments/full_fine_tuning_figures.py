@@ -1,6 +1,7 @@
 """Lesson 11's drawing, with the numbers of the model that has one weight, and its figures."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ def draw_one_weight() -> Figure:
     """The base keeps its weight; the copy takes one step; both tasks' losses before and after."""
     start, after = OneWeight(), one_step(torch.optim.SGD)
     sketch = Sketch(18, 6.6)
-    wide = {"cell": (1.6, 1.0), "form": ".4g"}
+    wide: Any = {"cell": (1.6, 1.0), "form": ".4g"}
     base = sketch.matrix(0.4, 4.0, [[WEIGHT]], "base", **wide)
     copy = sketch.matrix(5.0, 4.0, [[WEIGHT]], "copy", learnt=True, **wide)
     moved = sketch.matrix(11.0, 4.0, [[after.weight]], "after one step", learnt=True, **wide)

@@ -14,10 +14,6 @@ from lessons.teaching.notebooks import LESSONS, sources
 NOT_YET = {
     "07_masks_and_decoder",
     "08_output_and_loss",
-    "13_lora",
-    "14_lora_relatives",
-    "15_nf4",
-    "16_qlora",
     "17_adapters",
     "19_p_tuning",
     "20_prefix_tuning",
