@@ -65,7 +65,8 @@ def read_download(place: Path, scratch: Path, exercises: Sequence[Exercise]) -> 
     found = list(members(place) if place.is_file() else files_in(place))
     found = without_wrapper(found)
     service = service_of(member.parts[0] for member in found)
-    download, owners = Download(service), {}
+    download = Download(service)
+    owners: dict[tuple[str, str], HandedIn] = {}
     for member in found:
         match = SERVICES[service].fullmatch(member.parts[0]) if service else None
         if service and match is None:
@@ -123,9 +124,9 @@ def without_wrapper(found: Sequence[Member]) -> list[Member]:
     """Without the one folder around everything that some programs add when they make an archive."""
     tops = {member.parts[0] for member in found if len(member.parts) > 1}
     inner = {member.parts[1] for member in found if len(member.parts) > 1}
-    if len(tops) == 1 and len(found) and all(len(member.parts) > 1 for member in found):
-        if not service_of(tops) and service_of(inner):
-            return [Member(member.parts[1:], member.content, member.written) for member in found]
+    one_around = len(tops) == 1 and all(len(member.parts) > 1 for member in found)
+    if one_around and not service_of(tops) and service_of(inner):
+        return [Member(member.parts[1:], member.content, member.written) for member in found]
     return list(found)
 
 

@@ -2,12 +2,16 @@
 
 OUT/grades.csv                       a row for each student, a column for each exercise, the total
 OUT/details.csv                      a row for each student and exercise, with the message
+OUT/statistics.csv                   a row for each exercise (statistics.py)
+OUT/moodle.csv, canvas.csv           what a platform imports (platforms.py)
+OUT/similarity.csv                   pairs that are alike (similarity.py)
 OUT/students/ada/results.json        as Gradescope reads it
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,22 @@ from lessons.exercises.student.wording import result_text
 from lessons.exercises.student.workbook import write_whole
 from lessons.exercises.teacher.grade import Grade, possible, total
 
+LONGEST_NAME = 60
 
-def write_student(out: Path, grades: Sequence[Grade]) -> None:
-    """One student's results. No name of theirs can meet the tables, which lie elsewhere."""
-    write_results(out / "students" / grades[0].student / "results.json", grades)
+
+def write_student(folder: Path, grades: Sequence[Grade]) -> None:
+    """One student's results."""
+    write_results(folder / "results.json", grades)
+
+
+def folder_names(students: Sequence[str]) -> dict[str, str]:
+    """Student → the folder for their results: what of the name is letters and numbers, so that no name leads elsewhere."""
+    names: dict[str, str] = {}
+    for number, student in enumerate(students, start=1):
+        name = re.sub(r"[^\w .,()-]", "_", student)[:LONGEST_NAME].strip(". ")
+        taken = {other.casefold() for other in names.values()}
+        names[student] = name if name and name.casefold() not in taken else f"{name} {number}".strip()
+    return names
 
 
 def write_results(path: Path, grades: Sequence[Grade]) -> None:
