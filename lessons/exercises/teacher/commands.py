@@ -6,11 +6,12 @@ from pathlib import Path
 from rich.console import Console
 
 from lessons.exercises.assignment import Assignment, assigned
+from lessons.exercises.grading import tree
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.workbook import write_whole
 from lessons.exercises.teacher import grading
 from lessons.exercises.teacher.guide import guide as guide_text
-from lessons.exercises.teacher.release import must_be_empty, release_autograder, release_students
+from lessons.exercises.teacher.release import must_be_empty, must_be_new_zip, release_autograder, release_students
 from lessons.exercises.teacher.wheel import build_wheel
 from lessons.task.outputs import out_file, out_folder
 
@@ -31,6 +32,9 @@ def release(arguments: list[str]) -> int:
     asked = assigned(options.assignment, options.exercises)
     if asked.exam and options.no_wheel:
         raise ValueError("in an exam students get a wheel without the answers: leave out --no-wheel")
+    tree.tests_folder()  # what is missing is said before anything is begun
+    if options.autograder:
+        must_be_new_zip(options.autograder)
     must_be_empty(options.folder)
     if options.wheel or options.no_wheel:
         if options.wheel and not options.wheel.is_file():

@@ -63,10 +63,7 @@ def copy_graders(tests: Path, folder: Path, exercises: Sequence[Exercise]) -> No
 
 def release_autograder(archive: Path, asked: Assignment) -> None:
     """Writes the zip file that Gradescope takes. It needs a checkout: a wheel has no tests."""
-    if archive.suffix != ".zip":
-        raise ValueError(f"{archive} is to be uploaded as a zip file: name it {archive.name}.zip")
-    if archive.exists():
-        raise ValueError(f"{archive} is there already: name a new file, so that nothing is overwritten")
+    must_be_new_zip(archive)
     tests = tree.tests_folder()
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
@@ -79,6 +76,13 @@ def release_autograder(archive: Path, asked: Assignment) -> None:
             (folder / name).chmod(0o755)
         made = shutil.make_archive(str(Path(scratch) / "made"), "zip", folder)
         shutil.move(made, archive)
+
+
+def must_be_new_zip(archive: Path) -> None:
+    if archive.suffix != ".zip":
+        raise ValueError(f"{archive} is to be uploaded as a zip file: name it {archive.name}.zip")
+    if archive.exists():
+        raise ValueError(f"{archive} is there already: name a new file, so that nothing is overwritten")
 
 
 def must_be_empty(folder: Path) -> None:
