@@ -118,6 +118,8 @@ def test_the_property_that_failed_most_is_named_and_a_forged_one_is_not(tmp_path
     told = dict(zip(heading, row, strict=True))
     assert told["property that failed most"] == second.removeprefix("test_").replace("_", " ")
     assert (told["for"], told["pass rate"], told["mean points"], told["students"]) == ("2", "25%", "4", "6")
+    write_statistics(tmp_path / "statistics.csv", [[grades[3]]])
+    assert table(tmp_path / "statistics.csv")[1][-2:] == ["", ""]
 
 
 def test_renamed_variables_are_seen_and_another_way_is_not(tmp_path: Path) -> None:
