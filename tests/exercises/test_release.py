@@ -43,6 +43,9 @@ def test_a_release_of_some_exercises_knows_which(
 def test_an_exam_gives_out_neither_tests_nor_hints(tmp_path: Path) -> None:
     release_students(tmp_path / "exam", asked("layer_norm", exam=True, title="Final exam"))
     assert not (tmp_path / "exam" / "tests").exists()
+    stub = (tmp_path / "exam" / "workbook" / "layer_norm.py").read_text()
+    assert "is not written yet" in stub
+    assert "lessons hint" not in stub
     assert "Final exam" in (tmp_path / "exam" / "README.md").read_text()
     assert read_assignment(tmp_path / "exam" / "exercises.toml").exam
     (tmp_path / "exam.toml").write_text("exam = true\n[exercises]\nlayer_norm = 5")

@@ -11,7 +11,7 @@ from pathlib import Path
 from lessons.exercises.assignment import Assignment, assignment_beside
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
-from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError
+from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError, lines_of
 from lessons.exercises.stub import stub_of
 
 PROGRESS = "progress.txt"
@@ -65,8 +65,10 @@ class Workbook:
         return True
 
     def stub(self, exercise: Exercise) -> str:
-        """With what is passed in the same module: that may be read."""
-        return stub_of(exercise, solved=[name for name, status in self.statuses().items() if status == PASSED])
+        """With what is passed in the same module: that may be read. In an exam no line speaks of checks and hints."""
+        text = stub_of(exercise, solved=[name for name, status in self.statuses().items() if status == PASSED])
+        lines = lines_of(text)
+        return "".join(line for line in lines if not (self.assignment.exam and line.startswith("# python -m lessons")))
 
     def reset(self, exercise: Exercise) -> Path | None:
         """A new stub; what was there keeps its text under another name, which is returned."""
