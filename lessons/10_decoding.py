@@ -14,44 +14,137 @@
 """
 # 10. Decoding: greedy, beams, the key/value cache
 
-A model gives a distribution over the next symbol. Decoding makes a sequence of it. This lesson compares the ways on real
-words, computes a beam by hand, and shows that the cache changes the time and nothing else.
+**The question.** A model gives a distribution over the *next* symbol. A pronunciation is a whole sequence. If one takes the
+likeliest symbol at every step, does one get the likeliest sequence?
+
+**You will be able to**
+
+- decode greedily, by sampling and by beam search, and say what each looks for
+- compute a beam search by hand, and say what a length penalty does to it
+- say what the key/value cache saves, and why it must change no answer
+
+**Time:** 35 minutes. **Before it:** softmax and log-probabilities, from [lesson 8](08_output_and_loss.ipynb); masks, from
+[lesson 7](07_masks_and_decoder.ipynb).
 """
 
-# %%
-import time
-from unittest.mock import patch
-
+# %% tags=["hide-input"]
 import torch
-from matplotlib import pyplot as plt
 
+from lessons.experiments.decoding import (
+    PROBABILITIES,
+    WAYS,
+    cuts,
+    differing,
+    fast_share,
+    likelier,
+    say,
+    spoilt,
+    step_by_step,
+    times_faster,
+    tiny_search,
+    word_errors,
+)
+from lessons.experiments.decoding_figures import (
+    draw_cuts,
+    draw_faster,
+    draw_likelier,
+    draw_tree,
+    draw_word_errors,
+)
 from lessons.task.base import load_base
-from lessons.task.dictionary import load, vocabulary, words
+from lessons.task.dictionary import words
 from lessons.task.machine import set_threads
-from lessons.task.scoring import score, source_batch
-from lessons.teaching import exercises_of, lit_diagram, quick, show_source
-from transformer import KeyValueCache, TransformerConfig, generate
-from transformer.decoding.beam import beam_search
+from lessons.teaching import (
+    claim,
+    exercises_of,
+    lit_diagram,
+    prose,
+    quick,
+    said_and_so,
+    show_drawing,
+    show_figure,
+    show_source,
+)
+from transformer.decoding.beam import best_continuations
 from transformer.decoding.cache import GrowingCache
-from transformer.decoding.fast_blocks import SelfAttention
 from transformer.decoding.generation import token_by_token
 from transformer.decoding.sampling import sample, truncate
 
 set_threads()
+torch.manual_seed(0)
 lit_diagram("linear", "softmax", "decoder")
+
+# %% [markdown]
+# ## The picture
+
+# %% tags=["hide-input"]
+show_drawing(
+    draw_tree(),
+    title="The likeliest first symbol does not begin the likeliest sequence",
+    alt="A tree. From the start A has 0.6 and B 0.4. After A: A 0.4, B 0.3, end 0.3; after B: end 0.9, A and B 0.05 each. The "
+    "whole sequences have A A end 0.24, A B end 0.18, A end 0.18, B end 0.36. B end is the likeliest; the greedy way goes to A.",
+)
+
+# %% [markdown]
+# ## The idea
+#
+# The probability of a sequence is the product of the probabilities of its symbols. There are too many sequences to try all,
+# so that every way to decode looks at a few only.
+#
+# **Greedy** decoding takes the likeliest symbol, and never looks back. **Beam search** keeps the best few beginnings side by
+# side, and drops one only when others are better. **Sampling** draws a symbol as its probability says; so it does not look
+# for the likeliest at all. It can be kept to the likely symbols: by a *temperature* below 1, by taking only the $k$ best, or
+# by taking the best ones until their mass reaches $p$.
+#
+# Which is right depends on the task. A pronunciation has one right answer or a few. For a story the likeliest text is dull.
+#
+# And all of them do the same work again and again: each step reads all symbols so far. The **key/value cache** keeps what was
+# computed. It changes the time, and nothing else.
 
 # %% [markdown]
 # ## The formula
 #
 # - **greedy**: $y_t = \arg\max_k\ p(k \mid y_{<t}, x)$
-# - **sampling**: $y_t \sim p^{1/T}$, renormalized; before that cut to the $k$ best (top-k), or to the smallest best set whose
+# - **sampling**: $y_t \sim p^{1/T}$, renormalized; after that cut to the $k$ best (top-k), or to the smallest best set whose
 #   mass reaches $p$ (top-p)
 # - **beam search**: keep the $B$ best beginnings. A finished one scores
 #
-# $$\frac{1}{n^{\lambda}} \sum_{t=1}^{n} \log p(y_t \mid y_{<t}, x) \qquad n \text{ counts the end symbol, } \lambda \text{ is the length penalty}$$
+# $$\frac{1}{n^{\lambda}} \sum_{t=1}^{n} \log p(y_t \mid y_{<t}, x)$$
+#
+# $n$ counts the end symbol, and $\lambda$ is the length penalty. Logarithms make a sum of the product, because a product of
+# many small numbers would soon be too small for a computer.
+
+# %% [markdown]
+# ## The code
+#
+# One step of each. Around them is bookkeeping: which rows have ended, which beams are done
+# ([`transformer/decoding/`](../../transformer/decoding)).
 
 # %%
-show_source(token_by_token, generate, sample, truncate)
+show_source(token_by_token, sample, truncate, best_continuations)
+
+# %% [markdown]
+# ## By hand: where the greedy way goes wrong
+#
+# The tiny language of the picture: symbols A, B and the end. At the start A has 0.6, B 0.4. After A everything is open: A
+# 0.4, B 0.3, end 0.3. After B the end has 0.9, A and B 0.05 each. After two symbols it always ends.
+#
+# | sequence | probability | log | n | log / n |
+# |---|---|---|---|---|
+# | A A end (greedy) | 0.6 · 0.4 · 1 = 0.24 | -1.427 | 3 | -0.476 |
+# | A end | 0.6 · 0.3 = 0.18 | -1.715 | 2 | -0.857 |
+# | **B end** | 0.4 · 0.9 = **0.36** | -1.022 | 2 | -0.511 |
+#
+# The greedy way takes A, and never sees that B leads to the better whole. Two beams find it when the score is the plain sum
+# ($\lambda = 0$). With $\lambda = 1$ the sums of longer sequences are divided by more, and *A A end* wins again: the length
+# penalty is a choice, not a detail.
+#
+# Each further symbol can only lower a sum of logs, so a plain sum is *biased* to short sequences. Biased, not bound: *A A end*
+# is longer than *A end*, and stands above it.
+
+# %%
+for beams, penalty in ((1, 0.0), (2, 0.0), (2, 1.0)):
+    print(f"{beams} beam(s), length penalty {penalty:.0f}: {tiny_search(beams, penalty)}")
 
 # %% [markdown]
 # ## By hand: cutting a distribution
@@ -64,234 +157,144 @@ show_source(token_by_token, generate, sample, truncate)
 # | top-p, $p = 0.8$ | 0.5 + 0.25 = 0.75 is not enough, so the third too | 5/9, 2.5/9, 1.5/9 |
 # | temperature 0.5 | all, squared: 0.25, 0.0625, 0.0225, 0.01 | divided by 0.345: 0.725, 0.181, 0.065, 0.029 |
 
-# %%
-logits = torch.tensor([[0.5, 0.25, 0.15, 0.1]]).log()
-cuts = {
-    "as it is": logits,
-    "top-k 2": truncate(logits, top_k=2),
-    "top-p 0.8": truncate(logits, top_p=0.8),
-    "temperature 0.5": logits / 0.5,
-    "temperature 2": logits / 2,
-}
-figure, axes = plt.subplots(1, len(cuts), figsize=(10, 2.1), sharey=True, layout="constrained")
-for axis, (title, cut) in zip(axes, cuts.items()):
-    probabilities = cut.softmax(-1)[0]
-    axis.bar_label(axis.bar(range(4), probabilities), [f"{p:.2f}" for p in probabilities], fontsize=8)
-    axis.set_title(title, fontsize=10)
-    axis.set_xticks(range(4), "ABCD")
-    axis.set_ylim(0, 1)
-plt.show()
-
-# %% [markdown]
-# ## By hand: where the greedy way goes wrong
-#
-# A tiny language: symbols A, B and the end. At the start A has 0.6, B 0.4. After A everything is open: A 0.4, B 0.3, end
-# 0.3. After B the end has 0.9 (A and B 0.05 each). After two symbols it always ends.
-#
-# | sequence | probability | log | n | log / n |
-# |---|---|---|---|---|
-# | A A end (greedy) | 0.6 · 0.4 · 1 = 0.24 | -1.427 | 3 | -0.476 |
-# | A end | 0.6 · 0.3 = 0.18 | -1.715 | 2 | -0.857 |
-# | **B end** | 0.4 · 0.9 = **0.36** | -1.022 | 2 | -0.511 |
-#
-# The greedy way takes A, the better first symbol, and never sees that B leads to the better whole. Two beams find it when
-# the score is the plain sum ($\lambda = 0$). With $\lambda = 1$ longer sequences get their sum divided by more, and *A A end*
-# wins again: the length penalty is a choice, not a detail.
-
-# %%
-END, A, B = 2, 3, 4
-table = {(): [0.0, 0.6, 0.4], (A,): [0.3, 0.4, 0.3], (B,): [0.9, 0.05, 0.05]}  # end, A, B
-tiny = TransformerConfig(
-    vocab_size=5,
-    d_model=8,
-    num_heads=1,
-    num_encoder_layers=1,
-    num_decoder_layers=1,
-    d_ff=8,
-    dropout=0.0,
-    max_length=4,
+# %% tags=["hide-input"]
+cut = cuts()
+show_figure(
+    draw_cuts(cut),
+    title="Cutting takes away the tail; a temperature below 1 lowers it, one above 1 raises it",
+    alt="Five bar charts of the probabilities of A, B, C and D: as they are; with top-k two of them; with top-p three; with "
+    "temperature a half A rises to {cold:.2f}; with temperature two it falls to {hot:.2f}.",
+    cold=cut["temperature 0.5"][0],
+    hot=cut["temperature 2"][0],
 )
 
-
-def tiny_logits(prefixes: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
-    likely = [table.get(tuple(prefix[1:].tolist()), [1.0, 0.0, 0.0]) for prefix in prefixes]
-    return torch.tensor([[0.0, 0.0, *chances] for chances in likely]).clamp(min=1e-12).log()
-
-
-names = {END: "end", A: "A", B: "B"}
-for beams, penalty in ((1, 0.0), (2, 0.0), (2, 1.0)):
-    found = beam_search(
-        tiny_logits, tiny, torch.tensor([[1]]), max_new_tokens=3, num_beams=beams, length_penalty=penalty
-    )
-    print(f"{beams} beam(s), length penalty {penalty:.0f}:", " ".join(names[token] for token in found[0, 1:].tolist()))
-
-# %%
-show_source(beam_search)
-
 # %% [markdown]
-# ## Real words
+# ## Experiment: real words
 #
-# Words that the base never saw and is not sure of. Sampling is random: with the same seed it gives the same again.
+# Words that the base never saw and is not sure of. What is drawn at random is drawn with a seed, so that it comes out the
+# same again.
 
 # %%
-base, tokens = load_base(), vocabulary()
+base = load_base()
+for name, settings in WAYS.items():
+    print(f"{name:<22}" + "".join(f"{said:<16}" for said in say(base, ["gamboge", "regolith", "tonkatsu"], **settings)))
+tested = words("american", "development", 60 if quick() else 250)
+answers = {name: say(base, tested, **settings) for name, settings in WAYS.items()}
+wrong = word_errors(answers, tested)
 
-
-def say(chosen: list[str], model: torch.nn.Module = base, **settings) -> list[str]:
-    """The pronunciation of each word, decoded in any way that `generate` knows."""
-    source = source_batch(chosen)
-    with torch.no_grad():
-        return [tokens.decode_pronunciation(row[1:].tolist()) for row in generate(model, source, 32, **settings)]
-
-
-ways = {
-    "greedy": {},
-    "4 beams": {"num_beams": 4},
-    "sampling": {"do_sample": True},
-    "temperature 2": {"do_sample": True, "temperature": 2.0},
-    "the same, top-k 3": {"do_sample": True, "temperature": 2.0, "top_k": 3},
-    "the same, top-p 0.8": {"do_sample": True, "temperature": 2.0, "top_p": 0.8},
+# %% tags=["hide-input"]
+numbers = {
+    "greedy": wrong["greedy"],
+    "beams": wrong["4 beams"],
+    "sampling": wrong["sampling"],
+    "hot": wrong["temperature 2"],
+    "cut": wrong["the same, top-p 0.8"],
 }
-
-
-def seeded(settings: dict, seed: int = 0) -> dict:
-    return {**settings, "generator": torch.Generator().manual_seed(seed)} if "do_sample" in settings else settings
-
-
-shown = ["gamboge", "regolith", "tonkatsu", "serac"]  # held out of the training
-for name, settings in ways.items():
-    print(f"{name:<22}" + "".join(f"{said:<16}" for said in say(shown, **seeded(settings))))
-
-# %% [markdown]
-# Which way makes the fewest mistakes? The task has one right answer, or a few. So drawing at random can only hurt, unless it is
-# kept to the likeliest symbols. For a story it is the other way round: there the likeliest text is dull.
-
-# %%
-exam = words("american", "development", 60 if quick() else 250)
-word_errors, answers = {}, {}
-for name, settings in ways.items():
-    answers[name] = say(exam, **seeded(settings))
-    word_errors[name] = 100 * score(dict(zip(exam, answers[name])), "american").word_error
-figure, axis = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
-axis.bar_label(axis.barh(list(word_errors), list(word_errors.values())), fmt="%.0f", padding=3)
-axis.invert_yaxis()
-axis.set_xlabel("words wrong, %")
-axis.set_xlim(0, 108)
-plt.show()
-
-# %% [markdown]
-# Beam search looks for a *likelier* sequence, not for a *better* one. It does not even promise that: the greedy beginning can
-# fall out of the beams on the way. We look: the sum of log-probabilities of its answer against that of the greedy answer, for
-# every word where the two differ.
-
-# %%
-
-
-@torch.no_grad()
-def log_probability(word: str, said: str) -> float:
-    labels = tokens.encode_pronunciation(said)
-    source, inputs = torch.tensor([tokens.encode_word(word)]), torch.tensor([[tokens.bos_id, *labels[:-1]]])
-    return float(base(source, inputs)[0].log_softmax(-1)[range(len(labels)), labels].sum())
-
-
-plain_sum = say(exam, num_beams=4, length_penalty=0.0)
-differing = [(w, g, b) for w, g, b in zip(exam, answers["greedy"], plain_sum) if g != b and g and b]
-listed = load("american")
-figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
-for word, greedy, beam in differing:
-    won, lost = beam in listed[word], greedy in listed[word]
-    colour = "C2" if won and not lost else "C5" if lost and not won else "#999999"
-    axis.scatter(log_probability(word, greedy), log_probability(word, beam), color=colour, s=22)
-axis.axline((-2, -2), slope=1, color="#cccccc", linewidth=1)
-axis.set_xlabel("log p of the greedy answer")
-axis.set_ylabel("log p of the beam's answer")
-axis.set_title(
-    f"{len(differing)} of {len(exam)} words differ\ngreen: the beam is right, dark red: greedy is", fontsize=10
+claim(numbers["greedy"] < numbers["sampling"] < numbers["hot"], "drawing at random hurts, heat more", **numbers)
+claim(numbers["cut"] < numbers["hot"], "a cut helps", **numbers)
+show_figure(
+    draw_word_errors(wrong),
+    title="Drawing at random hurts where there is one right answer: {greedy:.0f} % of words wrong become {sampling:.0f} %",
+    alt="Bars of words said wrong. Greedy {greedy:.0f} %, four beams {beams:.0f} %, sampling {sampling:.0f} %, with temperature "
+    "two {hot:.0f} %, cut to the mass of top-p {cut:.0f} %.",
+    **numbers,
 )
-plt.show()
-likelier = sum(log_probability(w, b) >= log_probability(w, g) - 1e-4 for w, g, b in differing)
-print(f"the beam's answer is at least as likely for {likelier} of {len(differing)}")
+
+# %% [markdown]
+# Draws can only hurt here, unless they are kept to the likeliest symbols. For a story it is the other way round.
+#
+# ## Experiment: is a beam's answer likelier, and is it better?
+#
+# Beam search looks for a *likelier* sequence, not for a *better* one. And it promises neither: the greedy beginning may fall
+# out of the beams, and what follows it is then never seen. We look at the words where the two answers differ.
+
+# %%
+many = words("american", "development", 60 if quick() else 1500)
+found = differing(base, many, say(base, many), say(base, many, num_beams=4, length_penalty=0.0))
+
+# %% tags=["hide-input"]
+numbers = {
+    "words": len(many),
+    "count": len(found),
+    "likelier": likelier(found),
+    "better": sum(each.beam_right and not each.greedy_right for each in found),
+    "worse": sum(each.greedy_right and not each.beam_right for each in found),
+}
+numbers["neither"] = numbers["count"] - numbers["better"] - numbers["worse"]
+claim(numbers["likelier"] > 0.8 * numbers["count"], "likelier as a rule", **numbers)
+claim(numbers["count"] < numbers["words"] / 4, "the model is sure of most words", **numbers)
+show_figure(
+    draw_likelier(found),
+    title="Where beams and greedy differ, the beams' answer is at least as likely in {likelier} of {count} words",
+    alt="The log-probability of the beams' answer over that of the greedy one, for the {count} of {words} words where they "
+    "differ. {likelier} dots lie on or above the diagonal. The beams' answer is right in {better}, the greedy one in {worse}.",
+    words=numbers["words"],
+    count=numbers["count"],
+    likelier=numbers["likelier"],
+    better=numbers["better"],
+    worse=numbers["worse"],
+)
+said_and_so(
+    said="Beam search finds a better answer than greedy decoding.",
+    so="It finds a *likelier* one as a rule, and without a promise. Of {words} words {count} come out otherwise with four beams; "
+    "in {likelier} of these the beams' answer is at least as likely. Better is another question: the beams' answer is right "
+    "and the greedy one wrong in {better}, the other way round in {worse}, and in {neither} there is no difference. Of most words "
+    "the model is sure, and there beams can win nothing.",
+    shown_by="the figure above",
+    **numbers,
+)
 
 # %% [markdown]
 # ## The key/value cache
 #
-# Step $t$ needs the keys and values of all positions up to $t$. Those of the past do not change. So keep them, and project one
-# position at each step: for $n$ symbols $n$ projections instead of $1 + 2 + \dots + n = n(n+1)/2$. For $n = 32$: 32, not 528.
+# Step $t$ needs the keys and values of all positions up to $t$. Those of the past do not change, because a position never
+# looks at later ones. So keep them, and project one position at each step: for $n$ symbols $n$ projections instead of
+# $1 + 2 + \dots + n = n(n+1)/2$. For $n = 32$: 32, not 528.
 
 # %%
-show_source(GrowingCache)
+show_source(GrowingCache.keys_and_values)
 
 # %%
-with_cache, without = say(exam), say(exam, use_cache=False)
-print("the same words with and without the cache:", with_cache == without)
-
-source = torch.tensor([tokens.encode_word("extraordinary")])
-target = torch.tensor([[tokens.bos_id, *tokens.encode_pronunciation("ɪkstɹˈɔɹdənˌɛɹi")[:-1]]])
-with torch.no_grad():
-    memory, mask = base.encode(source)
-    at_once = base.decode(target, memory, mask)
-    cache = base.new_cache(target.shape[1])
-    one_by_one = torch.cat(
-        [base.decode(target[:, t : t + 1], memory, mask, cache) for t in range(target.shape[1])], dim=1
-    )
-print(f"largest difference between the logits: {(at_once - one_by_one).abs().max():.1e} (rounding)")
+uncached = say(base, tested, use_cache=False)
+print("the same words with and without the cache:", answers["greedy"] == uncached)
+print(f"largest difference between logits: {step_by_step(base, 'extraordinary', 'ɪkstɹˈɔɹdənˌɛɹi'):.1e} (rounding)")
 
 # %% [markdown]
-# Now the time. We let the decoder read random symbols of growing length, with and without a cache, one after the other in
-# each round, and take the ratio. A busy machine slows both sides.
+# ## Experiment: what the cache saves
+#
+# The decoder reads random symbols of growing length, with and without a cache.
 
 # %%
+ratios = times_faster(base, [8, 16, 32] if quick() else [8, 16, 32, 64, 90])
+share, same = fast_share(base, tested[:10] if quick() else tested[:25])
 
-
-@torch.no_grad()
-def seconds(length: int, cached: bool) -> float:
-    ids = torch.randint(3, len(tokens), (16, length), generator=torch.Generator().manual_seed(0))
-    memory, mask = base.encode(ids[:, :12])
-    cache = base.new_cache(length)
-    start = time.perf_counter()
-    for t in range(length):
-        if cached:
-            base.decode(ids[:, t : t + 1], memory, mask, cache)
-        else:
-            base.decode(ids[:, : t + 1], memory, mask)
-    return time.perf_counter() - start
-
-
-lengths = [8, 16, 32] if quick() else [8, 16, 32, 64, 90]
-ratios = []
-for length in lengths:
-    rounds = sorted(seconds(length, False) / seconds(length, True) for _ in range(3))
-    ratios.append(rounds[1])
-figure, axis = plt.subplots(figsize=(5, 2.7), layout="constrained")
-axis.plot(lengths, ratios, "o-")
-axis.axhline(1, color="#999999", linestyle=":")
-axis.set_xlabel("symbols to decode")
-axis.set_ylabel("times faster with the cache")
-plt.show()
-print({length: f"{ratio:.1f} times" for length, ratio in zip(lengths, ratios)})
+# %% tags=["hide-input"]
+shortest, longest = min(ratios), max(ratios)
+numbers = {"shortest": shortest, "longest": longest, "short": ratios[shortest], "long": ratios[longest]}
+claim(numbers["long"] > numbers["short"], "the gain grows with the length", **numbers)
+show_figure(
+    draw_faster(ratios),
+    title="The longer the sequence, the more the cache saves: {long:.1f} times at {longest} symbols",
+    alt="How many times faster decoding is with the cache, over the number of symbols: {short:.1f} times at {shortest}, "
+    "{long:.1f} times at {longest}.",
+    **numbers,
+)
 
 # %% [markdown]
-# The gain grows with the length; at short lengths other costs hide it. Its price is memory:
-# $2 \cdot \text{layers} \cdot \text{batch} \cdot (\text{room} + \text{source}) \cdot d$ numbers, where the room is that for the longest
-# answer allowed: it is reserved at the first step.
+# At short lengths other costs hide the gain. Its price is memory:
+# $2 \cdot \text{layers} \cdot \text{batch} \cdot (\text{room} + \text{source}) \cdot d$ numbers. The room is that for the
+# longest answer allowed: it is reserved at the first step.
 #
-# ## What is left of a step
-#
-# With the cache, a step for one word is hardly arithmetic. Calling modules, checking masks and moving axes takes longer than
-# the products. `generate(..., fast=True)` takes the same step with fewer calls: query, key and value are one product, and
-# with one position splitting the heads is only another view of the same numbers.
+# With the cache, a step for one word is hardly arithmetic: calling modules, checking masks and moving axes takes longer than
+# the products. `generate(..., fast=True)` takes the same step with fewer calls.
 
-# %%
-show_source(SelfAttention)
-
-# %%
-took, said = {}, {}
-for fast in (False, True, False, True):  # the first two warm up
-    start = time.perf_counter()
-    said[fast] = [say([word], fast=fast) for word in exam[:25]]
-    took[fast] = time.perf_counter() - start
-print("the same words:", said[True] == said[False])
-print(f"word by word, the fast step takes {took[True] / took[False]:.2f} of the time")
+# %% tags=["hide-input"]
+claim(same, "the fast step says the same")
+prose(
+    "Word by word, the fast step took {share:.2f} of the time of the plain one here, and said the same words. "
+    "([`fast_blocks.py`](../../transformer/decoding/fast_blocks.py): query, key and value are one product.)",
+    share=share,
+)
 
 # %% [markdown]
 # ## The usual mistakes
@@ -300,30 +303,69 @@ print(f"word by word, the fast step takes {took[True] / took[False]:.2f} of the 
 #   we leave that out. Nothing crashes and most words come out right, since the beams agree on most of what came before.
 #   That is why such a bug lives long: compare with the uncached run, word by word, and not by a score.
 # - **The position of a cached step.** The new symbol stands at place $t$, not at 0; and its mask is a row of $t + 1$ Trues.
-#   x-transformers, a library full of options, had junk text from its cache more than once (its issues 174, 187, 219, 311, 322).
+#   A library full of options had junk text from its cache more than once
+#   ([x-transformers#174](https://github.com/lucidrains/x-transformers/issues/174),
+#   [x-transformers#311](https://github.com/lucidrains/x-transformers/issues/311)).
 # - **Rows that are finished go on.** After its end symbol a row must be padded, whatever the others still add.
-# - **Top-p that may keep nothing**: the symbol that crosses the line belongs to the set. With $p = 0.1$ the best stays.
-# - **Beam scores without a thought about length.** A sum of logs is biased towards short sequences: each further symbol can only
-#   lower it.
+# - **Top-p that may keep nothing**: the symbol that crosses the line belongs to the set. However small $p$, the best stays.
+# - **Beam scores without a thought about length.** See the table by hand.
 # - **Temperature 0** is a division by 0. Greedy is what is meant.
 
 # %%
-uncached = say(exam, num_beams=4, use_cache=False)
+uncached = say(base, tested, num_beams=4, use_cache=False)
+spoilt_words = spoilt(base, tested, uncached)
 print("4 beams, cached as uncached:", answers["4 beams"] == uncached)
-with patch.object(KeyValueCache, "reorder", lambda self, rows: None):
-    stale = say(exam, num_beams=4)
-spoilt = {word: (good, bad) for word, good, bad in zip(exam, uncached, stale) if good != bad}
-print(f"a cache that does not follow its beams spoils {len(spoilt)} of {len(exam)} words: {spoilt}")
-print("top-p 0.1 keeps", int(truncate(logits, top_p=0.1).isfinite().sum()), "symbol")
+print(f"a cache that does not follow its beams spoils {len(spoilt_words)} of {len(tested)} words")
+print("top-p 0.1 keeps", int(truncate(PROBABILITIES.log(), top_p=0.1).isfinite().sum()), "symbol")
+
+# %% [markdown]
+# ## Three questions
+#
+# <details><summary>Four beams and a plain sum of logs. Is the answer at least as likely as the greedy one?</summary>
+#
+# As a rule, not always. Four other beginnings may be better than the greedy one at some step; it is then dropped, though it
+# would have ended well.
+#
+# </details>
+#
+# <details><summary>Why may keys and values of past positions be kept, and those of the encoder too?</summary>
+#
+# A decoder position looks only at itself and what came before, so that later symbols do not change it. The encoder has read
+# the whole word before the first sound is said.
+#
+# </details>
+#
+# <details><summary>With temperature 2, why does top-p help more than it would with temperature 1?</summary>
+#
+# Heat lifts the tail: many unlikely symbols have some probability each, and one of them is drawn now and then. The cut takes
+# them away.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercises
 
 # %%
 exercises_of(10)
 
 # %% [markdown]
+# ## Summary
+#
+# - Greedy takes the likeliest symbol; beams look for a likelier sequence; sampling follows the distribution, or its head.
+# - A plain sum of logs is biased to short sequences, and the length penalty is a choice.
+# - A beam's answer is likelier as a rule, and not therefore better.
+# - The cache keeps keys and values. It saves time, costs memory, and must change no word.
+
+# %% [markdown]
 # ## Where to read on
 #
-# - *The Curious Case of Neural Text Degeneration* (arXiv 1904.09751): top-p, and why the likeliest text is dull.
-# - *Hierarchical Neural Story Generation* (arXiv 1805.04833): top-k.
-# - *Google's Neural Machine Translation System*, section 7 (arXiv 1609.08144): length penalty.
-# - *If Beam Search is the Answer, What was the Question?* (arXiv 2010.02650).
-# - *Fast Transformer Decoding* (arXiv 1911.02150): a smaller cache.
+# - Holtzman et al., [*The Curious Case of Neural Text Degeneration*, arXiv 1904.09751](https://arxiv.org/abs/1904.09751):
+#   top-p, and why the likeliest text is dull
+# - Fan, Lewis and Dauphin, [*Hierarchical Neural Story Generation*, arXiv 1805.04833](https://arxiv.org/abs/1805.04833): top-k
+# - Wu et al., [*Google's Neural Machine Translation System*, arXiv 1609.08144](https://arxiv.org/abs/1609.08144), section 7:
+#   the length penalty
+# - Meister, Vieira and Cotterell, [*If Beam Search is the Answer, What was the Question?*, arXiv
+#   2010.02650](https://arxiv.org/abs/2010.02650)
+# - Shazeer, [*Fast Transformer Decoding*, arXiv 1911.02150](https://arxiv.org/abs/1911.02150): a smaller cache
+# - Next: [lesson 11](11_full_fine_tuning.ipynb), where fine-tuning begins. In the code:
+#   [`transformer/decoding/`](../../transformer/decoding)

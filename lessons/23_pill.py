@@ -64,10 +64,15 @@ show_source(GLUAdapter, RoutedFeedForward, AdaptedSelfAttention, GatedValues)
 
 # %%
 said_and_so(
+    "PILL stands for Pluggable Instruction Language Learning.",
+    "No. So the name is spelt out in some walkthroughs; the paper (arXiv 2311.02126) spells it Plug Into LLM with adapter expert and "
+    "attention gate. Nothing in it is about instructions in particular.",
+    "the paper's title; `peft/pill.py`",
+)
+said_and_so(
     "PILL is a particular PEFT method that inserts trainable modules or plug-ins, so that a model adapts better to tasks.",
     "That would fit every adapter. The paper (arXiv 2311.02126) solves one problem: a language model is to read images. Its own "
-    "ideas are an expert for each kind of token, chosen by the kind, and a gate at zero in front of the new kind's values. "
-    "The name: Plug Into LLM with adapter expert and attention gate.",
+    "ideas are an expert for each kind of token, chosen by the kind, and a gate at zero in front of the new kind's values.",
     "the source above; `peft/pill.py`",
 )
 

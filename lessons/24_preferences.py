@@ -29,14 +29,23 @@ from rich import print as show_table
 from rich.table import Table
 
 import lessons
+from lessons.experiments.preferences import (
+    answers_beside_judgements,
+    both_sides_of_dpo,
+    inside_ppo,
+    kept_arms,
+    kept_ratings,
+    people_and_the_model,
+    proxy_and_truth,
+)
 from lessons.task.machine import set_threads
 from lessons.preferences import notes, ratings
 from lessons.preferences.calibration import draw_calibration
 from lessons.preferences.figures import draw_frontier, draw_inside, draw_ratios, draw_words
 from lessons.preferences.notes_world import make_world
-from lessons.preferences.tables import rows_by_arm, tables
+from lessons.preferences.tables import tables
 from lessons.preferences.world import Arm, calibration, run_arm, start
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
+from lessons.teaching import exercises_of, lit_diagram, prose, quick, said_and_so, show_source
 from rlhf import dpo_loss, gae, grpo_advantages, kl_estimate, ppo_policy_loss, preference_loss
 from rlhf.rollout import reference
 
@@ -133,9 +142,8 @@ show_table(table)
 # `python -m lessons rlhf --seeds 3` made the report that is kept in `lessons/results/rlhf.json`. First the table.
 
 # %%
-HERE = Path(lessons.__file__).parent
-report = json.loads((HERE / "results" / "rlhf.json").read_text())
-arms, words = (rows_by_arm(report, name) for name in ("notes", "words"))
+report = json.loads((Path(lessons.__file__).parent / "results" / "rlhf.json").read_text())
+arms, words = kept_arms("notes"), kept_arms("words")
 for each in tables(report):
     show_table(each)
 
@@ -148,20 +156,13 @@ draw_frontier(arms)
 plt.show()
 
 # %%
-ends = {name: [row["final"] for row in arms[name]] for name in arms}
-
-
-def at_end(arm: str, column: str) -> float:
-    return sum(final[column] for final in ends[arm]) / len(ends[arm])
-
-
 said_and_so(
-    "Reinforcement learning from feedback makes the model do what people want.",
-    f"It makes the model do what the reward model scores high. Without a price the proxy goes from {at_end('reference', 'proxy'):.1f} to "
-    f"{at_end('PPO β=0', 'proxy'):.1f} while the truth falls from {at_end('reference', 'gold'):.1f} to "
-    f"{at_end('PPO β=0', 'gold'):.1f}. With β = 0.1 the proxy ends at {at_end('PPO β=0.1', 'proxy'):.1f} and the truth rises to "
-    f"{at_end('PPO β=0.1', 'gold'):.1f}.",
-    "the frontier above; mean of the seeds (`python -m lessons rlhf --seeds 3`)",
+    said="Reinforcement learning from feedback makes the model do what people want.",
+    so="It makes the model do what the reward model scores high. Without a price the proxy goes from {before_proxy:.1f} to "
+    "{free_proxy:.1f} while the truth falls from {before_gold:.1f} to {free_gold:.1f}. With β = 0.1 the proxy ends at "
+    "{held_proxy:.1f} and the truth rises to {held_gold:.1f}.",
+    shown_by="the frontier above; mean of the seeds (`python -m lessons rlhf --seeds 3`)",
+    **proxy_and_truth(),
 )
 
 # %% [markdown]
@@ -175,19 +176,41 @@ for index in range(6):
 show_table(table)
 
 # %% [markdown]
-# What one watches while PPO runs. The mean ratio stays near 1, few ratios are clipped, entropy falls slowly, the value head
-# explains more and more of the returns.
+# What one watches while PPO runs:
 
 # %%
 draw_inside(arms)
 plt.show()
 
+# %%
+prose(
+    "- **The mean ratio** stays within {furthest_ratio:.3f} of 1: samples are used while they are fresh.\n"
+    "- **Clipped ratios**: {free_clipped_first:.0f} % in the first step, "
+    "{free_clipped_last:.0f} % in the last.\n"
+    "- **Entropy of a token**: from {free_entropy_first:.2f} to {free_entropy_last:.2f} nats for β = 0, to "
+    "{held_entropy_last:.2f} for β = 0.1 and to {tight_entropy_last:.2f} for β = 0.4, where it hardly moves.\n"
+    "- **The value head** explains {free_explained_last:.0f} % of the returns' variance at the end (β = 0), {held_explained_last:.0f} "
+    "and {tight_explained_last:.0f} % with a price.\n"
+    "- **KL to the reference**: {free_kl_last:.0f} nats per answer without a price, {held_kl_last:.1f} and {tight_kl_last:.1f} with one.",
+    **inside_ppo(),
+)
+
 # %% [markdown]
-# DPO asks for a difference only. Watch both sides:
+# DPO asks for a difference only: the chosen answer is to gain on the rejected one. Watch both sides:
 
 # %%
 draw_ratios(arms)
 plt.show()
+
+# %%
+prose(
+    "**The chosen answers lose likelihood too**: at the end their log-ratio is {chosen:.1f}, so they are {chosen_times:.0f} times less "
+    "likely than for the reference. The rejected ones are at {rejected:.1f}, {rejected_times:.0f} times less likely, and the "
+    "difference of {margin:.1f} is all that the loss sees. This is called *likelihood displacement* "
+    "([arXiv 2410.08847](https://arxiv.org/abs/2410.08847)). Probabilities sum to 1, so what both lose goes to answers that "
+    "stand in no pair, and nobody has judged those.",
+    **both_sides_of_dpo(),
+)
 
 # %% [markdown]
 # ## Real words
@@ -199,19 +222,25 @@ plt.show()
 # %%
 draw_words(words)
 plt.show()
-draw_calibration({"notes": arms, "words": words})
-plt.show()
 
 # %%
-errors = {arm: 100 * sum(row["final"]["word_error"] for row in rows) / len(rows) for arm, rows in words.items()}
 said_and_so(
-    "Reinforcement learning is one more way of fine-tuning, for interactive tasks.",
-    "Greedy British word error in %: "
-    + ", ".join(f"{arm} {error:.1f}" for arm, error in errors.items())
-    + ". Where the answer is "
-    "known, being told it teaches far more than being told the better of two. Preferences are for what nobody can write down.",
-    "the figure above (`python -m lessons rlhf --seeds 3`)",
+    said="Reinforcement learning is one more way of fine-tuning, for interactive tasks.",
+    so="Greedy British word error: {reference:.1f} % before, {ppo:.1f} % after PPO, {grpo:.1f} % after GRPO, {dpo:.1f} % after DPO, and "
+    "{told:.1f} % after learning the answers themselves. Where the answer is known, seeing it teaches far more than seeing which "
+    "of two is better. Preferences are for what nobody can write down.",
+    shown_by="the figure above (`python -m lessons rlhf --seeds 3`)",
+    **answers_beside_judgements(),
 )
+
+# %% [markdown]
+# Is the reward model as right as it is sure? Held-out pairs, put into bins by the difference of their two rewards: across,
+# how sure it is; upwards, how often the judge says the same. On the dashed line its sigmoid promises just what comes true; below
+# it, the model is too sure of itself.
+
+# %%
+draw_calibration({"notes": arms, "words": words})
+plt.show()
 
 # %% [markdown]
 # ## Real people
@@ -222,12 +251,20 @@ said_and_so(
 # `make sentiment feedback-data`). How often it agrees with people on held-out sentences, beside how often people agree with people:
 
 # %%
-rated = json.loads((HERE / "results" / "ratings.json").read_text())
-show_table(ratings.table(rated))
+show_table(ratings.table(kept_ratings()))
+
+# %%
+prose(
+    "The people's agreement with each other is *no ceiling* for the model. If {share:.0f} % of the people prefer the first of two sentences, "
+    'two people drawn at random agree in {two:.0f} % of the draws ($p^2 + (1-p)^2$), while a model that always says "the first" '
+    "agrees with {constant:.0f} % of them ($\\max(p, 1-p)$, which is never less). The model answers for the majority, a person for "
+    "one. The columns are not on quite the same pairs either: where the second two raters see no difference, the pair counts for the "
+    "model only. What the table does show: in {least} people agree least ({least_people:.0f} %), and so does the model with them "
+    "({least_model:.0f} %). Noisy judgements leave less to learn.",
+    **people_and_the_model(),
+)
 
 # %% [markdown]
-# The people's own agreement is the ceiling. Where they agree least, in the news, the model has the least to learn.
-#
 # Your own judgement works too: `python -m lessons prefer` shows pairs at the terminal, and trains on what you chose.
 #
 # ## Gain and price
@@ -245,8 +282,10 @@ show_table(ratings.table(rated))
 # - **The temperature forgotten in one place.** Rollout, reference and update divide the logits by the same number.
 # - **The end token masked out.** To end is an action. Padding is none (trl pull request 5303).
 # - **The reward read at position −1 of a padded row.** It stands after the last real token.
-# - **Mean instead of sum in DPO.** Then long answers weigh less, and β has no meaning.
-# - **Comparing β of GRPO with β of PPO.** One is in the loss, per token; the other in the reward, per answer. Compare at equal KL.
+# - **Mean instead of sum in DPO, unawares.** Then long answers weigh less, and β is no longer the β of the KL in the goal.
+#   Some take the mean on purpose (SimPO, [arXiv 2405.14734](https://arxiv.org/abs/2405.14734)), with another β.
+# - **Comparing β of GRPO with β of PPO.** Both price each token. PPO's prices are *summed* over the answer, as parts of its reward;
+#   GRPO's loss takes their *mean*. So the same β is a much lower price in GRPO. Compare at equal KL.
 
 # %%
 exercises_of(24)

@@ -29,7 +29,7 @@ INSIDE = {
     "approx_kl": "divergence from π_old",
     "entropy": "entropy of a token, nats",
     "explained": "variance explained by V",
-    "beta": "β",
+    "kl": "KL to the reference, nats",
 }
 
 
@@ -112,8 +112,8 @@ def draw_ratios(arms: Mapping[str, Any]) -> Figure:
         values = history(rows, column)
         axis.plot(range(1, len(values) + 1), values, color=shade, label=column.split("_")[0])
     axis.axhline(0.0, color=BEFORE, linewidth=0.8)
-    axis.set(title="DPO: log π / ref of both sides", xlabel="step", ylabel="nats per response")
-    axis.legend()
+    axis.set(title="DPO: the chosen answers lose likelihood too", xlabel="step", ylabel="log π / ref, nats per answer")
+    legend_below(figure, axis)
     return figure
 
 
