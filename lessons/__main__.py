@@ -48,7 +48,8 @@ COMMANDS = {
     "reset": (f"{EXERCISES}:reset", "begin an exercise again"),
     "watch": (f"{CHECKING}:watch", "grade whenever a file is saved"),
     "release": (f"{TEACHER}:release", "for teachers: make the students' repository"),
-    "grade": (f"{TEACHER}:grade", "for teachers: grade a folder of submissions"),
+    "grade": (f"{TEACHER}:grade", "for teachers: grade a folder of submissions, or a download of Moodle or Canvas"),
+    "guide": (f"{TEACHER}:guide", "for teachers: how, a syllabus, and each exercise's usual mistakes"),
 }
 HELP = ("-h", "--help", "help")
 OVERVIEW = f"{EXERCISES}:overview"

@@ -8,6 +8,7 @@ Who reads in this order never turns back:
     diagnosis/         what is wrong with a result, in the words of a teacher
     probes/            a seed → what the real code and a student's must agree on
     catalogue/         all exercises
+    assignment         what a teacher asks of a class: exercises, points, a deadline, an exam
     filling, helpers, stub
                        the file that a student gets, and what is put back before it is run
     recognition/       a mistake recognized by its results

@@ -33,7 +33,6 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ["benchmark", "--out", "FILE"],
         ["sentiment", "--out", "FILE"],
         ["release", "FILE"],
-        ["release", "FOLDER/students", "--autograder", "FILE"],
         ["grade", "FOLDER", "--out", "FILE"],
         ["compare", "--out", "FILE/below"],
     ],

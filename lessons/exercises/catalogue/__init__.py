@@ -17,8 +17,12 @@ LIST = "`python -m lessons list` shows them all"
 @cache
 def all_exercises() -> dict[str, Exercise]:
     """Name → exercise, in the course's order."""
-    files = [importlib.import_module(f"{__name__}.{file}") for file in FILES]
-    return {exercise.name: exercise for file in files for exercise in file.EXERCISES}
+    return {exercise.name: exercise for file in FILES for exercise in exercises_of(file)}
+
+
+def exercises_of(file: str) -> list[Exercise]:
+    found: list[Exercise] = importlib.import_module(f"{__name__}.{file}").EXERCISES
+    return found
 
 
 def chosen(names: Sequence[str] | None) -> list[Exercise]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lessons.exercises.assignment import Assignment
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.source import attempted
 from lessons.exercises.stub import neighbours
@@ -12,7 +13,7 @@ from lessons.exercises.teacher.release import release_students
 
 def written(exercises: Sequence[Exercise], folder: Path) -> Iterator[tuple[Exercise, Path]]:
     """Every exercise with each of its files."""
-    release_students(folder / "released", exercises)
+    release_students(folder / "released", Assignment(exercises))
     for book in (Workbook(folder / "workbook"), Workbook(folder / "released" / "workbook")):
         for exercise in exercises:
             book.start(exercise)

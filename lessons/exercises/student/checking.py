@@ -4,7 +4,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
 from lessons.exercises.grading.result import EXIT_CODES, FAILED, NOT_ATTEMPTED, NOT_GRADED, Result
@@ -27,6 +26,7 @@ def check(arguments: list[str]) -> int:
     try:
         options = parser.parse_args(arguments)
         book = Workbook(options.workbook)
+        book.refuse_in_exam("checks")
         exercise = asked_for(options.name, book)
         file = Path(options.file or book.path(exercise))
         grader = Grader()
@@ -53,7 +53,8 @@ def watch(arguments: list[str]) -> int:
     parser.add_argument("--times", type=int, default=0, metavar="N", help="stop after N checks")
     options = parser.parse_args(arguments)
     book = Workbook(options.workbook)
-    exercises = {book.path(exercise): exercise for exercise in all_exercises().values()}
+    book.refuse_in_exam("checks")
+    exercises = {book.path(exercise): exercise for exercise in book.exercises}
     grader = Grader()
     grader.server.start()
     console.print(f"watching {book.folder}/: save a file to have it checked; Ctrl-C stops", markup=False)

@@ -6,7 +6,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.syntax import Syntax
 
-from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import PASSED
 from lessons.exercises.source import definition_text
@@ -92,6 +91,7 @@ def solution(arguments: list[str]) -> int:
     parser.add_argument("--anyway", action="store_true", help="before you have passed")
     options = parser.parse_args(arguments)
     book = Workbook(options.workbook)
+    book.refuse_in_exam("solutions")
     exercise = asked_for(options.name, book)
     if not options.anyway and book.progress(exercise).status != PASSED:
         console.print(
@@ -120,7 +120,7 @@ def asked_for(name: str | None, book: Workbook) -> Exercise:
     latest = book.latest()
     if latest and book.progress(latest).status == PASSED:
         latest = None
-    exercise = get(name) if name else latest or book.next_open()
+    exercise = book.assignment.get(name) if name else latest or book.next_open()
     if exercise is None:
         raise ValueError("everything is passed: name an exercise")
     return exercise

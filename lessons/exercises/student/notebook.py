@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
 from lessons.exercises.grading.tree import PACKAGES
@@ -34,12 +33,13 @@ def check(name: str, *definitions: Any, **methods: Any) -> Card:
 
     How it ends is kept in the workbook, as in the terminal.
     """
-    exercise = get(name)
+    book = nearest_workbook()
+    book.refuse_in_exam("checks")
+    exercise = book.assignment.get(name)
     for definition in [*definitions, *methods.values()]:
         if (getattr(definition, "__module__", None) or "").partition(".")[0] in PACKAGES:
             raise ValueError(f"{definition.__qualname__} is the library's own: define yours in a cell")
     result = grader().check(exercise, spliced(exercise, definitions, methods))
-    book = nearest_workbook()
     book.keep(exercise, result)
     if grader().without_wall and book.first_time(WITHOUT_WALL):
         print(f"{WITHOUT_WALL} ({grader().without_wall})")

@@ -6,7 +6,6 @@ start("split_heads")
 
 import textwrap
 
-from lessons.exercises.catalogue import get
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.source import definition_text
@@ -47,7 +46,7 @@ def heading(exercise: Exercise) -> str:
 
 def asked_for(name: str | None) -> Exercise:
     book: Workbook = nearest_workbook()
-    exercise = get(name) if name else book.next_open()
+    exercise = book.assignment.get(name) if name else book.next_open()
     if exercise is None:
         raise ValueError("everything is passed: name an exercise")
     return exercise

@@ -29,7 +29,7 @@ def listing(book: Workbook) -> list[dict[str, Any]]:
             "after": list(exercise.after),
             "points": exercise.worth,
         }
-        for exercise in all_exercises().values()
+        for exercise in book.exercises
     ]
 
 
@@ -37,7 +37,7 @@ def show_list(console: Console, book: Workbook) -> None:
     status = book.statuses()
     table = Table("", "exercise", "what it is", "difficulty", "minutes", "after", box=None, pad_edge=False)
     lesson = 0
-    for exercise in all_exercises().values():
+    for exercise in book.exercises:
         if exercise.lesson != lesson:
             lesson = exercise.lesson
             table.add_row("", f"[bold]{lesson}. {LESSONS[lesson]}[/bold]")
@@ -52,7 +52,9 @@ def show_course(console: Console, book: Workbook) -> None:
     """Each lesson with how many of its exercises are passed, and what to type now."""
     status = book.statuses()
     for number, title in LESSONS.items():
-        mine = [exercise.name for exercise in all_exercises().values() if exercise.lesson == number]
+        mine = [exercise.name for exercise in book.exercises if exercise.lesson == number]
+        if not mine and len(book.exercises) < len(all_exercises()):
+            continue  # a part of the course was given out, and this lesson is not in it
         done = sum(status[name] == PASSED for name in mine)
         colour = "green" if mine and done == len(mine) else "white"
         count = f"{done} of {len(mine)} exercises" if mine else ""
@@ -72,7 +74,7 @@ def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
         f"lesson {exercise.lesson}, {LESSONS[exercise.lesson]}; {'●' * exercise.difficulty}, about {exercise.minutes} minutes"
     )
     status = book.statuses()
-    if missing := [name for name in exercise.after if status.get(name) != PASSED]:
+    if missing := [name for name in exercise.after if status.get(name, PASSED) != PASSED]:
         console.print(f"better after: {', '.join(missing)}")
     console.print(f"write {', '.join(exercise.targets)} in {book.path(exercise)}", markup=False)
     verb = "check" if book.path(exercise).exists() else "start"

@@ -3,14 +3,15 @@
 import itertools
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from lessons.exercises.catalogue import all_exercises
+from lessons.exercises.assignment import Assignment, assignment_beside
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
-from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError
+from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError, lines_of
 from lessons.exercises.stub import stub_of
 
 PROGRESS = "progress.txt"
@@ -44,6 +45,15 @@ class Workbook:
     def __init__(self, folder: str | Path = "workbook"):
         self.folder = Path(folder)
 
+    @cached_property
+    def assignment(self) -> Assignment:
+        """What is asked here: what a teacher has given out, else everything."""
+        return assignment_beside(self.folder)
+
+    @property
+    def exercises(self) -> Sequence[Exercise]:
+        return self.assignment.exercises
+
     def path(self, exercise: Exercise) -> Path:
         return self.folder / exercise.file_name
 
@@ -55,8 +65,10 @@ class Workbook:
         return True
 
     def stub(self, exercise: Exercise) -> str:
-        """With what is passed in the same module: that may be read."""
-        return stub_of(exercise, solved=[name for name, status in self.statuses().items() if status == PASSED])
+        """With what is passed in the same module: that may be read. In an exam no line speaks of checks and hints."""
+        text = stub_of(exercise, solved=[name for name, status in self.statuses().items() if status == PASSED])
+        lines = lines_of(text)
+        return "".join(line for line in lines if not (self.assignment.exam and line.startswith("# python -m lessons")))
 
     def reset(self, exercise: Exercise) -> Path | None:
         """A new stub; what was there keeps its text under another name, which is returned."""
@@ -86,7 +98,7 @@ class Workbook:
     def statuses(self) -> dict[str, str]:
         """How every exercise stands."""
         entries = self.entries()
-        return {name: entries.get(name, Progress()).status for name in all_exercises()}
+        return {each.name: entries.get(each.name, Progress()).status for each in self.exercises}
 
     def next_open(self, near: Exercise | None = None, names: Collection[str] = ()) -> Exercise | None:
         """The first exercise that is not passed and whose prerequisites are, else the first that is not passed.
@@ -95,23 +107,28 @@ class Workbook:
         `names`   only of these, the exercises of a track
         """
         status, near = self.statuses(), near or self.latest()
-        every = [exercise for exercise in all_exercises().values() if not names or exercise.name in names]
+        every = [exercise for exercise in self.exercises if not names or exercise.name in names]
         waiting = [exercise for exercise in every if status[exercise.name] != PASSED]
-        ready = [exercise for exercise in waiting if all(status.get(name) == PASSED for name in exercise.after)]
+        ready = [exercise for exercise in waiting if all(status.get(name, PASSED) == PASSED for name in exercise.after)]
         here = [exercise for exercise in ready if near and exercise.lesson == near.lesson]
         return next(iter([*here, *ready, *waiting]), None)
 
     def latest(self) -> Exercise | None:
         """The exercise whose file was saved last."""
-        begun = [exercise for exercise in all_exercises().values() if self.path(exercise).is_file()]
+        begun = [exercise for exercise in self.exercises if self.path(exercise).is_file()]
         return max(begun, key=lambda exercise: self.path(exercise).stat().st_mtime, default=None)
 
     def next_hints(self, exercise: Exercise) -> list[str]:
-        """One hint more than was read before, with those."""
+        """One hint more than was read before, with those. Raises ValueError in an exam."""
+        self.refuse_in_exam("hints")
         shown = min(self.progress(exercise).hints + 1, len(exercise.hints))
         self.record(exercise, hints=shown)
         every = enumerate(exercise.hints[:shown], start=1)
         return [f"hint {number} of {len(exercise.hints)}: {text}" for number, text in every]
+
+    def refuse_in_exam(self, what: str) -> None:
+        if self.assignment.exam:
+            raise ValueError(f"this is an exam: there are no {what} here")
 
     def keep(self, exercise: Exercise, result: Result) -> None:
         """Remembers how a check ended, if it did."""

@@ -1,89 +1,68 @@
-"""The commands for teachers: `release` and `grade`."""
+"""The commands for teachers: `release` and `guide` here, `grade` in grading.py."""
 
-from collections.abc import Sequence
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
-from lessons.exercises.catalogue import chosen
-from lessons.exercises.grading.result import NOT_GRADED
-from lessons.exercises.grading.sandbox import trial
+from lessons.exercises.assignment import Assignment, assigned
+from lessons.exercises.grading import tree
 from lessons.exercises.student.arguments import Arguments
-from lessons.exercises.student.wording import MARKS, WITHOUT_WALL
-from lessons.exercises.teacher.grade import Grade, grades_of
-from lessons.exercises.teacher.release import release_autograder, release_students
-from lessons.exercises.teacher.submissions import submissions
-from lessons.exercises.teacher.tables import write_results, write_student, write_tables
+from lessons.exercises.student.workbook import write_whole
+from lessons.exercises.teacher import grading
+from lessons.exercises.teacher.guide import guide as guide_text
+from lessons.exercises.teacher.release import must_be_empty, must_be_new_zip, release_autograder, release_students
+from lessons.exercises.teacher.wheel import build_wheel
 from lessons.task.outputs import out_file, out_folder
 
 console = Console(highlight=False, soft_wrap=True)
+grade = grading.grade
 
 
 def release(arguments: list[str]) -> int:
-    """Writes the students' repository, and the folder for Gradescope if it is asked for."""
+    """Writes the students' repository, and the zip file for Gradescope if it is asked for."""
     parser = Arguments("release", "Make the students' repository.")
     parser.add_argument("folder", type=out_folder, metavar="DIR", help="a new folder for the students")
-    parser.add_argument("--exercises", nargs="+", metavar="NAME", help="these only (all)")
-    parser.add_argument("--wheel", type=Path, metavar="FILE", help="the library as a wheel, to be given out with it")
-    parser.add_argument("--autograder", type=out_folder, metavar="DIR", help="write the folder for Gradescope too")
+    grading.add_what_is_asked(parser)
+    wheels = parser.add_mutually_exclusive_group()
+    wheels.add_argument("--wheel", type=Path, metavar="FILE", help="the library as a wheel (it is built)")
+    wheels.add_argument("--no-wheel", action="store_true", help="students install the library from an index")
+    parser.add_argument("--autograder", type=out_file, metavar="FILE.zip", help="write the zip file for Gradescope too")
     options = parser.parse_args(arguments)
-    exercises = chosen(options.exercises)
-    release_students(options.folder, exercises, options.wheel)
-    console.print(f"{options.folder}: {len(exercises)} exercises for students", markup=False)
+    asked = assigned(options.assignment, options.exercises)
+    if asked.exam and options.no_wheel:
+        raise ValueError("in an exam students get a wheel without the answers: leave out --no-wheel")
+    tree.tests_folder()  # what is missing is said before anything is begun
     if options.autograder:
-        release_autograder(options.autograder, exercises)
-        console.print(f"{options.autograder}: zip what is in it and upload it as the autograder", markup=False)
+        must_be_new_zip(options.autograder)
+    must_be_empty(options.folder)
+    if options.wheel or options.no_wheel:
+        if options.wheel and not options.wheel.is_file():
+            raise FileNotFoundError(f"there is no file {options.wheel}")
+        release_students(options.folder, asked, options.wheel)
+    else:
+        release_with_new_wheel(options.folder, asked)
+    console.print(f"{options.folder}: {len(asked.exercises)} exercises for students", markup=False)
+    if options.autograder:
+        release_autograder(options.autograder, asked)
+        console.print(f"{options.autograder}: upload it to Gradescope as the autograder", markup=False)
     return 0
 
 
-def grade(arguments: list[str]) -> int:
-    """Grades a folder of submissions. 3: some of them could not be graded, or a result could not be written."""
-    parser = Arguments("grade", "Grade a folder of submissions: a folder for each student.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the submissions")
-    parser.add_argument("--out", type=out_folder, metavar="DIR", help="where the grades go (DIR-grades)")
-    parser.add_argument("--exercises", nargs="+", metavar="NAME", help="these only (all)")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="how many at a time (the number of cores)")
-    parser.add_argument(
-        "--gradescope", type=out_file, metavar="FILE", help="DIR is one submission: write its results.json here"
-    )
-    parser.add_argument("--unprotected", action="store_true", help="also where nothing keeps a file from yours")
+def release_with_new_wheel(folder: Path, asked: Assignment) -> None:
+    with tempfile.TemporaryDirectory(prefix="wheel-") as scratch:
+        wheel = build_wheel(Path(scratch), exam=asked.exercises if asked.exam else ())
+        release_students(folder, asked, wheel)
+
+
+def guide(arguments: list[str]) -> int:
+    """The teacher's guide, on the screen or into a file."""
+    parser = Arguments("guide", "The teacher's guide: how, a syllabus, and every exercise's usual mistakes.")
+    parser.add_argument("--out", type=out_file, metavar="FILE", help="write it there (Markdown)")
     options = parser.parse_args(arguments)
-    exercises = chosen(options.exercises)
-    students = submissions(options.folder, alone=bool(options.gradescope), one_exercise=len(exercises) == 1)
-    out = options.out or options.folder.with_name(f"{options.folder.resolve().name}-grades")
-    if reason := trial.problem():
-        if not options.unprotected:
-            raise ValueError(
-                f"there is no wall around students' files here ({reason}); --unprotected grades without one"
-            )
-        console.print(f"{WITHOUT_WALL} ({reason})", style="yellow", markup=False)
-    whole: dict[str, list[Grade]] = {}
-    everything_written = True
-    for mine in grades_of(students, exercises, options.workers, not options.unprotected):
-        show_grades(mine)
-        whole[mine[0].student] = mine
-        if options.gradescope:
-            write_results(options.gradescope, mine)
-        else:
-            everything_written &= kept(out, mine)
-    if not options.gradescope:
-        write_tables(out, [whole[student] for student in students])
-        console.print(f"{len(students)} students, {len(exercises)} exercises: {out / 'grades.csv'}", markup=False)
-    all_graded = all(grade.result.status != NOT_GRADED for mine in whole.values() for grade in mine)
-    return 0 if all_graded and everything_written else 3
-
-
-def kept(out: Path, grades: Sequence[Grade]) -> bool:
-    """Writes one student's results. What is in the way of one file is told, and is not in the way of the others."""
-    try:
-        write_student(out, grades)
-    except OSError as problem:
-        console.print(f"{grades[0].student}: the result cannot be written: {problem}", style="magenta", markup=False)
-        return False
-    return True
-
-
-def show_grades(grades: Sequence[Grade]) -> None:
-    for grade in grades:
-        mark, status = MARKS.get(grade.result.status, "?"), grade.result.status
-        console.print(f"{mark} {grade.student}, {grade.exercise.name}: {status}", markup=False)
+    if options.out:
+        write_whole(options.out, guide_text())
+        console.print(f"{options.out}", markup=False)
+    else:
+        print(guide_text(), end="")
+    return 0

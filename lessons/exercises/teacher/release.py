@@ -1,7 +1,8 @@
 """For teachers: what students get, and what a grading service is given.
 
-    students/     README.md, requirements.txt, workbook/ with the stubs, tests/ with what grades them, exercises.csv
-    autograder/   setup.sh, run_autograder and the library with its tests, to be zipped and uploaded to Gradescope
+    students/         README.md, requirements.txt, the wheel, workbook/ with the stubs, tests/ with what grades them,
+                      exercises.csv, exercises.toml (what is asked; in an exam there are no tests)
+    autograder.zip    setup.sh, run_autograder, exercises.toml and the library with its tests, to be uploaded to Gradescope
 
 The library is no part of the students' folder: it is installed as a dependency.
 """
@@ -9,61 +10,79 @@ The library is no part of the students' folder: it is installed as a dependency.
 import csv
 import io
 import shutil
+import tempfile
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from lessons.exercises.assignment import FILE, Assignment, as_toml
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading import tree
-from lessons.exercises.source import LIBRARY
 from lessons.exercises.student.workbook import Workbook, write_whole
 from lessons.exercises.teacher import release_texts as texts
+from lessons.exercises.teacher.wheel import copy_library
 
 DISTRIBUTION = "finetune-by-hand"
 EXTRA = "[grading]"
 """With it a check runs behind the wall, on a student's own machine too."""
 
-BESIDE_PACKAGES = ("setup.cfg", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
 
-
-def release_students(folder: Path, exercises: Sequence[Exercise], wheel: Path | None = None) -> None:
+def release_students(folder: Path, asked: Assignment, wheel: Path | None = None) -> None:
     """Writes the students' repository into an empty folder."""
+    tests = tree.tests_folder()  # before anything is written
     must_be_empty(folder)
+    write_whole(folder / FILE, as_toml(asked))
     book = Workbook(folder / "workbook")
-    for exercise in exercises:
+    for exercise in asked.exercises:
         book.start(exercise)
-    tree.copy_tests(tree.tests_folder(), folder / "tests", [test for exercise in exercises for test in exercise.tests])
-    wanted = {Path(test).name for exercise in exercises for test in exercise.tests}
-    for grader in (folder / "tests/exercises/graders").glob("test_*.py"):
-        if grader.name not in wanted:
-            grader.unlink()
+    if not asked.exam:
+        copy_graders(tests, folder, asked.exercises)
     requirement = requirement_line()
     if wheel is not None:
         shutil.copy(wheel, folder)
         requirement = f"./{wheel.name}{EXTRA}"
     write_whole(folder / "requirements.txt", requirement + "\n")
-    write_whole(folder / "exercises.csv", table_of(exercises))
-    write_whole(
-        folder / "README.md",
-        texts.STUDENTS_README.replace("FIRST", exercises[0].name).replace("COUNT", str(len(exercises))),
-    )
+    write_whole(folder / "exercises.csv", table_of(asked.exercises))
+    readme = texts.EXAM_README if asked.exam else texts.STUDENTS_README
+    filled = {"TITLE": asked.title, "FIRST": asked.exercises[0].name, "COUNT": str(len(asked.exercises))}
+    for word, text in filled.items():
+        readme = readme.replace(word, text)
+    write_whole(folder / "README.md", readme)
     write_whole(folder / ".gitignore", "__pycache__/\n.venv/\n")
 
 
-def release_autograder(folder: Path, exercises: Sequence[Exercise]) -> None:
-    """Writes the folder that Gradescope takes as a zip. It needs a checkout: a wheel has no tests."""
-    must_be_empty(folder)
-    origin = tree.tests_folder().parent
-    for package in (*tree.PACKAGES, "lessons", "tests"):
-        root = origin if package == "tests" else LIBRARY
-        shutil.copytree(root / package, folder / "library" / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in BESIDE_PACKAGES:
-        if (LIBRARY / name).is_file():
-            shutil.copy(LIBRARY / name, folder / "library" / name)
-    for name, text in (("setup.sh", texts.SETUP), ("run_autograder", texts.RUN_AUTOGRADER)):
-        write_whole(folder / name, text.replace("EXERCISES", " ".join(exercise.name for exercise in exercises)))
-        (folder / name).chmod(0o755)
+def copy_graders(tests: Path, folder: Path, exercises: Sequence[Exercise]) -> None:
+    """The tests of these exercises, and what they import."""
+    tree.copy_tests(tests, folder / "tests", [test for exercise in exercises for test in exercise.tests])
+    wanted = {Path(test).name for exercise in exercises for test in exercise.tests}
+    for grader in (folder / "tests/exercises/graders").glob("test_*.py"):
+        if grader.name not in wanted:
+            grader.unlink()
+
+
+def release_autograder(archive: Path, asked: Assignment) -> None:
+    """Writes the zip file that Gradescope takes. It needs a checkout: a wheel has no tests."""
+    must_be_new_zip(archive)
+    tests = tree.tests_folder()
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="autograder-") as scratch:
+        folder = Path(scratch) / "autograder"
+        copy_library(folder / "library")
+        shutil.copytree(tests, folder / "library" / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+        write_whole(folder / FILE, as_toml(asked))
+        for name, text in (("setup.sh", texts.SETUP), ("run_autograder", texts.RUN_AUTOGRADER)):
+            write_whole(folder / name, text)
+            (folder / name).chmod(0o755)
+        made = shutil.make_archive(str(Path(scratch) / "made"), "zip", folder)
+        shutil.move(made, archive)
+
+
+def must_be_new_zip(archive: Path) -> None:
+    if archive.suffix != ".zip":
+        raise ValueError(f"{archive} is to be uploaded as a zip file: name it {archive.name}.zip")
+    if archive.exists():
+        raise ValueError(f"{archive} is there already: name a new file, so that nothing is overwritten")
 
 
 def must_be_empty(folder: Path) -> None:

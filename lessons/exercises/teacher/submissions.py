@@ -53,3 +53,8 @@ def find_submission(folder: Path, exercise: Exercise) -> Path | None:
                 raise UnreadableSourceError(f"{exercise.file_name} is a link or no file, and is not read")
             return path
     return None
+
+
+def file_of(place: Path, exercise: Exercise) -> Path | None:
+    """A student's file for this exercise, where their place is a folder or the file itself."""
+    return place if place.is_file() else find_submission(place, exercise)

@@ -1,0 +1,39 @@
+"""What an exam leaves out of the library that students get: the answers, the hints, the usual mistakes, the lessons' pages.
+
+The functions that are asked for are cut out of their modules, as in a stub. What the field's own packages compute (torch)
+and faster twins under other names stay: an exam that asks for attention is written in a room without them, or by hand.
+"""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+
+from lessons.exercises.exercise import Exercise
+from lessons.exercises.source import lines_of, without_bodies
+
+NOTHING = {"hints": '("This is an exam.", "There are no hints.")', "wrong": "()", "harmless": "()"}
+COMMENT = "This is an exam: the library does not hold it."
+PAGES = "lessons/[0-9][0-9]_*.py"
+
+
+def without_answers(library: Path, exercises: Sequence[Exercise]) -> None:
+    """Rewrites a copy of the library in place."""
+    for exercise in exercises:
+        module = library.joinpath(*exercise.module.split(".")).with_suffix(".py")
+        module.write_text(without_bodies(module.read_text("utf-8"), exercise.targets, COMMENT), encoding="utf-8")
+    for entry in (library / "lessons/exercises/catalogue").glob("*.py"):
+        entry.write_text(without_help(entry.read_text("utf-8")), encoding="utf-8")
+    for page in library.glob(PAGES):
+        page.unlink()
+
+
+def without_help(source: str) -> str:
+    """A file of the catalogue with neither hints nor mistakes, which show the answer's lines."""
+    lines = lines_of(source)
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    given = [word for call in calls for word in call.keywords if word.arg in NOTHING]
+    for word in sorted(given, key=lambda word: word.lineno, reverse=True):
+        indent = " " * word.col_offset
+        last = lines[(word.end_lineno or word.lineno) - 1][word.value.end_col_offset or 0 :]
+        lines[word.lineno - 1 : word.end_lineno] = [f"{indent}{word.arg}={NOTHING[word.arg or '']}{last}"]
+    return "".join(lines)
