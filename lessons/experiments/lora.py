@@ -51,7 +51,7 @@ def first_gradients(model: PeftModel) -> dict[str, float]:
     model.zero_grad()
     logits = model(source, target[:, :-1])
     nn.functional.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten()).backward()
-    layers = [module for module in model.modules() if isinstance(module, LoraLinear)]
+    layers: list[Any] = [module for module in model.modules() if isinstance(module, LoraLinear)]
     factors = {"A": [each.lora_A for each in layers], "B": [each.lora_B for each in layers]}
     return {name: sum(float(each.weight.grad.abs().sum()) for each in found) for name, found in factors.items()}
 
@@ -89,10 +89,12 @@ class Spectrum:
 
 def spectra(model: PeftModel, full: PeftModel, paths: Sequence[str]) -> dict[str, Spectrum]:
     base, found = load_base(), {}
+    adapter: Any = full.adapters["default"]
     for path in paths:
-        layer = model.base_model.get_submodule(path).layers["british"]
-        trained = full.adapters["default"].own_parameters()[f"base_model.model.{path}.weight"]
-        changes = product(layer.lora_B, layer.lora_A, layer.scaling), trained - base.get_submodule(path).weight
+        slot: Any = model.base_model.get_submodule(path)
+        layer = slot.layers["british"]
+        trained = adapter.own_parameters()[f"base_model.model.{path}.weight"]
+        changes = product(layer.lora_B, layer.lora_A, layer.scaling), trained - base.get_parameter(f"{path}.weight")
         found[path] = Spectrum(*(torch.linalg.svdvals(change.detach()) for change in changes))
     return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import mean
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +31,11 @@ def turned_row(kind: type[DoraLinear] | type[LoraLinear]) -> Tensor:
     """The example's row (3, 4) with the update (0, -4), merged."""
     linear = nn.Linear(2, 1, bias=False)
     linear.weight.copy_(ROW)
-    layer = kind(linear, rank=1, alpha=1)
+    layer: Any = kind(linear, rank=1, alpha=1)
     layer.lora_A.weight.copy_(UPDATE)
     layer.lora_B.weight.fill_(1.0)
-    return layer.merged().weight.detach()
+    merged: Tensor = layer.merged().weight.detach()
+    return merged
 
 
 @torch.no_grad()
@@ -73,8 +75,8 @@ def effect_of_one_step(rank: int, use_rslora: bool, adam: bool) -> float:
     config = LoraConfig(r=rank, lora_alpha=16, target_modules="all-linear", use_rslora=use_rslora)
     model = get_peft_model(load_base(), config).eval()
     before = model(source, target[:, :-1])
-    ignored = {"ignore_index": vocabulary().pad_id}
-    nn.functional.cross_entropy(before.flatten(0, 1), target[:, 1:].flatten(), **ignored).backward()
+    wanted = target[:, 1:].flatten()
+    nn.functional.cross_entropy(before.flatten(0, 1), wanted, ignore_index=vocabulary().pad_id).backward()
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
     (torch.optim.Adam(learnt, lr=1e-5) if adam else torch.optim.SGD(learnt, lr=1e-3)).step()
     with torch.no_grad():
@@ -110,7 +112,7 @@ def turned_and_stretched(merged: nn.Module) -> tuple[list[float], list[float]]:
     turned, stretched = [], []
     for path, module in load_base().named_modules():
         if type(module) is nn.Linear and path != "output":
-            old, new = module.weight, merged.get_submodule(path).weight
+            old, new = module.weight, merged.get_parameter(f"{path}.weight")
             turned.append(float((1 - nn.functional.cosine_similarity(old, new, dim=1)).mean()))
             stretched.append(float((new.norm(dim=1) - old.norm(dim=1)).abs().mean()))
     return turned, stretched
@@ -123,7 +125,8 @@ def correlation(points: tuple[list[float], list[float]]) -> float:
 def ia3_factors() -> dict[str, Tensor]:
     """Where IA3 multiplies → all factors of the shipped adapter."""
     factors: dict[str, list[Tensor]] = {"k_proj": [], "v_proj": [], "fc2": []}
-    for path, layer in kept_adapter("ia3").adapters["default"].layers.items():
+    adapter: Any = kept_adapter("ia3").adapters["default"]
+    for path, layer in adapter.layers.items():
         if isinstance(layer, IA3Linear):
             factors[path.rpartition(".")[2]].append(layer.ia3_l.detach().flatten())
     return {name: torch.cat(parts) for name, parts in factors.items()}
