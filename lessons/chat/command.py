@@ -1,11 +1,13 @@
 """Talk to a language model: one question, or a conversation.
 
     python -m lessons chat "What is the capital of France?"
-    python -m lessons chat                                        a conversation; Ctrl-D ends it
-    python -m lessons chat --adapter DIR --temperature 0.7        with an adapter of peft/, drawn instead of greedy
+    python -m lessons chat                       a conversation; Ctrl-D ends it
+    python -m lessons chat --adapter DIR         with an adapter of peft/
+    python -m lessons chat --temperature 0.7     drawn instead of greedy
 
-The model is SmolLM2 (`make smollm`), or --model: a .gguf file, or a Hugging Face folder of a Llama, Mistral, Qwen2 or
-Qwen3 with its tokenizer.json. It runs on a GPU where there is one. The answer goes to stdout, all else to stderr.
+The model is SmolLM2 (`make smollm`), or --model: a .gguf file, or a Hugging
+Face folder of a Llama, Mistral, Qwen2 or Qwen3 with its tokenizer.json. It runs
+on a GPU where there is one. The answer goes to stdout, all else to stderr.
 """
 
 import argparse
