@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist worksteal
 quick = $(if $(QUICK),--quick)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint notebooks bench parity sentiment feedback-data smollm clean
+.PHONY: help install demo test test-all lint notebooks bench parity mutants sentiment feedback-data smollm clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: install $(PARITY_VENV)/.installed  ## Measure the speed against other imp
 
 parity: install $(PARITY_VENV)/.installed  ## Compare with transformers, Hugging Face PEFT and bitsandbytes, in an environment of their own
 	$(RUN) -m pytest -q -m parity
+
+mutants: install  ## Put small mistakes into the product and see whether the tests notice (about two hours of one core)
+	$(RUN) -m tests.mutants
 
 sentiment: install  ## Add the trained sentence encoder that the lesson on sentiment uses
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev,sentiment]"

@@ -45,7 +45,10 @@ class LNTuningConfig(LNTuningFiles):
         )
 
     def norms(self, model: nn.Module) -> dict[str, nn.Module]:
-        """The base's norms that the targets name and the exclusions do not, by path."""
+        """The base's norms that the targets name and the exclusions do not, by path.
+
+        All of them where `target_modules` is None. Raises ValueError for a target that is no norm.
+        """
         every = {path: module for path, module in base_modules(model) if isinstance(module, LayerNorm | RMSNorm)}
         wanted = tuple(every) if self.target_modules is None else self.target_modules
         return chosen(self, every, wanted, self.exclude_modules, "LayerNorm")

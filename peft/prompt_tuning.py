@@ -94,7 +94,11 @@ class PromptTuningConfig(PromptFiles, VirtualTokensConfig):
         )
 
     def start(self, model: nn.Module) -> Float[Tensor, "prompt d_model"]:
-        """The first P. From the vocabulary it takes vectors as the encoder sees them: scaled."""
+        """The first P. From the vocabulary it takes vectors as the encoder sees them: scaled.
+
+        RANDOM draws from N(0, 1), SAMPLE_VOCAB takes rows at random, TEXT the rows of its ids, over and over. Raises
+        ValueError for ids of a text outside the vocabulary.
+        """
         if self.prompt_tuning_init == "RANDOM":
             return torch.randn(self.num_virtual_tokens, model.config.d_model)
         embeddings = dict(base_modules(model))["source_embedding"].weight.detach()

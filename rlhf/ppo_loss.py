@@ -46,7 +46,10 @@ def clipped_surrogate(
     mask: Bool[Tensor, "batch time"],
     clip: float = 0.2,
 ) -> Float[Tensor, "batch time"]:
-    """max(-A · ratio, -A · clip(ratio, 1 ± ε)) for each token, 0 on padding, which may hold anything, NaN too."""
+    """max(-A · ratio, -A · clip(ratio, 1 ± ε)) for each token, 0 on padding, which may hold anything, NaN too.
+
+    Raises ValueError for a clip that is not positive.
+    """
     check_clip(clip)
     ratio = only_real(log_probs - old_log_probs, mask).exp()
     gain = only_real(advantages, mask)

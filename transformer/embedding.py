@@ -40,7 +40,7 @@ def add_positions(
 def sinusoidal_positional_encoding(
     length: int, d_model: int, dtype: torch.dtype | None = None
 ) -> Float[Tensor, "length d_model"]:
-    """The paper's position waves; an odd `d_model` ends with a sine. Computed in float64, given in `dtype`."""
+    """The paper's position waves; an odd `d_model` ends with a sine. Computed in float64, given in `dtype` (None: torch's default)."""
     time = torch.arange(length, dtype=torch.float64)[:, None]
     even = torch.arange(0, d_model, 2, dtype=torch.float64)
     angle = time / 10000 ** (even / d_model)

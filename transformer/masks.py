@@ -30,6 +30,8 @@ def causal_mask(length: int, past: int = 0, device: torch.device | None = None) 
     """True where the key is not in the query's future: position i attends to positions 0..i.
 
     `past`   how many keys stand before the first query (a key/value cache); the shape is (length, past + length)
+
+    Raises ValueError for a length below 1 and for a negative `past`.
     """
     if length < 1 or past < 0:
         raise ValueError(f"a causal mask needs length >= 1 and past >= 0, not length {length} and past {past}")

@@ -5,6 +5,7 @@ Everything goes by lines of the live file, so that its comments and its look sur
 
 import ast
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -118,4 +119,16 @@ def replace_definition(source: str, name: str, text: str) -> str:
     start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     lines = lines_of(source)
     lines[start - 1 : node.end_lineno] = [text.rstrip() + "\n"]
+    return "".join(lines)
+
+
+def replace_function(source: str, name: str, text: str, before: Sequence[str] = ()) -> str:
+    """The source with one function or method replaced; its decorators stay. `before` stands in front of its class."""
+    node, tree = find(parse(source), name), parse(source)
+    lines = lines_of(source)
+    indented = textwrap.indent(textwrap.dedent(text).rstrip() + "\n", " " * node.col_offset)
+    lines[node.lineno - 1 : node.end_lineno] = lines_of(indented)
+    outermost = find(tree, name.partition(".")[0])
+    start = min([outermost.lineno, *(decorator.lineno for decorator in outermost.decorator_list)]) - 1
+    lines[start:start] = [f"{line}\n" for line in before]
     return "".join(lines)

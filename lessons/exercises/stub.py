@@ -5,6 +5,7 @@ from collections.abc import Collection
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled, filled
+from lessons.exercises.helpers import helpers
 from lessons.exercises.source import LIBRARY, without_bodies
 
 
@@ -30,7 +31,9 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
         f"# Write {', '.join(exercise.targets)}. The docstrings say what is wanted; the rest of the file may stay as it is.",
         f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
     ]
-    source = without_bodies(live_source(exercise), exercise.targets)
+    live = live_source(exercise)
+    heading += [f"# You may use {line}" for line in helpers(live, exercise.targets)]
+    source = without_bodies(live, exercise.targets)
     for other in neighbours(exercise):
         if other.name not in solved:
             comment = f"Left out: exercise {other.name}. While it is empty, a check takes the library's."

@@ -9,7 +9,6 @@ from peft.frame.casting import settle
 from peft.frame.config import PeftConfig, Placement
 from peft.frame.layers import AdaptedLayer, AdditiveLayer
 from peft.frame.owned import OwnedParameters, parameters_of
-from peft.frame.paths import base_modules
 from peft.frame.tokens import TokenRows, token_rows
 from transformer.fields import in_one_line
 
@@ -94,14 +93,6 @@ class Adapter(nn.Module):
         with torch.no_grad():
             for name, rows in self.token_rows().items():
                 rows.copy_(tensors[name])
-
-    def merge_token_rows(self, model: nn.Module) -> None:
-        """Writes the rows into the base's matrix: an explicit merge, the one thing that writes to a base tensor."""
-        modules = dict(base_modules(model))
-        with torch.no_grad():
-            for paths, rows in zip(self.row_paths, self.rows):
-                weight = modules[paths[0]].weight
-                weight[rows.tokens] = rows.rows.to(weight.dtype)
 
 
 def misfits(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:

@@ -32,7 +32,7 @@ class Core(nn.Module):
         self.adapters = nn.ModuleDict()
         self.slots: list[Slot] = []
         self.active: tuple[str, ...] = ()
-        self.trained_before = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self.trained_before = {name: p.requires_grad for name, p in model.named_parameters(remove_duplicate=False)}
         adapter = self.new_adapter(adapter_name, config)
         model.requires_grad_(False)
         self.install(adapter_name, adapter)
@@ -63,7 +63,7 @@ class Core(nn.Module):
 
     def install(self, name: str, adapter: Adapter) -> None:
         """Puts the adapter's layers and trained rows into their slots."""
-        self.adapters[name] = adapter
+        self.adapters[name] = adapter.train(self.training)
         for path, layer in adapter.layers.items():
             self.slot(path).layers[name] = layer.train(self.training)
             if hasattr(layer, "context"):

@@ -34,6 +34,10 @@ class TokenRows(nn.Module):
             logits = logits + base.bias[self.tokens]
         return y.index_copy(-1, self.tokens, logits.to(y.dtype))
 
+    def change(self, weight: Tensor) -> Tensor:
+        """What the rows add to those of the base's matrix: several adapters' changes are summed."""
+        return (self.rows - weight[self.tokens]).detach()
+
 
 def token_rows(model: nn.Module, indices: Collection[int]) -> list[tuple[list[str], TokenRows]]:
     """For each matrix that has a row for every token: the paths of the modules that share it, and the rows for them."""

@@ -1,8 +1,12 @@
 """What README says is what the commands gave."""
 
 import json
+import re
 import warnings
 from pathlib import Path
+
+import PIL.Image
+from PIL import ImageChops, ImageStat
 
 from lessons.compare.kept import REPORT, kept_report, main_table, markdown, other_table
 from lessons.compare.report import by_method
@@ -10,8 +14,10 @@ from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.task.base import base_hash
 from lessons.task.techniques import technique_names
+from lessons.teaching.cover import COVER, draw_cover
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 KEPT = kept_report()
 
 
@@ -51,3 +57,40 @@ def test_switched_off_every_technique_gives_the_base_back() -> None:
     for row in KEPT["rows"]:
         if row["method"] != "scratch":
             assert row["american_disabled"] == row.get("base_american", KEPT["base"]["american"]), row["method"]
+
+
+def tour() -> tuple[str, str]:
+    """README's first block of Python and the text that stands below it as what it prints."""
+    code, said = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", README, re.DOTALL).groups()
+    return code, said
+
+
+def test_the_tour_prints_what_readme_says(capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    code, said = tour()
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == said.strip()
+
+
+def test_the_buttons_open_a_notebook_that_is_there() -> None:
+    paths = re.findall(r"(?:blob/main/|tree/)(lessons/[^\s)]+\.ipynb)", README)
+    assert len(paths) == 2, "one for Colab, one for Binder"
+    assert all((ROOT / path).is_file() for path in paths)
+    address = re.search(r"^url = https://github.com/(\S+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1]
+    assert f"colab.research.google.com/github/{address}/blob/main/" in README
+    assert f"mybinder.org/v2/gh/{address}/main" in README
+    assert (ROOT / ".binder" / "requirements.txt").read_text().split() == [
+        "--constraint", "../constraints.txt", "--editable", ".[notebooks]"
+    ]
+
+
+def test_every_lesson_is_linked() -> None:
+    for number, title in LESSONS.items():
+        assert re.search(rf"\[{number}\. {re.escape(title)}\]\(lessons/notebooks/{number:02}_\w+\.ipynb\)", README), title
+
+
+def test_the_cover_shows_the_kept_figure() -> None:
+    kept, drawn = (picture.convert("RGB") for picture in (PIL.Image.open(COVER), draw_cover()))
+    assert kept.size == drawn.size
+    apart = ImageStat.Stat(ImageChops.difference(kept, drawn)).mean
+    assert max(apart) < 2, "python -m lessons.teaching.cover"

@@ -29,6 +29,7 @@ class Finished:
         self.scores = torch.full((batch, beams), NEVER, dtype=torch.float32, device=device)
 
     def add(self, tokens: Int[Tensor, "batch candidates time"], scores: Float[Tensor, "batch candidates"]) -> None:
+        """The best of the old and the new stay, the best first; shorter rows are filled up on the right with `pad_id`."""
         beams = self.scores.shape[1]
         kept = torch.nn.functional.pad(self.tokens, (0, tokens.shape[2] - self.tokens.shape[2]), value=self.pad_id)
         self.scores, order = torch.cat([self.scores, scores], dim=1).topk(beams, dim=1)

@@ -25,7 +25,11 @@ def sample(
 def truncate(
     logits: Float[Tensor, "batch vocab"], top_k: int | None = None, top_p: float | None = None
 ) -> Float[Tensor, "batch vocab"]:
-    """Sets to -inf what is not among the k best, or not in the smallest best set whose mass reaches p."""
+    """Sets to -inf what is not among the k best, or not in the smallest best set whose mass reaches p.
+
+    A k above the vocabulary's size leaves all; of top-k and top-p, top-k comes first, and p is measured on what it has left.
+    `logits` stays as it is.
+    """
     if top_k is not None:
         kth = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
         logits = logits.masked_fill(logits < kth, float("-inf"))

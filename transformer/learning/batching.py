@@ -35,7 +35,10 @@ def pad(rows: Sequence[Sequence[int]], pad_id: int) -> Int[Tensor, "batch time"]
 
 
 def collate(pairs: Sequence[Pair], pad_id: int, bos_id: int) -> Batch:
-    """Teacher forcing: the decoder reads bos, y_1, ..., y_{n-1} and must say y_1, ..., y_n (y_n is eos)."""
+    """Teacher forcing: the decoder reads bos, y_1, ..., y_{n-1} and must say y_1, ..., y_n (y_n is eos).
+
+    Three matrices of ids, (batch, longest row), each filled up on the right with `pad_id`.
+    """
     return Batch(
         source=pad([source for source, _ in pairs], pad_id),
         inputs=pad([[bos_id, *target[:-1]] for _, target in pairs], pad_id),

@@ -13,7 +13,10 @@ import math
 
 
 def noam_schedule(step: int, d_model: int, warmup: int = 4000) -> float:
-    """The paper's learning rate: up linearly for `warmup` steps, then down with the square root of the step."""
+    """The paper's learning rate: up linearly for `warmup` steps, then down with the square root of the step.
+
+    Steps are counted from 1. Raises ValueError for a step or a warm-up below 1.
+    """
     check_step(step, warmup)
     return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
 

@@ -27,7 +27,11 @@ from transformer.learning.resume import keep, resume
 
 
 def parameter_groups(model: nn.Module, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay pulls matrices towards 0, never biases, gains or other vectors."""
+    """The optimizer's groups: decay pulls matrices (two axes or more) towards 0, never biases, gains or other vectors.
+
+    Each is a dict of `params`, `weight_decay` and `lr`. Frozen parameters are in none; a group without parameters is left
+    out. Raises ValueError where nothing is trainable.
+    """
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise ValueError("nothing is trainable: every parameter is frozen")

@@ -19,7 +19,7 @@ EXERCISES = [
             "With an odd d_model there is one cosine less: cut the cosines to d_model // 2 columns. float64 until the end.",
         ),
         wrong=(
-            Wrong("0::2] = angle.sin()", "0::2] = angle.cos()", "wrong only at d_model 0, 2, 4"),
+            Wrong("0::2] = angle.sin()", "0::2] = angle.cos()", "cos stands where sin is wanted"),
             Wrong("time / 10000 **", "time * 10000 **", "multiplied by 10000^(2i / d_model), where it is divided"),
             Wrong("torch.arange(length,", "torch.arange(1, length + 1,", "comes one place too early"),
             Wrong("[:, : d_model // 2]", "", "an odd d model ends with a sine"),

@@ -16,6 +16,21 @@ def swapped_axes(case: Case) -> str:
     return ""
 
 
+def complement(case: Case) -> str:
+    """Of masks: ones and zeros."""
+    is_mask = np.isin(case.expected, (0, 1)).all() and np.isin(case.actual, (0, 1)).all()
+    if is_mask and case.expected.size > 1 and case.equal(case.actual, 1 - case.expected):
+        return "it is the other way round: every True is a False, and every False a True (True means: may be attended to, is real)"
+    return ""
+
+
+def backwards(case: Case) -> str:
+    for axis, name in enumerate(case.names):
+        if case.expected.shape[axis] > 1 and case.equal(case.actual, np.flip(case.expected, axis)):
+            return f"the order along the axis {name} is reversed"
+    return ""
+
+
 def shifted(case: Case) -> str:
     for axis, name in enumerate(case.names):
         length = case.expected.shape[axis]
@@ -67,6 +82,10 @@ def right_in_places(case: Case) -> str:
 
 
 def scrambled(case: Case) -> str:
-    if case.expected.size > 2 and case.equal(np.sort(case.actual, axis=None), np.sort(case.expected, axis=None)):
-        return "the right numbers at the wrong places: was an array reshaped where its axes had to be moved?"
+    if (
+        case.expected.size > 2
+        and len(np.unique(case.expected)) > 2
+        and case.equal(np.sort(case.actual, axis=None), np.sort(case.expected, axis=None))
+    ):
+        return "the right numbers at the wrong places: in another order, or reshaped where the axes had to be moved"
     return ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lessons.exercises.diagnosis.case import Case
+from lessons.exercises.diagnosis.cause import OPEN
 from lessons.exercises.diagnosis.likeness import likeness
 from lessons.exercises.diagnosis.show import axis_names, example_text, place_text, shape_text
 
@@ -22,7 +23,15 @@ def assert_matches(actual: Any, expected: Any, axes: str = "", **known: Any) -> 
     """
     __tracebackhide__ = True
     if message := difference(actual, expected, axes, **known):
-        raise AssertionError(message)
+        raise MismatchError(message, actual)
+
+
+class MismatchError(AssertionError):
+    """A diagnosis, and what it speaks of."""
+
+    def __init__(self, message: str, actual: Any):
+        super().__init__(message)
+        self.actual = actual
 
 
 def difference(
@@ -108,14 +117,18 @@ def finite_message(came: np.ndarray, wanted: np.ndarray, names: list[str], name:
     first = tuple(int(position) for position in np.argwhere(broken)[0])
     count = f"{int(broken.sum())} of {broken.size} values"
     if np.isfinite(came[first]):
-        return f"finite: {name} is {came[first]:.6g} at {place_text(first, names)}, where {wanted[first]} is expected ({count})"
+        return f"finite: {name} is {came[first]:.6g}{at(first, names)}, where {wanted[first]} is expected ({count})"
     kind = "NaN" if np.isnan(came[first]) else "infinite"
-    return f"finite: {name} is {kind} at {place_text(first, names)} ({count}); expected {wanted[first]:.6g} there"
+    return f"finite: {name} is {kind}{at(first, names)} ({count}); expected {wanted[first]:.6g} there"
+
+
+def at(place: tuple[int, ...], names: list[str]) -> str:
+    return f" at {place_text(place, names)}" if place else ""
 
 
 def value_message(case: Case, name: str) -> str:
     """What the difference looks like, and where it is largest."""
     if case.equal(case.actual, case.expected):
         return ""
-    said = likeness(case) or "it differs, and in no way that is known here"
+    said = likeness(case) or OPEN
     return f"value: {name}: {said}\n{example_text(case.actual, case.expected, case.names)}"

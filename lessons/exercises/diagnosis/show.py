@@ -22,7 +22,7 @@ def shape_text(shape: Sequence[int], names: Sequence[str] = ()) -> str:
 
 def place_text(index: Sequence[int], names: Sequence[str]) -> str:
     """batch 0, query 2"""
-    return ", ".join(f"{name} {int(position)}" for name, position in zip(names, index, strict=True)) or "it"
+    return ", ".join(f"{name} {int(position)}" for name, position in zip(names, index, strict=True))
 
 
 def number_text(value: float) -> str:
@@ -32,8 +32,9 @@ def number_text(value: float) -> str:
 def example_text(actual: np.ndarray, expected: np.ndarray, names: Sequence[str]) -> str:
     """The place of the largest difference, with what came and what was expected there."""
     worst = np.unravel_index(np.argmax(np.abs(actual - expected)), expected.shape)
+    place = f"largest difference at {place_text([int(i) for i in worst], names)}:"
     lines = [
-        f"largest difference at {place_text([int(i) for i in worst], names)}:",
+        *([place] if expected.ndim else []),
         f"    came      {number_text(actual[worst])}",
         f"    expected  {number_text(expected[worst])}",
     ]

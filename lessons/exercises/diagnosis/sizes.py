@@ -16,7 +16,8 @@ def nothing(case: Case) -> str:
 
 
 def opposite_sign(case: Case) -> str:
-    return "every value has the opposite sign" if case.equal(-case.actual, case.expected) else ""
+    what = "every value has" if case.expected.size > 1 else "it has"
+    return f"{what} the opposite sign" if case.equal(-case.actual, case.expected) else ""
 
 
 def constant_factor(case: Case) -> str:
@@ -24,10 +25,14 @@ def constant_factor(case: Case) -> str:
     factor = float((case.actual * case.expected).sum()) / norm if norm else 0.0
     if not factor or not case.equal(case.actual, factor * case.expected):
         return ""
+    if case.expected.size == 1 and not any(named(max(abs(factor), 1 / abs(factor)), case)):
+        return ""  # a single number is a multiple of every other
     size, way = (abs(factor), "large") if abs(factor) > 1 else (1 / abs(factor), "small")
     called = "".join(f" = {name}" for name in named(size, case))
     sign = " and has the opposite sign" if factor < 0 else ""
-    return f"every value is {number_text(round(size, 4))}{called} times too {way}{sign}: is a factor missing, or there twice?"
+    question = ": is a factor missing, or there twice?" if called else ""
+    what = "every value is" if case.expected.size > 1 else "it is"
+    return f"{what} {number_text(round(size, 4))}{called} times too {way}{sign}{question}"
 
 
 def named(size: float, case: Case) -> Iterator[str]:
@@ -36,7 +41,7 @@ def named(size: float, case: Case) -> Iterator[str]:
     roots = {f"√{name}": math.sqrt(length) for name, length in lengths.items() if length > 1}
     by_axes = {**{name: float(n) for name, n in lengths.items() if n > 1}, **roots}
     # A factor of the formula explains more than a length that happens to be equal.
-    for name, value in (case.scales or by_axes).items():
+    for name, value in {**(case.scales or by_axes), "ln 2": math.log(2)}.items():
         if value and value != 1 and math.isclose(size, value, rel_tol=1e-4):
             yield name
         elif value and value != 1 and math.isclose(size, 1 / value, rel_tol=1e-4):
@@ -48,6 +53,27 @@ def constant_offset(case: Case) -> str:
     if case.expected.size > 1 and case.equal(case.actual, case.expected + offset):
         return f"every value is {number_text(abs(offset))} too {'large' if offset > 0 else 'small'}"
     return ""
+
+
+def factor_per_row(case: Case) -> str:
+    """What divides each vector is another number: a deviation that is taken otherwise, most of the time."""
+    if case.expected.ndim < 2 or case.expected.shape[-1] < 3:
+        return ""
+    norm = (case.expected**2).sum(-1, keepdims=True)
+    factors = (case.actual * case.expected).sum(-1, keepdims=True) / np.where(norm == 0, 1, norm)
+    if not case.equal(case.actual, factors * case.expected):
+        return ""
+    low, high = number_text(round(float(factors.min()), 3)), number_text(round(float(factors.max()), 3))
+    return f"each vector along {case.names[-1]} is a multiple of the right one, {low} to {high} times: what is it divided by?"
+
+
+def offset_per_row(case: Case) -> str:
+    if case.expected.ndim < 2 or case.expected.shape[-1] < 3:
+        return ""
+    offsets = (case.actual - case.expected).mean(-1, keepdims=True)
+    if not case.equal(case.actual, case.expected + offsets):
+        return ""
+    return f"each vector along {case.names[-1]} is moved by a number of its own: which mean is subtracted, or which bias added?"
 
 
 def imprecise(case: Case) -> str:

@@ -17,6 +17,7 @@ import jaxtyping
 import pytest
 import torch
 
+from lessons.exercises.diagnosis.calls import CallLog
 from lessons.exercises.filling import Filled, Piece
 from lessons.exercises.grading import wire
 from lessons.exercises.grading.tree import PACKAGES, installed
@@ -26,7 +27,7 @@ from lessons.exercises.source import LIBRARY
 LONGEST_MESSAGE = 4000
 PLUGINS_LEFT_OUT = "cacheprovider terminal warnings unraisableexception threadexception faulthandler".split()
 PYTEST = [f"-pno:{name}" for name in PLUGINS_LEFT_OUT]
-PYTEST += ["-s", "--import-mode=importlib", "--rootdir=.", "--confcutdir=.", "-c", os.devnull]
+PYTEST += ["-s", "--assert=plain", "--import-mode=importlib", "--rootdir=.", "--confcutdir=.", "-c", os.devnull]
 
 
 def run_tests(
@@ -36,12 +37,14 @@ def run_tests(
     module: str,
     pieces: Sequence[Piece],
     tests: list[str],
+    targets: list[str],
     first_failure_only: bool,
 ) -> None:
     """Answers with JSON: {"tests": [{"name", "outcome", "message", "where"}]} or {"import_error": ...}."""
     file = enter(scratch, module, pieces)
+    log = CallLog()
     try:
-        importlib.import_module(module)
+        log.watch(importlib.import_module(module), targets)
     except BaseException as error:  # a student's file may raise anything, SystemExit too
         reply: dict[str, Any] = {"import_error": describe(error, file)}
     else:
@@ -49,22 +52,27 @@ def run_tests(
         jaxtyping.install_import_hook = lambda *_, **__: None
         # The public function imports torch's whole compiler.
         torch.use_deterministic_algorithms = torch._C._set_deterministic_algorithms
-        recorder = Recorder(file)
+        recorder = Recorder(file, log)
         pytest.main([*PYTEST, *(["--exitfirst"] if first_failure_only else []), *tests], plugins=[recorder])
         reply = {"tests": recorder.results}
     write(answer, wire.READY + json.dumps(reply).encode())
 
 
-def run_probe(scratch: Path, question: int, answer: int, module: str, pieces: Sequence[Piece], probe: str) -> None:
+def run_probe(
+    scratch: Path, question: int, answer: int, module: str, pieces: Sequence[Piece], targets: list[str], probe: str
+) -> None:
     """Loads the file, then asks for seeds, then answers with the tensors that the probe makes of each."""
     file = enter(scratch, module, pieces)
+    log = CallLog()
     try:
-        importlib.import_module(module)
+        log.watch(importlib.import_module(module), targets)
         function = load_probe(probe)
         write(answer, wire.READY)
         replies = [wire.pack(function(seed)) for seed in json.loads(os.read(question, 4096))]
     except BaseException as error:
-        replies = [wire.pack_error(describe(error, file)["message"])]
+        described = describe(error, file)
+        where = f"\nyour file, {described['where']}" if described["where"] else ""
+        replies = [wire.pack_error(described["message"] + where + tried(error, log))]
     write(answer, wire.READY + wire.join(replies))
 
 
@@ -99,9 +107,12 @@ def write(descriptor: int, data: bytes) -> None:
 class Recorder:
     """A pytest plugin that keeps what a student should read of every test."""
 
-    def __init__(self, file: StudentFile):
-        self.file = file
+    def __init__(self, file: StudentFile, log: CallLog):
+        self.file, self.log = file, log
         self.results: list[dict[str, Any]] = []
+
+    def pytest_runtest_call(self) -> None:
+        self.log.calls.clear()
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
@@ -109,12 +120,22 @@ class Recorder:
         if report.when == "call" or report.failed:
             error = call.excinfo.value if call.excinfo else None
             described = describe(error, self.file) if report.failed and error else {"message": "", "where": ""}
+            if report.failed and error:
+                described["message"] += tried(error, self.log)
             self.results.append({"name": item.nodeid, "outcome": report.outcome, **described})
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             message = str(report.longrepr)[-LONGEST_MESSAGE:]
             self.results.append({"name": report.nodeid, "outcome": "not collected", "message": message, "where": ""})
+
+
+def tried(error: BaseException, log: CallLog) -> str:
+    """With what it was called, so that it can be tried."""
+    actual = getattr(error, "actual", None)
+    if str(error).startswith("refused:") or not (call := log.told(actual)):
+        return ""
+    return f"\nthe call: {call}"
 
 
 def describe(error: BaseException, file: StudentFile) -> dict[str, str]:

@@ -3,6 +3,7 @@
 tests   untrusted: pytest with the student's file in the library's place
 probe   untrusted: computes named tensors from a seed that is drawn after the file is loaded
 judge   trusted: computes the same with the real code, and compares
+recognize   trusted: changes the real code until it computes what the student's computes
 """
 
 import secrets
@@ -11,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from lessons.exercises.grading import beside_student, tree, wire
-from lessons.exercises.grading.judge import judge
+from lessons.exercises.grading.judge import judge, recognize
 from lessons.exercises.grading.sandbox import limits
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.grading.sandbox.trial import tried
@@ -38,7 +39,10 @@ def run_job(job: Job) -> Job:
     bounds = Limits(seconds=job["seconds"])
     if job["kind"] == "judge":
         limits.apply(bounds, limits.address_space())  # it reads what a student's file has written
-        return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes())
+        return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes(), job["module"], job["targets"])
+    if job["kind"] == "recognize":
+        limits.apply(bounds, limits.address_space())
+        return recognize(job["exercise"], job["seeds"], Path(job["answer"]).read_bytes())
     seeds: list[int] = []
 
     def draw() -> bytes:
@@ -46,7 +50,7 @@ def run_job(job: Job) -> Job:
         seeds[:] = [secrets.randbits(48) for _ in range(job.get("count", 0))]
         return f"{seeds}\n".encode()
 
-    file = {"module": job["module"], "pieces": job["pieces"]}
+    file = {"module": job["module"], "pieces": job["pieces"], "targets": job["targets"]}
     if job["kind"] == "tests":
         file |= {"tests": job["tests"], "first_failure_only": job["first_failure_only"]}
         outcome, without = apart(partial(beside_student.run_tests, **file), job, bounds, draw)

@@ -4,5 +4,6 @@ workbook                    their folder: files and progress
 wording, overviews          a result in words, the course in words
 arguments, commands         what is typed: next, start, hint, solution, reset
 file_changes, checking      check, and watch
-notebook                    check, in a cell
+cells, notebook, notebook_help
+                            check, start, hint and next, in a cell
 """

@@ -14,6 +14,7 @@ from lessons.exercises.stub import live_source
 from lessons.exercises.student import overviews
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.workbook import Workbook, write_whole
+from lessons.exercises.tracks import TRACKS, track
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -40,9 +41,13 @@ def list_exercises(arguments: list[str]) -> int:
 
 def next_exercise(arguments: list[str]) -> int:
     """The exercise to do now: the first that is not passed and whose prerequisites are."""
-    options = Arguments("next", "The exercise to do now.").with_workbook().parse_args(arguments)
+    parser = Arguments("next", "The exercise to do now.").with_workbook()
+    parser.add_argument(
+        "--track", metavar="NAME", help="; ".join(f"{name}: {what}" for name, (what, _) in TRACKS.items())
+    )
+    options = parser.parse_args(arguments)
     book = Workbook(options.workbook)
-    exercise = book.next_open()
+    exercise = book.next_open(names=track(options.track) if options.track else ())
     if exercise is None:
         console.print("Everything is passed. There is no next exercise.")
     else:
@@ -76,10 +81,8 @@ def hint(arguments: list[str]) -> int:
     options = Arguments("hint", "A hint, and then a larger one.").with_name().parse_args(arguments)
     book = Workbook(options.workbook)
     exercise = asked_for(options.name, book)
-    shown = min(book.progress(exercise).hints + 1, len(exercise.hints))
-    for number, text in enumerate(exercise.hints[:shown], start=1):
-        console.print(f"hint {number} of {len(exercise.hints)}: {text}", markup=False)
-    book.record(exercise, hints=shown)
+    for line in book.next_hints(exercise):
+        console.print(line, markup=False)
     return 0
 
 
@@ -113,8 +116,11 @@ def reset(arguments: list[str]) -> int:
 
 
 def asked_for(name: str | None, book: Workbook) -> Exercise:
-    """The exercise with this name; without a name the next one that is open."""
-    exercise = get(name) if name else book.next_open()
+    """The exercise with this name; without a name the one whose file was saved last, while it is open, else the next one."""
+    latest = book.latest()
+    if latest and book.progress(latest).status == PASSED:
+        latest = None
+    exercise = get(name) if name else latest or book.next_open()
     if exercise is None:
         raise ValueError("everything is passed: name an exercise")
     return exercise

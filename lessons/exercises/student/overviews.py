@@ -82,7 +82,7 @@ def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
 def what_now(result: Result, exercise: Exercise, book: Workbook) -> dict[str, str]:
     """Where to go from here, under a result: what for → the command."""
     if result.status == PASSED:
-        following = book.next_open()
+        following = book.next_open(near=exercise)
         more = {"Next:": f"python -m lessons start {following.name}"} if following else {}
         return {"Compare with ours:": f"python -m lessons solution {exercise.name}"} | more
     return {} if result.status == NOT_ATTEMPTED else {"Stuck?": f"python -m lessons hint {exercise.name}"}

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from lessons.exercises.diagnosis.first import first_to_explain
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
 
 COLOURS = {PASSED: "green", FAILED: "red", NOT_ATTEMPTED: "yellow"}
@@ -26,8 +27,10 @@ def test_in_words(name: str) -> str:
 
 
 def failed_first(result: Result) -> str:
-    failures = [test["name"] for test in result.tests if test["outcome"] != PASSED]
-    return test_in_words(failures[0]) if failures else ""
+    """The property that the message is about."""
+    if all(test["outcome"] == PASSED for test in result.tests):
+        return ""
+    return test_in_words(first_to_explain(result.tests, PASSED)["name"])
 
 
 def result_text(result: Result, file: str = "") -> str:

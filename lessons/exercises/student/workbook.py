@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,12 +88,30 @@ class Workbook:
         entries = self.entries()
         return {name: entries.get(name, Progress()).status for name in all_exercises()}
 
-    def next_open(self) -> Exercise | None:
-        """The first exercise that is not passed and whose prerequisites are, else the first that is not passed."""
-        status = self.statuses()
-        waiting = [exercise for exercise in all_exercises().values() if status[exercise.name] != PASSED]
+    def next_open(self, near: Exercise | None = None, names: Collection[str] = ()) -> Exercise | None:
+        """The first exercise that is not passed and whose prerequisites are, else the first that is not passed.
+
+        `near`    one whose lesson comes first: without it, the one that was worked on last
+        `names`   only of these, the exercises of a track
+        """
+        status, near = self.statuses(), near or self.latest()
+        every = [exercise for exercise in all_exercises().values() if not names or exercise.name in names]
+        waiting = [exercise for exercise in every if status[exercise.name] != PASSED]
         ready = [exercise for exercise in waiting if all(status.get(name) == PASSED for name in exercise.after)]
-        return next(iter([*ready, *waiting]), None)
+        here = [exercise for exercise in ready if near and exercise.lesson == near.lesson]
+        return next(iter([*here, *ready, *waiting]), None)
+
+    def latest(self) -> Exercise | None:
+        """The exercise whose file was saved last."""
+        begun = [exercise for exercise in all_exercises().values() if self.path(exercise).is_file()]
+        return max(begun, key=lambda exercise: self.path(exercise).stat().st_mtime, default=None)
+
+    def next_hints(self, exercise: Exercise) -> list[str]:
+        """One hint more than was read before, with those."""
+        shown = min(self.progress(exercise).hints + 1, len(exercise.hints))
+        self.record(exercise, hints=shown)
+        every = enumerate(exercise.hints[:shown], start=1)
+        return [f"hint {number} of {len(exercise.hints)}: {text}" for number, text in every]
 
     def keep(self, exercise: Exercise, result: Result) -> None:
         """Remembers how a check ended, if it did."""

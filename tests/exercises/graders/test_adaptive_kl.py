@@ -2,6 +2,7 @@
 
 import pytest
 
+from lessons.exercises.diagnosis import assert_refused
 from rlhf.kl import AdaptiveKLController
 
 BETA, TARGET, HORIZON = 0.2, 6.0, 100
@@ -49,11 +50,9 @@ def test_the_steps_of_an_update_count():
 
 @pytest.mark.parametrize("kl", [float("nan"), float("inf")])
 def test_a_divergence_that_is_no_number_is_refused(kl):
-    with pytest.raises(ValueError, match=str(kl)):
-        after(kl, 10)
+    assert_refused(after, kl, 10)
 
 
 @pytest.mark.parametrize("steps", [0, 500])
 def test_impossible_steps_are_refused(steps):
-    with pytest.raises(ValueError, match=str(steps)):
-        after(TARGET, steps)
+    assert_refused(after, TARGET, steps)

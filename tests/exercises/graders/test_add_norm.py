@@ -53,4 +53,15 @@ def test_dropout_falls_on_the_sublayers_output_and_never_on_the_residual(order):
     output = block(x, sublayer)
 
     only_residual = norm(x) if order == "post" else x
-    assert_matches(output, only_residual, "batch time d_model", name="the output when dropout removes everything")
+    without = norm(x + sublayer(x)) if order == "post" else x + sublayer(norm(x))
+    mistakes = {
+        "dropout is missing": without,
+        "dropout falls on the residual too": norm(0 * x) if order == "post" else 0 * x,
+    }
+    assert_matches(
+        output,
+        only_residual,
+        "batch time d_model",
+        name="the output when dropout removes everything",
+        mistakes=mistakes,
+    )

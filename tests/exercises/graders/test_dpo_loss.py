@@ -35,6 +35,7 @@ def test_it_is_the_loss_of_the_margin_between_the_two_log_ratios(log_probs):
         "chosen and rejected have changed places": expected(log_probs, order=(1, 0, 3, 2)),
         "policy and reference have changed places": expected(log_probs, order=(2, 3, 0, 1)),
         "β is not used": expected(log_probs, beta=1.0),
+        "β stands outside of log σ, where it belongs inside: log σ(β h)": BETA * expected(log_probs, beta=1.0),
         "β divides, where it multiplies": expected(log_probs, beta=1 / BETA),
         "the sum is taken, where the mean is wanted": expected(log_probs) * BATCH,
         "the reference's margin is added, where it is subtracted": expected(

@@ -30,6 +30,17 @@ def test_every_token_becomes_its_vector_times_the_embedding_scale(scaled):
     )
 
 
+def test_the_vectors_are_rows_of_the_sources_own_table():
+    model = given.model(tie_embeddings=False)
+    root = math.sqrt(model.config.d_model)
+
+    x, _ = model.embed_source(SOURCE)
+
+    mistakes = {"the vectors are taken from target_embedding": root * model.target_embedding.weight[SOURCE]}
+    right = root * model.source_embedding.weight[SOURCE]
+    assert_matches(x, right, "batch source d_model", name="the vectors of two tables", mistakes=mistakes)
+
+
 def test_the_mask_is_true_where_a_token_is_real():
     _, mask = given.model().embed_source(SOURCE)
 

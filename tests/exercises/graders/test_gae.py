@@ -22,6 +22,13 @@ def expected(parts, mask=MASK, gamma=GAMMA, lam=LAM):
     return reference(*(x.numpy() for x in parts), mask.numpy(), gamma, lam)
 
 
+def without_gamma_in_the_recursion(parts):
+    """δ with γ, and then δ + λ A'."""
+    rewards, values = (np.where(MASK.numpy(), x.numpy(), 0.0) for x in parts)
+    following = np.concatenate([values[:, 1:], np.zeros((len(values), 1))], axis=1)
+    return reference(rewards + GAMMA * following - values, 0 * values, MASK.numpy(), 1.0, LAM)[0]
+
+
 def test_an_advantage_is_the_discounted_sum_of_the_surprises_that_follow(parts):
     result = gae(*parts, MASK, GAMMA, LAM)
 
@@ -31,6 +38,8 @@ def test_an_advantage_is_the_discounted_sum_of_the_surprises_that_follow(parts):
     mistakes = {
         "λ is not used": expected(parts, lam=1.0)[0],
         "γ is not used": expected(parts, gamma=1.0)[0],
+        "γ is missing in δ = R + γ V' - V": expected(parts, gamma=1.0, lam=GAMMA * LAM)[0],
+        "γ is missing in δ + γ λ A'": without_gamma_in_the_recursion(parts),
         "γ and λ have changed places in δ": expected((rewards, values), gamma=LAM, lam=GAMMA)[0],
         "the values are not used: δ = R + γ V' - V": without_values,
         "only δ is there, without what follows it": expected(parts, lam=0.0)[0],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lessons.exercises.diagnosis import assert_matches
+from lessons.exercises.diagnosis import assert_matches, assert_refused
 from rlhf.grpo_loss import grpo_advantages
 from tests.exercises.graders import given
 from tests.reference.rlhf import grpo_advantages as reference
@@ -34,6 +34,8 @@ def test_an_advantage_is_the_distance_from_the_groups_mean_in_deviations(rewards
     mistakes = {
         "the whole batch is one group": (array - array.mean()) / (array.std(ddof=1) + 1e-4),
         "the deviation is the biased one": by_group(rewards, ddof=0),
+        "the deviation is the biased one, and 1e-4 is not added to it": by_group(rewards, ddof=0, epsilon=1e-8),
+        "1e-4 is not added to the deviation": by_group(rewards, epsilon=1e-8),
         "it is divided by the variance, not by its root": (
             (array.reshape(GROUPS, SIZE) - array.reshape(GROUPS, SIZE).mean(1, keepdims=True))
             / (array.reshape(GROUPS, SIZE).var(1, ddof=1, keepdims=True) + 1e-4)
@@ -72,5 +74,4 @@ def test_without_the_deviation_it_is_the_distance_from_the_mean(rewards):
 
 @pytest.mark.parametrize("size", [1, 5])
 def test_rewards_that_are_no_groups_are_refused(rewards, size):
-    with pytest.raises(ValueError, match=f"groups of {size}"):
-        grpo_advantages(rewards, size)
+    assert_refused(grpo_advantages, rewards, size)

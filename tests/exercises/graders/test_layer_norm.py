@@ -32,6 +32,22 @@ def mistakes(norm, x):
         / np.sqrt(unbiased + EPS)
         + bias,
         "ε is added to the deviation, outside the root": weight * centered / (np.sqrt(biased) + EPS) + bias,
+        "the variance is divided by d_model - 1, and ε is added outside of the root": weight
+        * centered
+        / (np.sqrt(unbiased) + EPS)
+        + bias,
+        "mean and variance are taken over the whole tensor, not over each vector": weight
+        * (x - x.mean())
+        / np.sqrt(x.var() + EPS)
+        + bias,
+        "mean and variance are taken over the batch, not over the features": weight
+        * (x - x.mean(0))
+        / np.sqrt(x.var(0) + EPS)
+        + bias,
+        "the mean is not subtracted, and the mean square stands for the variance (RMS norm)": weight
+        * x
+        / np.sqrt((x**2).mean(-1, keepdims=True) + EPS)
+        + bias,
         "ε is missing": weight * centered / np.sqrt(biased) + bias,
         "it is divided by the variance, not by its root": weight * centered / (biased + EPS) + bias,
         "the mean is not subtracted": weight * x / np.sqrt(biased + EPS) + bias,

@@ -57,6 +57,19 @@ def test_dropout_falls_on_the_input_of_a(x):
     )
 
 
+def test_dropout_falls_on_nothing_else(x):
+    layer = given.scattered(LoraLinear(given.base(), RANK, ALPHA, dropout=0.5).double()).train()
+    lost = []
+    layer.dropout.forward = lambda value: lost.append(value) or value
+
+    layer.delta(x)
+
+    assert len(lost) == 1, f"property: dropout is called once, not {len(lost)} times"
+    assert lost[0].shape == x.shape, (
+        f"property: dropout falls on x, {tuple(x.shape)}, not on something of shape {tuple(lost[0].shape)}"
+    )
+
+
 def test_merging_leaves_the_base_as_it_is(layer):
     before = layer.base.weight.clone()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches
+from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches, assert_refused
 from tests.exercises.graders import given
 from tests.reference.attention import linear, multi_head_attention
 from transformer import record_attention
@@ -54,6 +54,11 @@ def merged_feature_by_feature(module, inputs):
     return linear(turned, given.arrays(module), "out_proj")
 
 
+def merged_without_moving(module, inputs):
+    heads = without_output_projection(module, inputs).reshape(BATCH, QUERY, HEADS, D_HEAD).swapaxes(1, 2)
+    return linear(heads.reshape(BATCH, QUERY, D_MODEL), given.arrays(module), "out_proj")
+
+
 def test_it_is_the_concatenation_of_the_heads_projected_once_more(module, inputs):
     output = module(*inputs)
 
@@ -62,6 +67,10 @@ def test_it_is_the_concatenation_of_the_heads_projected_once_more(module, inputs
         "keys and values have changed their projections": expected(module, inputs, k_proj="v_proj", v_proj="k_proj"),
         "the values are made by k_proj": expected(module, inputs, v_proj="k_proj"),
         "the keys are made by q_proj": expected(module, inputs, k_proj="q_proj"),
+        "the heads are merged by a reshape without moving their axis behind the queries": merged_without_moving(
+            module, inputs
+        ),
+        "the values are made of the keys' input": expected(module, (inputs[0], inputs[1], inputs[1])),
         "the heads are merged in turns, not one after another": merged_feature_by_feature(module, inputs),
     }
     assert_matches(output, expected(module, inputs), "batch query d_model", mistakes=mistakes)
@@ -78,8 +87,7 @@ def test_the_mask_reaches_the_attention(module, inputs):
 
 
 def test_a_mask_that_does_not_fit_is_refused(module, inputs):
-    with pytest.raises(ValueError, match="does not broadcast"):
-        module(*inputs, mask=torch.ones(QUERY + 1, KEY, dtype=torch.bool))
+    assert_refused(module, *inputs, mask=torch.ones(QUERY + 1, KEY, dtype=torch.bool))
 
 
 def test_the_core_of_the_attention_is_the_sub_module_attend(module, inputs):

@@ -24,6 +24,9 @@ def test_the_prompt_is_what_the_network_makes_of_the_embedding(kind):
     prompt = module()
 
     mistakes = {"the network is not used: that is the embedding": module.embedding}
+    if kind == "LSTM":
+        alone = module.head(module.lstm(module.embedding[None])[0][0])
+        mistakes["every vector is a sequence of its own: the LSTM runs over the wrong axis"] = alone
     assert_matches(
         prompt, REFERENCE[kind](given.arrays(module)), "prompt d_model", name="the prompt", mistakes=mistakes
     )
@@ -47,6 +50,8 @@ def test_the_result_is_taken_without_dropout_and_the_mode_stays():
 
     assert_matches(kept, still, "prompt d_model", name="the kept prompt")
     assert module.training, "property: a module in training mode is in training mode afterwards"
+    module.eval().result()
+    assert not module.training, "property: a module in evaluation mode is in evaluation mode afterwards"
 
 
 def test_the_layer_puts_the_prompt_in_front():

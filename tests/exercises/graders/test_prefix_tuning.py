@@ -7,7 +7,7 @@ import torch
 from lessons.exercises.diagnosis import assert_matches
 from peft.prefix_tuning import PrefixAttend
 from tests.exercises.graders import given
-from tests.reference.prefix import attention, prefix_attention
+from tests.reference.prefix import attention, prefix_attention, split
 from transformer.attention import Attend
 
 BATCH, HEADS, QUERY, KEY, D_HEAD, PROMPT = 2, 3, 4, 5, 6, 2
@@ -37,6 +37,17 @@ def expected(layer, inputs, seen, prefix=None):
     return prefix_attention(*(x.numpy() for x in inputs), full, prefix)
 
 
+def with_mask(layer, inputs, visible):
+    """Attention on prefix and keys under a mask that has its columns already."""
+    query, key, value = (x.numpy() for x in inputs)
+    first, second = split(layer.prefix.detach().numpy(), HEADS)
+    keys, values = (
+        np.stack([np.concatenate([part, row], axis=1) for row in rows])
+        for part, rows in ((first, key), (second, value))
+    )
+    return attention(query, keys, values, visible)
+
+
 def mistakes(layer, inputs, seen):
     prefix = layer.prefix.detach().numpy()
     keys, values = np.split(prefix, 2, axis=1)
@@ -44,7 +55,9 @@ def mistakes(layer, inputs, seen):
         [part.reshape(PROMPT, D_HEAD, HEADS).swapaxes(1, 2).reshape(PROMPT, -1) for part in (keys, values)], axis=1
     )
     full = seen.expand(BATCH, HEADS, QUERY, KEY).numpy()
+    behind = np.concatenate([full, np.ones((*full.shape[:3], PROMPT), dtype=bool)], axis=-1)
     return {
+        "the mask is lengthened behind, where the prefix stands in front": with_mask(layer, inputs, behind),
         "the prefix is not used": attention(*(x.numpy() for x in inputs), full),
         "the two halves have changed places: first P_K, then P_V": expected(
             layer, inputs, seen, np.concatenate([values, keys], 1)
@@ -78,7 +91,10 @@ def test_a_mask_of_any_shape_that_broadcasts_is_lengthened(layer, inputs, shape)
 
     output = layer(*inputs, seen)
 
-    assert_matches(output, expected(layer, inputs, seen), AXES)
+    sentence = f"a mask of shape {shape} has {shape[-1]} columns: it stands for all {KEY} keys before it is lengthened"
+    assert_matches(
+        output, expected(layer, inputs, seen), AXES, mistakes={sentence: expected(layer, inputs, torch.ones_like(seen))}
+    )
 
 
 def test_a_query_that_sees_no_real_key_sees_the_prefix(layer, inputs):

@@ -62,6 +62,9 @@ def test_attention_weights_are_the_softmax_of_the_scaled_scores(inputs):
         mistakes={
             "the scores are not divided by √d_head": expected(inputs, scale=math.sqrt(D_HEAD))[1],
             "the scores are divided by d_head, not by its root": expected(inputs, scale=1 / math.sqrt(D_HEAD))[1],
+            "the scores are divided by the root of the number of keys": expected(inputs, scale=math.sqrt(D_HEAD / KEY))[
+                1
+            ],
             "the scores are multiplied by √d_head": expected(inputs, scale=D_HEAD)[1],
             "the softmax runs over the queries, not over the keys": softmax_over_queries(inputs),
         },

@@ -11,6 +11,10 @@ from transformer.embedding import sinusoidal_positional_encoding
 LENGTH = 9
 
 
+def waves(angle):
+    return np.where(np.arange(angle.shape[1]) % 2 == 0, np.sin(angle), np.cos(angle))
+
+
 def mistakes(d_model):
     right = sinusoidal_positions(LENGTH, d_model)
     time, feature = np.arange(LENGTH)[:, None], np.arange(d_model)
@@ -25,6 +29,15 @@ def mistakes(d_model):
         "sine and cosine of a pair have two frequencies: the exponent is 2i / d_model for both": np.where(
             feature % 2 == 0, np.sin(by_feature), np.cos(by_feature)
         ),
+        "the exponent is doubled: it is 2i / d_model, and 2i is the feature's own even number": waves(
+            time / 10000 ** (4 * (feature // 2) / d_model)
+        ),
+        "the exponent is halved: it is 2i / d_model, not i / d_model": waves(
+            time / 10000 ** ((feature // 2) / d_model)
+        ),
+        "the base is another one: the wavelengths go up to 10000 · 2π": waves(
+            time / 1000 ** (2 * (feature // 2) / d_model)
+        ),
         "the position is multiplied by 10000^(2i / d_model), where it is divided": np.where(
             feature % 2 == 0, np.sin(multiplied), np.cos(multiplied)
         ),
@@ -35,24 +48,24 @@ def mistakes(d_model):
 def test_sines_and_cosines_take_turns_from_fast_to_slow(d_model):
     encoding = sinusoidal_positional_encoding(LENGTH, d_model, torch.float64)
 
-    assert_matches(encoding, sinusoidal_positions(LENGTH, d_model), "length d_model", mistakes=mistakes(d_model))
+    assert_matches(encoding, sinusoidal_positions(LENGTH, d_model), "position feature", mistakes=mistakes(d_model))
 
 
 @pytest.mark.parametrize("d_model", [1, 7])
 def test_an_odd_d_model_ends_with_a_sine(d_model):
     encoding = sinusoidal_positional_encoding(LENGTH, d_model, torch.float64)
 
-    assert_matches(encoding, sinusoidal_positions(LENGTH, d_model), "length d_model")
+    assert_matches(encoding, sinusoidal_positions(LENGTH, d_model), "position feature", mistakes=mistakes(d_model))
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, torch.float32), (torch.float16, torch.float16)])
 def test_it_comes_in_the_type_that_was_asked_for(asked, given):
     encoding = sinusoidal_positional_encoding(3, 4, asked)
 
-    assert_matches(encoding, sinusoidal_positions(3, 4), "length d_model", dtype=given, rtol=1e-3, atol=1e-3)
+    assert_matches(encoding, sinusoidal_positions(3, 4), "position feature", dtype=given, rtol=1e-3, atol=1e-3)
 
 
 def test_far_positions_are_exact():
     encoding = sinusoidal_positional_encoding(5001, 4)[5000:]
 
-    assert_matches(encoding, sinusoidal_positions(5001, 4)[5000:], "length d_model", atol=1e-6)
+    assert_matches(encoding, sinusoidal_positions(5001, 4)[5000:], "position feature", atol=1e-6)

@@ -1,0 +1,53 @@
+"""`start`, `hint` and `next` for a notebook: what the terminal's commands say, on the same workbook.
+
+from lessons import check, hint, start
+start("split_heads")
+"""
+
+import textwrap
+
+from lessons.exercises.catalogue import get
+from lessons.exercises.course import LESSONS
+from lessons.exercises.exercise import Exercise
+from lessons.exercises.source import definition_text
+from lessons.exercises.student.workbook import Workbook, nearest_workbook
+
+
+class Lines(str):
+    """Text that a notebook shows as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def start(name: str | None = None) -> Lines:
+    """What is to be written, for a cell of your own: the signatures with their docstrings, and how it is checked."""
+    exercise = asked_for(name)
+    stub = nearest_workbook().stub(exercise)
+    parts = [textwrap.dedent(definition_text(stub, target)) for target in exercise.targets]
+    given = ", ".join(f"{target.rpartition('.')[2]}={target.rpartition('.')[2]}" for target in exercise.targets)
+    return Lines("\n\n".join([heading(exercise), *parts, f"check({exercise.name!r}, {given})"]))
+
+
+def hint(name: str | None = None) -> Lines:
+    """The next hint; those that were read before come first."""
+    exercise, book = asked_for(name), nearest_workbook()
+    return Lines("\n".join(book.next_hints(exercise)))
+
+
+def next_exercise() -> Lines:
+    """The exercise to do now: of the lesson that you are in, as long as it has one."""
+    exercise = nearest_workbook().next_open()
+    return Lines(f"{heading(exercise)}\n\nstart({exercise.name!r})" if exercise else "Everything is passed.")
+
+
+def heading(exercise: Exercise) -> str:
+    return f"# {exercise.name}: {exercise.title}\n# lesson {exercise.lesson}, {LESSONS[exercise.lesson]}; about {exercise.minutes} minutes"
+
+
+def asked_for(name: str | None) -> Exercise:
+    book: Workbook = nearest_workbook()
+    exercise = get(name) if name else book.next_open()
+    if exercise is None:
+        raise ValueError("everything is passed: name an exercise")
+    return exercise

@@ -1,0 +1,45 @@
+"""Mistakes that nobody prepared the cards for: most are named, and hardly one is named wrongly."""
+
+from collections import Counter
+
+import pytest
+
+from lessons.exercises.catalogue import get
+from lessons.exercises.exercise import Wrong
+from lessons.exercises.grading.check import Grader
+from lessons.exercises.selfcheck.trials import edited
+from lessons.exercises.stub import live_source
+from tests.exercises.unseen.measure import FALSE, HOLE, NAMED, measured
+from tests.exercises.unseen.wrong import all_unseen
+
+
+def test_every_one_fits_the_live_source_and_is_in_no_catalogue():
+    every = list(all_unseen())
+
+    assert len(every) >= 200
+    for unseen in every:
+        source = unseen.source()
+        compile(source, unseen.exercise.name, "exec")
+        written = [edited(unseen.exercise, live_source(unseen.exercise), wrong) for wrong in unseen.exercise.wrong]
+        assert source not in written, f"{unseen.label} is in the catalogue"
+
+
+@pytest.mark.slow
+def test_most_are_named_and_hardly_one_wrongly():
+    worth = {unseen.label: said for unseen, _, said in measured(all_unseen())}
+    counts = Counter(worth.values())
+
+    assert counts[NAMED] >= 0.85 * len(worth), counts
+    assert counts[FALSE] + counts[HOLE] <= 0.03 * len(worth), [
+        label for label in worth if worth[label] in (FALSE, HOLE)
+    ]
+
+
+def test_a_cause_that_no_grader_knows_reaches_the_card_from_behind_the_wall():
+    exercise = get("layer_norm")
+    source = edited(exercise, live_source(exercise), Wrong("torch.rsqrt(variance", "torch.sqrt(variance", ""))
+
+    result = Grader().check(exercise, source)
+
+    assert "divided" in result.message.partition("\n")[0]
+    assert "the call: LayerNorm.forward(x)" in result.message

@@ -1,0 +1,119 @@
+"""What is kept of mutants: every answer while running (so that a run goes on where it stopped), and the table at the end.
+
+runs/mutants/answers.jsonl     one line a mutant, by the text of its function: an edit there asks anew
+tests/mutants/equivalent.toml  the mutants that are no mistake, each with the reason
+tests/mutants/result.json      the table of the last whole run, and the survivors
+"""
+
+import ast
+import json
+import tomllib
+from collections import Counter, defaultdict
+from hashlib import sha256
+from pathlib import Path
+
+from tests.mutants.changes import Mutant
+
+HERE = Path(__file__).parent
+EQUIVALENT, RESULT = HERE / "equivalent.toml", HERE / "result.json"
+
+
+class Answers:
+    """The answers so far, in a file that grows by a line at a time."""
+
+    def __init__(self, file: Path, sources: dict[str, str]):
+        self.file, self.sources = file, sources
+        self.known: dict[str, str] = {}
+        if file.is_file():
+            for line in file.read_text().splitlines():
+                key, answer = json.loads(line)
+                self.known[key] = answer
+        self.functions = {name: functions_of(source) for name, source in sources.items()}
+
+    def key(self, mutant: Mutant) -> str:
+        text = self.functions[mutant.file].get(mutant.function, self.sources[mutant.file])
+        return f"{mutant.name} @{sha256(text.encode()).hexdigest()[:8]}"
+
+    def of(self, mutant: Mutant) -> str:
+        """What came of it; empty when it has not run."""
+        return self.known.get(self.key(mutant), "")
+
+    def note(self, mutant: Mutant, answer: str) -> None:
+        self.known[self.key(mutant)] = answer
+        with self.file.open("a") as stream:
+            stream.write(json.dumps([self.key(mutant), answer], ensure_ascii=False) + "\n")
+
+
+def functions_of(source: str) -> dict[str, str]:
+    """The text of every function that stands in no other one, by its dotted name."""
+    found: dict[str, str] = {}
+
+    def walk(body: list[ast.stmt], scope: str) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef):
+                text = ast.get_source_segment(source, node) or ""
+                found[f"{scope}{node.name}"] = found.get(f"{scope}{node.name}", "") + text
+            elif isinstance(node, ast.ClassDef):
+                walk(node.body, f"{scope}{node.name}.")
+
+    walk(ast.parse(source).body, "")
+    return found
+
+
+def killed(answer: str) -> bool:
+    return answer.startswith(("killed", "timed out", "died"))
+
+
+def equivalents() -> dict[str, str]:
+    """The mutants that are judged to be no mistake, each with its reason."""
+    if not EQUIVALENT.is_file():
+        return {}
+    groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    return {name: group["why"] for group in groups for name in group["mutants"]}
+
+
+def table(mutants: list[Mutant], answers: Answers) -> dict[str, Counter[str]]:
+    """By file: mutants, killed, equivalent, survived, and those that have not run."""
+    same = equivalents()
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for mutant in mutants:
+        answer = answers.of(mutant)
+        kind = (
+            "equivalent"
+            if mutant.name in same
+            else "unasked"
+            if not answer
+            else "killed"
+            if killed(answer)
+            else "survived"
+        )
+        rows[mutant.file].update(("mutants", kind))
+    return rows
+
+
+def shown(rows: dict[str, Counter[str]]) -> str:
+    """The table as text, the worst file last."""
+    names = ("mutants", "killed", "equivalent", "survived", "unasked")
+    lines = [f"{'':44}" + "".join(f"{name:>12}" for name in (*names, "score"))]
+    whole = sum(rows.values(), Counter())
+    for file, row in [*sorted(rows.items(), key=lambda pair: -score(pair[1])), ("all", whole)]:
+        lines.append(f"{file:44}" + "".join(f"{row[name]:12}" for name in names) + f"{score(row):12.1%}")
+    return "\n".join(lines)
+
+
+def score(row: Counter[str]) -> float:
+    """Killed of those that were asked and are mistakes."""
+    asked = row["killed"] + row["survived"]
+    return row["killed"] / asked if asked else 1.0
+
+
+def kept(rows: dict[str, Counter[str]], survivors: list[str]) -> None:
+    """Writes the table of a whole run."""
+    whole = sum(rows.values(), Counter())
+    result = {
+        "score": round(score(whole), 4),
+        "all": dict(whole),
+        "files": {file: dict(row) for file, row in sorted(rows.items())},
+        "survivors": sorted(survivors),
+    }
+    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")

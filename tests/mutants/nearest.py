@@ -1,0 +1,71 @@
+"""Which tests are asked about a mutant, and in which order: those that run its lines, the nearest and quickest first."""
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from tests.mutants.changes import Mutant
+from tests.mutants.learning import Lines
+
+DEFAULTS = "tests/test_defaults.py"
+"""It reads what was made when the packages were imported, and so runs no line of theirs."""
+
+
+class Nearest:
+    """Learned lines, and which tests have killed a file's mutants before: they are asked first."""
+
+    def __init__(self, known: dict[str, dict], imports: Lines):
+        self.known, self.imports = known, imports
+        self.by_line: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self.by_file: dict[str, Counter[str]] = defaultdict(Counter)
+        self.killers: dict[str, Counter[str]] = defaultdict(Counter)
+        for name, entry in known.items():
+            for file, lines in entry["lines"].items():
+                self.by_file[file][name] = len(lines)
+                for line in lines:
+                    self.by_line[file, line].add(name)
+
+    def tests(self, mutant: Mutant, budget: float) -> list[str]:
+        """At most `budget` seconds of tests, and at least one where there is any."""
+        first, last = mutant.lines
+        names = set().union(*(self.by_line.get((mutant.file, line), ()) for line in range(first, last + 1)))
+        if not mutant.function:
+            names = set(self.by_file[mutant.file]) | {name for name in self.known if name.startswith(DEFAULTS)}
+        chosen, seconds = [], 0.0
+        for name in sorted(names, key=lambda name: self.order(mutant, name)):
+            seconds += self.known[name]["seconds"]
+            if chosen and seconds > budget:
+                break
+            chosen.append(name)
+        return chosen
+
+    def order(self, mutant: Mutant, name: str) -> tuple:
+        seconds = self.known[name]["seconds"]
+        stem = Path(mutant.file).stem
+        test = Path(name.partition("::")[0])
+        near = (
+            0
+            if test.stem == f"test_{stem}" or name.startswith(DEFAULTS)
+            else 1
+            if test.parent.name == Path(mutant.file).parts[0]
+            else 2
+        )
+        killed = self.killers[mutant.function or mutant.file][name]
+        return (-killed, near, seconds, -self.by_file[mutant.file][name])
+
+    def note(self, mutant: Mutant, answer: str) -> None:
+        """Remembers who killed it."""
+        if answer.startswith("killed "):
+            self.killers[mutant.function or mutant.file][answer.removeprefix("killed ")] += 1
+
+    def at_import(self, mutant: Mutant) -> bool:
+        """Whether the mutant's lines ran when the packages were imported: an exchange of code comes too late for that."""
+        first, last = mutant.lines
+        return bool(set(self.imports.get(mutant.file, ())) & set(range(first, last + 1)))
+
+    def write(self, file: Path) -> None:
+        file.write_text(json.dumps({"known": self.known, "imports": self.imports}))
+
+    @classmethod
+    def read(cls, file: Path) -> "Nearest":
+        return cls(**json.loads(file.read_text()))

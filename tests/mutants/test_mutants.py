@@ -1,0 +1,68 @@
+"""The mutation tool: it makes the mistakes that it promises, each of them valid, and puts them into a running function."""
+
+from pathlib import Path
+
+from quant import blockwise
+from tests.mutants.changes import mutants
+from tests.mutants.keeping import equivalents
+from tests.mutants.swap import Functions
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = '''
+def f(x, y=2, *, flag=True):
+    """A docstring is left alone."""
+    if x < 0:
+        raise ValueError(f"{x + 1} is left alone")
+    x.scale = g(x.clone(), factor=y - 1)
+    return sorted(x) if flag and y else -x
+'''
+
+
+def test_every_kind_of_mistake_is_made():
+    names = [mutant.name.partition(": ")[2] for mutant in mutants("a.py", SOURCE)]
+
+    assert len(set(names)) == len(names)
+    for wanted in (
+        "2 → (3)",
+        "True → (False)",
+        "x < 0 → (x <= 0)",
+        "x.clone() → (x)",
+        "y - 1 → (y + 1)",
+        "g(x.clone(), factor=y - 1) → (g(x.clone()))",
+        "x.scale = g(x.clone(), factor=y - 1) → pass",
+        "flag and y → (flag or y)",
+        "sorted(x) → (x)",
+        "sorted(x) if flag and y else -x → (-x)",
+        "-x → (x)",
+    ):
+        assert wanted in names
+    assert not any("docstring" in name or "x + 1 →" in name for name in names)
+
+
+def test_a_mutant_of_a_function_runs_in_place_and_the_default_waits_for_an_import():
+    file = "quant/blockwise.py"
+    source = (ROOT / file).read_text()
+    functions = Functions(ROOT)
+    before = {one: one.__code__ for several in functions.by_code.values() for one in several}
+    swapped = [mutant for mutant in mutants(file, source) if mutant.function][:3]
+
+    try:
+        assert all(functions.swap(mutant) for mutant in swapped[:1])
+        assert any(function.__code__ is not code for function, code in before.items())
+    finally:
+        for function, code in before.items():
+            function.__code__ = code
+    assert blockwise.__name__ == "quant.blockwise"
+
+
+def test_what_is_judged_equivalent_is_still_a_mutant():
+    judged = equivalents()
+
+    names = {
+        mutant.name
+        for file in {name.split()[0] for name in judged}
+        for mutant in mutants(file, (ROOT / file).read_text())
+    }
+
+    assert judged
+    assert set(judged) <= names
