@@ -88,8 +88,8 @@ def weakened(slot: Slot, name: str, strength: float) -> Iterator[None]:
             slot.layers[name] = layer
         return
     with ExitStack() as stack:
-        for part in layer.modules():
-            if change := scaled_output(part, strength):
+        for name, part in layer.named_modules():
+            if not name.startswith("base") and (change := scaled_output(part, strength)):
                 handle = part.register_forward_hook(change)
                 stack.callback(handle.remove)
         if isinstance(layer, PrefixAttend):

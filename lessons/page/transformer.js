@@ -39,6 +39,7 @@ class Transformer {
   constructor(config, base) {
     this.config = config;
     this.base = base;                                                  // path → Float32Array, never written
+    this.room = {};                                                    // where P + a ΔP is written
     this.silenced = new Set();                                         // "path:head": heads that say nothing
     this.put(null);
   }
@@ -192,7 +193,7 @@ class Transformer {
     this.strength = a;
     this.weights = { ...this.below };
     for (const [name, change] of Object.entries(this.changes)) {
-      const before = this.below[name], after = new Float32Array(before.length);
+      const before = this.below[name], after = (this.room[name] ??= new Float32Array(before.length));
       for (let i = 0; i < after.length; i++) after[i] = before[i] + a * change[i];
       this.weights[name] = after;
     }
@@ -313,21 +314,21 @@ function product(up, down, scaling, rank) {                                     
   return result;
 }
 
-// The base in 4 bits, as quant/ makes it: 64 neighbours share a scale, each takes the nearest of 16 levels.
+// The base in 4 bits, as quant/ makes it: 64 neighbours share a scale, each takes the nearest of 16 levels. A number on
+// the middle of two levels takes the lower one.
 function inFourBits({ codebook, scales }, base) {
   const { fround, abs } = Math, quantized = { ...base };
   const levels = Float32Array.from(codebook).sort();
+  const middles = levels.slice(1).map((level, k) => fround(level + levels[k]) / 2);
   for (const [name, kept] of Object.entries(scales)) {                 // the scales as their 8 bits give them back
-    const blocks = rowsOf(base[name], 64);
     quantized[name] = new Float32Array(base[name].length);
-    blocks.forEach((block, n) => {
+    rowsOf(base[name], 64).forEach((block, n) => {
       const inverse = fround(1 / block.reduce((largest, value) => Math.max(largest, abs(value)), 1e-38));
       block.forEach((value, i) => {
         const scaled = fround(value * inverse);
-        let best = 0;
-        for (let k = 1; k < 16; k++)
-          if (fround(abs(scaled - levels[k])) < fround(abs(scaled - levels[best]))) best = k;
-        quantized[name][64 * n + i] = levels[best] * kept[n];
+        let rank = 0;
+        while (rank < 15 && middles[rank] < scaled) rank++;
+        quantized[name][64 * n + i] = levels[rank] * kept[n];
       });
     });
   }
