@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> int:
         prog="python -m lessons page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=out_file, default=Path("page.html"), metavar="FILE.html", help="where it goes")
-    parser.add_argument("--adapters", type=Path, metavar="DIR", help="a folder of adapters, in place of the shipped ones")
+    parser.add_argument(
+        "--adapters", type=Path, metavar="DIR", help="a folder of adapters, in place of the shipped ones"
+    )
     options = parser.parse_args(arguments)
     set_threads()
     folders = page_folders(options.adapters)

@@ -26,7 +26,9 @@ def contents(folders: Mapping[str, Path], strengths: Mapping[str, Any] | None = 
     packed, base = Packed(), page_base()
     config = asdict(base.config)
     if config["norm"] != "pre" or config["positions"] != "sinusoidal" or not config["tie_embeddings"]:
-        raise ValueError("transformer.js runs a pre-norm base with sinusoidal positions and tied matrices, not this one")
+        raise ValueError(
+            "transformer.js runs a pre-norm base with sinusoidal positions and tied matrices, not this one"
+        )
     for name, tensor in base.named_parameters():
         packed.add(f"base/{name}", tensor)
     techniques = [described(name, folder, packed) for name, folder in folders.items()]

@@ -5,7 +5,8 @@ const $ = id => document.getElementById(id);
 const contents = JSON.parse($("contents").textContent);
 const LONGEST_WORD = 34;
 const STEPS = Array.from({ length: 26 }, (_, i) => i / 20);             // strengths at which flips are looked for
-const chosen = { word: "tomato", technique: null, strength: 1, symbol: 0, known: {} };
+const FIRST_FLIP = -1;                                                  // no sound is chosen: look at the first that flips
+const chosen = { word: "tomato", technique: null, strength: 1, symbol: FIRST_FLIP, known: {} };
 let model, base, later = 0;
 
 // ---- words and tokens
@@ -38,6 +39,7 @@ function speak(technique, strength, word) {
 function compute() {
   chosen.said = speak(chosen.technique, chosen.strength, chosen.word);
   chosen.baseKey !== baseKey() && Object.assign(chosen, { base: base.generate(encode(chosen.word), mostFor(chosen.word)), baseKey: baseKey() });
+  if (chosen.symbol === FIRST_FLIP) chosen.symbol = Math.max(0, flipped(chosen.base.tokens, chosen.said.tokens).indexOf(true));
   chosen.symbol = Math.min(chosen.symbol, chosen.said.tokens.length - 1);
 }
 const baseKey = () => [chosen.word, ...base.silenced].join(" ");
@@ -177,7 +179,7 @@ function update(changedTechnique = false) {
 function chooseWord(typed) {
   const { word, problem } = readWord(typed);
   say(problem ?? "", Boolean(problem));
-  if (word && word !== chosen.word) { Object.assign(chosen, { word, symbol: 0 }); $("flips").innerHTML = ""; update(); }
+  if (word && word !== chosen.word) { Object.assign(chosen, { word, symbol: FIRST_FLIP }); $("flips").innerHTML = ""; update(); }
 }
 
 function chooseTechnique(name) {

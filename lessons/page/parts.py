@@ -39,7 +39,11 @@ def part_of(layer: AdaptedLayer) -> Part:
     if isinstance(layer, HoulsbyAdapter | PfeifferAdapter | ParallelAdapter):
         scaling = layer.scaling if isinstance(layer, ParallelAdapter) else 1.0
         kind = type(layer).__name__.removesuffix("Adapter").lower()
-        return kind, {"activation": layer.adapter.activation, "scaling": scaling}, dict(layer.adapter.named_parameters())
+        return (
+            kind,
+            {"activation": layer.adapter.activation, "scaling": scaling},
+            dict(layer.adapter.named_parameters()),
+        )
     if isinstance(layer, RoutedFeedForward):
         return "experts", {"count": len(layer.experts)}, dict(layer.experts.named_parameters())
     if isinstance(layer, AdaptedSelfAttention):
@@ -50,7 +54,9 @@ def part_of(layer: AdaptedLayer) -> Part:
         return "prefix", {}, {"prefix": layer.rows()}
     if isinstance(layer, PromptInput | EncodedPromptInput):
         return "prompt", {}, {"prompt": layer.prompt_embeddings}
-    raise ValueError(f"the page does not know how to apply {type(layer).__name__}: add it to parts.py and transformer.js")
+    raise ValueError(
+        f"the page does not know how to apply {type(layer).__name__}: add it to parts.py and transformer.js"
+    )
 
 
 def technique_parts(model: PeftModel) -> tuple[dict[str, Any], dict[str, Tensor]]:

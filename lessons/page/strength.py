@@ -76,10 +76,10 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 @contextmanager
 def weakened(slot: Slot, name: str, strength: float) -> Iterator[None]:
     """A slot's active layer at a strength."""
-    layer = slot.layers[name] if name in slot.layers else None
-    if layer is None:
+    if name not in slot.layers:
         yield
         return
+    layer = slot.layers[name]
     if layer.merges:
         slot.layers[name] = between(layer, strength)
         try:

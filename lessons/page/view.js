@@ -3,7 +3,7 @@
 
 const escapeText = text => String(text).replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" }[c]));
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
-// Six greys of one hue in steps of lightness, with a number in the list beside: told apart without colour.
+// From orange over pale to blue, in steps of lightness; the list below the strip says each stretch in numbers as well.
 const RUN_COLOURS = ["#d55e00", "#f0b27a", "#f3e3c3", "#b9dcf0", "#56b4e9", "#0072b2", "#4b3fa0", "#cc79a7", "#8c8c8c"];
 
 // Which symbols of b are no part of the longest common subsequence with a: what flipped.
@@ -44,7 +44,7 @@ function flipStrip(saidAt, strength) {
 }
 
 function softmaxBars(names, before, after) {
-  const order = [...after.keys()].sort((i, j) => after[j] + before[j] - after[i] - before[i]).slice(0, 7);
+  const order = [...after.keys()].sort((i, j) => after[j] + before[j] - after[i] - before[i]).slice(0, 10);
   return order.map(i => `<div class="bar"><b>${names[i]}</b><svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">`
     + `<rect x="0" y="0" width="${100 * before[i]}" height="4" style="fill:var(--american);opacity:.55"/><rect x="0" y="5" width="${100 * after[i]}" height="5" style="fill:var(--british)"/></svg>`
     + `<span>○ ${percent(before[i])} · ● ${percent(after[i])}</span></div>`).join("");
@@ -60,7 +60,7 @@ function mapTable(rows, columns, weights, chosen) {
   return `<table class="map"><caption class="quiet">Each row is a query, each column what it attends to; darker is more</caption>${head}${body}</table>`;
 }
 
-// Orange below 0, blue above, white at 0; as strong as the largest |ΔW| of the whole technique at strength 1.
+// Orange below 0, blue above, white at 0. The colour grows with the square root, so that small numbers can be seen too.
 function paintChange(canvas, change, rows, columns, strength) {
   canvas.width = columns; canvas.height = rows;
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
