@@ -103,11 +103,12 @@ def between(layer: AdaptedLayer, strength: float) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the 4-bit base's, which says what the page says
         merged = layer.merged()
-    before = weight_of(layer.base)
+    is_norm = isinstance(layer.base, LayerNorm)
+    before = layer.base.weight if is_norm else weight_of(layer.base)
     weight = before + strength * (merged.weight - before)
     old = torch.zeros_like(merged.bias) if layer.base.bias is None else layer.base.bias
     bias = old + strength * (merged.bias - old)
-    return (norm_like if isinstance(layer.base, LayerNorm) else linear_like)(merged, weight, bias)
+    return (norm_like if is_norm else linear_like)(merged, weight, bias)
 
 
 def scaled_output(part: nn.Module, strength: float) -> Callable[[Any, Any, Tensor], Tensor] | None:
