@@ -1,6 +1,5 @@
 """A technique as the page reads it: a list of layers, each with its path, its kind, its numbers and its named tensors."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
@@ -53,7 +52,8 @@ def part_of(layer: AdaptedLayer) -> Part:
     if isinstance(layer, PrefixAttend):
         return "prefix", {}, {"prefix": layer.rows()}
     if isinstance(layer, PromptInput | EncodedPromptInput):
-        return "prompt", {}, {"prompt": layer.prompt_embeddings}
+        prompt: Tensor = layer.prompt_embeddings
+        return "prompt", {}, {"prompt": prompt}
     raise ValueError(
         f"the page does not know how to apply {type(layer).__name__}: add it to parts.py and transformer.js"
     )
@@ -78,8 +78,3 @@ def technique_parts(model: PeftModel) -> tuple[dict[str, Any], dict[str, Tensor]
     if types := list(getattr(adapter.config, "token_types", ())):
         described["types"] = types
     return described, tensors
-
-
-def base_tensors(model: Any) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor of the base once, by its path."""
-    yield from model.named_parameters()
