@@ -47,8 +47,9 @@ const saidKey = () => [chosen.technique.name, chosen.word, ...model.silenced].jo
 
 // What the base would say next after the same beginning: one more reading of it.
 function baseAt(symbol) {
-  const beginning = [contents.config.bos_id, ...chosen.said.tokens.slice(0, symbol)];
-  return softmax(base.logits(encode(chosen.word), beginning).at(-1));
+  const beginning = [contents.config.bos_id, ...chosen.said.tokens.slice(0, symbol)], key = `${baseKey()} ${beginning}`;
+  if (baseAt.key !== key) Object.assign(baseAt, { key, found: softmax(base.logits(encode(chosen.word), beginning).at(-1)) });
+  return baseAt.found;
 }
 
 // The whole strip needs the word at every strength: in small pieces, so that the page never waits for it.
