@@ -32,6 +32,7 @@ COMMANDS = {
         "lessons.preferences.command:main",
         "learn from preferences: reward model, PPO, DPO, GRPO, and a hacked reward",
     ),
+    "page": ("lessons.page.command:main", "one HTML page: type a word, choose a technique, slide its strength"),
     "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
     "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
     "new-technique": (

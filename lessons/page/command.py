@@ -1,0 +1,66 @@
+"""Write one HTML page to see a fine-tuning work: type a word, choose a technique, slide its strength.
+
+    python -m lessons page --out page.html
+
+The page holds the base and every technique whose British adapter ships, and opens from disk: it asks nothing of any
+network. Its curves of errors are those of lessons/results/strength.json (`python -m lessons.page.measure`).
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lessons.page.contents import contents
+from lessons.page.figure import figure
+from lessons.page.measure import kept_strengths
+from lessons.page.voices import page_folders
+from lessons.task.machine import set_threads
+from lessons.task.outputs import out_file
+from transformer.learning.checkpoint import write_bytes
+
+SCRIPTS = ("weights.js", "transformer.js", "view.js", "page.js", "tour.js")
+LARGEST = 8_000_000
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m lessons page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=out_file, default=Path("page.html"), metavar="FILE.html", help="where it goes")
+    parser.add_argument(
+        "--adapters", type=Path, metavar="DIR", help="a folder of adapters, in place of the shipped ones"
+    )
+    options = parser.parse_args(arguments)
+    set_threads()
+    folders = page_folders(options.adapters)
+    data = page(*contents(folders, kept_strengths())).encode()
+    if len(data) > LARGEST:
+        raise ValueError(f"the page would have {len(data):,} bytes, and {LARGEST:,} are its most: leave adapters out")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(options.out, data)
+    print(f"wrote {options.out}: {len(data) / 1e6:.1f} MB, {len(folders)} techniques; open it in a browser")
+    return 0
+
+
+def page(said: Mapping[str, Any], tensors: str) -> str:
+    """The whole file. What goes into it is found by its mark, and each mark is there once."""
+    known = json.dumps(said, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    parts = {
+        "/*STYLE*/": source("page.css"),
+        "<!--FIGURE-->": figure(),
+        "<!--CONTENTS-->": known,
+        "<!--WEIGHTS-->": tensors,
+        "/*SCRIPTS*/": "\n".join(source(name) for name in SCRIPTS),
+    }
+    whole = source("template.html")
+    for mark, text in parts.items():
+        before, after = whole.split(mark)
+        whole = before + text + after
+    return whole
+
+
+def source(name: str) -> str:
+    return (resources.files("lessons") / "page" / name).read_text(encoding="utf-8")
