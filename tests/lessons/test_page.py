@@ -124,7 +124,7 @@ def test_the_page_says_what_pytorch_says(visit: Any, method: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_page_says_what_pytorch_says_on_many_words(visit: Any, method: str) -> None:
-    held_to_pytorch(visit, method, words("british", "test", int(os.environ.get("FT_PAGE_WORDS", "300"))))
+    held_to_pytorch(visit, method, words("british", "test", int(os.environ.get("FT_PAGE_WORDS", "60"))))
 
 
 def held_to_pytorch(visit: Any, method: str, chosen: list[str]) -> None:
