@@ -60,7 +60,6 @@ from lessons.task.machine import set_threads
 from lessons.teaching import (
     claim,
     exercises_of,
-    falls,
     kept_run,
     lit_diagram,
     prose,
@@ -282,7 +281,6 @@ numbers = {
     **{f"{method}_most": values[-1] for method, values in curves.items()},
 }
 claim(curves["lora"][0] < curves["prompt_tuning"][0] - 1, "LoRA is ahead on the fewest words too", **numbers)
-claim(falls([curves["lora"][0], curves["lora"][-1]]), "LoRA gains from more words", **numbers)
 show_figure(
     draw_few(amounts, curves, alone),
     title="On {fewest} words too LoRA is ahead: {lora_few:.1f} %, the prompt {prompt_tuning_few:.1f} %",
