@@ -58,13 +58,13 @@ UNSEEN = {
         ("is added|too small", ("scores.masked_fill(~mask, torch.finfo(scores.dtype).min)", "scores + mask")),
     ],
     "split_heads": [
-        ("order", ("heads=self.num_heads)", "heads=self.num_heads).flip(1)")),
+        ("order", ("d_head=self.d_head)", "d_head=self.d_head).flip(1)")),
         ("shape|swapped", ("-> batch heads time d_head", "-> batch heads d_head time")),
         ("axis is missing|shape", ("-> batch heads time d_head", "-> (batch heads) time d_head")),
         (
             "reshaped|moved",
             (
-                'rearrange(x, "batch time (heads d_head) -> batch heads time d_head", heads=self.num_heads)',
+                'rearrange(x, "batch time (heads d_head) -> batch heads time d_head", d_head=self.d_head)',
                 "x.transpose(1, 2).reshape(x.shape[0], self.num_heads, x.shape[1], -1)",
             ),
         ),
