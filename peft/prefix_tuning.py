@@ -86,10 +86,7 @@ class PrefixAttend(EncodedLayer):
         value: Float[Tensor, "batch kv_heads key d_head"],
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch heads query d_head"]:
-        """The base's attention on [P_K; K] and [P_V; V]; everybody sees the prefix, whatever the mask hides of the rest.
-
-        A mask whose last axis is 1 stands for all keys.
-        """
+        """The base's attention on [P_K; K] and [P_V; V]; all see the prefix. A mask whose last axis is 1 is for all keys."""
         prefix_key, prefix_value = rearrange(
             self.rows(), "prompt (two heads d_head) -> two 1 heads prompt d_head", two=2, heads=key.shape[1]
         )

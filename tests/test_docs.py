@@ -47,15 +47,18 @@ def missing_links(page: Path, text: str) -> list[str]:
     return missing
 
 
+EXAMPLES = re.compile(r"\b(NN_name|(test_)?loha|ada)\.py$|layer_norm\.py$|^homework\.toml$")
+
+
 def missing_paths(page: Path, text: str) -> list[str]:
-    """`folder/...` is looked for from the root, a bare `file.py` beneath the page's folder. NN_name is any lesson, and
-    loha the technique that CONTRIBUTING writes as its example."""
+    """`folder/...` is looked for from the root, a bare `file.py` beneath the page's folder. NN_name is any lesson,
+    loha the technique that CONTRIBUTING writes as its example, and what ada hands in is a submission."""
     code = code_of(re.sub(r"\[[^\]]*\]\([^)]*\)", "", text))  # without links, which are checked for themselves
     of_folders = re.findall(rf"(?<![\w./-])((?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*)", code)
     bare = re.findall(r"(?<![\w./*-])([\w.-]+\.(?:py|md|cfg|toml|txt))(?![\w/])", code)
     missing = [path for path in of_folders if not any(ROOT.glob(path.replace("NN_name", "[0-9][0-9]_*").rstrip("./")))]
     missing += [name for name in bare if not (ROOT / name).exists() and not any(page.parent.rglob(name))]
-    return [path for path in missing if not re.search(r"\bNN_name\.py$|\b(test_)?loha\.py$", path)]
+    return [path for path in missing if not EXAMPLES.search(path)]
 
 
 def missing_targets(text: str) -> list[str]:

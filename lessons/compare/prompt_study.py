@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from lessons.compare.study import RESULTS, Variant, errors_at, parse, run_study
 from lessons.drawing.means import mean_sd
-from lessons.drawing.style import INDIGO, ORANGE, PINK
+from lessons.drawing.style import BEFORE, INDIGO, ORANGE, PINK
 from lessons.task.finetuning import rate_of
 
 LENGTHS = (1, 5, 10)
@@ -80,7 +80,7 @@ def draw_study(study: dict[str, Any], before: float) -> Figure:
             yerr=[errors[1] for _, errors in points],
             fmt=f"o{style}", color=colour, capsize=2, label=kind + (IN_PLACE if in_place else ""),
         )  # fmt: skip
-    axis.axhline(before, color="#8c8c8c", linestyle=":", label="base, no prompt")
+    axis.axhline(before, color=BEFORE, linestyle=":", label="base, no prompt")
     axis.set_xticks(LENGTHS)
     axis.set_xlabel("vectors in front of the letters")
     axis.set_ylabel("British word error, %")

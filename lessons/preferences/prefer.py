@@ -31,8 +31,8 @@ from transformer import generate
 
 AMERICAN = "american"
 KEPT = Path("runs/prefer/preferences.jsonl")
-FIRST_FRESH_WORD = 1000
-"""The words before it, in the fixed order, are those that the shipped adapters were fine-tuned on."""
+FRESH = "development"
+"""The part of the dictionary that is judged. What the base was trained on it says the same way twice."""
 SAMPLED_AT_ONCE, LONGEST = 32, 32
 QUESTION = "1 / 2 / s(kip) / q(uit): "
 
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         return 0
     path = options.out
     judged = judged_words(path, options.accent)
-    fresh = [word for word in words(options.accent, "train")[FIRST_FRESH_WORD:] if word not in judged]
+    fresh = [word for word in words(options.accent, FRESH) if word not in judged]
     count = judge(sampled_pairs(speaker(options.accent), fresh, options.seed), path, options.accent, options.words)
     print(f"{count} judged now, {len(judged) + count} in all: {path}")
     if count:

@@ -58,7 +58,9 @@ def test_half_a_packet_is_refused(cut):
 def test_a_wrong_shape_is_told_before_its_numbers_are_looked_at():
     """A tensor as large as an answer may be would fill the judge's memory as float64."""
     many = 60 * (1 << 20)
-    answer = packet([["the output", "uint8", [many]], ["the gradient of x", "uint8", [0]]]) + bytes(many)
+    answer = packet(
+        [["the output", "uint8", [many]], ["x afterwards", "uint8", [0]], ["the gradient of x", "uint8", [0]]]
+    ) + bytes(many)
     started = time.process_time()
 
     said = judge("layers.layer_norm", [1], wire.READY * 2 + answer)

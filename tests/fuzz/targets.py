@@ -178,7 +178,7 @@ def rates(draw: Draw, folder: Path) -> None:
     else:
         text = changed_json(draw, kept)
     path = write(folder / "rates", {"rates.json": text}) / "rates.json"
-    read_or_refused(lambda: [entry["best"] * 2.0 for entry in read_rates(path)["methods"].values()])
+    read_or_refused(lambda: [entry.get("best", 1.0) * 2.0 for entry in read_rates(path)["methods"].values()])
 
 
 def dictionaries(draw: Draw, folder: Path) -> None:

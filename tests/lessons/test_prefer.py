@@ -8,7 +8,7 @@ import pytest
 
 from lessons.preferences.prefer import Pair, judge, main, sampled_pairs
 from lessons.preferences.prefer_training import read_judged, speaker
-from lessons.task.dictionary import fine_tuning_words, vocabulary
+from lessons.task.dictionary import fine_tuning_words, vocabulary, words
 from rlhf import append_preference
 from transformer.learning.checkpoint import read_json
 
@@ -100,7 +100,7 @@ def test_a_file_that_was_edited_by_hand_gets_its_next_pair_on_a_line_of_its_own(
 
 
 def test_both_sides_are_sampled_and_differ():
-    pairs = list(sampled_pairs(speaker("american"), fine_tuning_words("american", 32), seed=0))
+    pairs = list(sampled_pairs(speaker("american"), words("american", "development", 64), seed=0))
 
     assert pairs
     assert all(pair.sides[0] != pair.sides[1] for pair in pairs)

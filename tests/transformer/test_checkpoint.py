@@ -113,7 +113,7 @@ def reshape(tensors: dict) -> None:
     [
         (rename, ["missing decoder.layers.0.feed_forward.fc1.bias", "unknown decoder.layers.0.feed_forward.fc9.bias"]),
         (reshape, ["encoder.layers.0.feed_forward.fc1.weight is (12, 20), the model's is (20, 12)"]),
-        (lambda tensors: tensors.clear(), ["missing decoder.layers.0", "missing encoder.layers.0"]),
+        (lambda tensors: tensors.clear(), ["the longest side of a tensor is 0"]),
     ],
     ids=["names", "shape", "empty"],
 )

@@ -24,7 +24,7 @@ IMPOSSIBLE = {
     "rope_base": (0.0, "rope_base must be positive, not 0.0"),
     "rope_factor": (-2.0, "rope_factor must be positive, not -2.0"),
     "rope_low_freq_factor": (4.0, "rope_low_freq_factor must be below rope_high_freq_factor, not 4.0 and 4.0"),
-    "rope_high_freq_factor": (float("inf"), "rope_high_freq_factor must be positive, not inf"),
+    "rope_high_freq_factor": (float("inf"), "rope_high_freq_factor must be a finite number, not inf"),
     "rope_original_length": (0, "rope_original_length must be at least 1, not 0"),
     "num_kv_heads": (2, "num_heads 3 is not divisible by num_kv_heads 2"),
     "head_size": (0, "head_size must be at least 1, not 0"),

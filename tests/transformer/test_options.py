@@ -11,7 +11,7 @@ from torch import Tensor
 from tests.options import Change, cases, numbers, same, unlisted
 from tests.transformer import small
 from tests.transformer.reversal import fresh_model, pairs, settings
-from transformer import EncoderOnly, TrainingConfig, Transformer, TransformerConfig, generate, train
+from transformer import DecoderOnly, EncoderOnly, TrainingConfig, Transformer, TransformerConfig, generate, train
 
 TRAINING = {
     "steps": Change(4),
@@ -48,6 +48,20 @@ MODEL = {
     "eos_id": Change(4),
     "norm_embeddings": Change(True),
     "output_bias": Change(True),
+    "norm_kind": Change("rms"),
+    "num_kv_heads": Change(1),
+    "head_size": Change(5),
+    "bias": Change(False),
+    "qkv_bias": Change(False),
+    "norm_heads": Change(True),
+    "gated": Change(True),
+}
+TURNS = {
+    "rope_base": Change(50.0),
+    "rope_factor": Change(4.0),
+    "rope_low_freq_factor": Change(2.0, {"rope_factor": 4.0}),
+    "rope_high_freq_factor": Change(8.0, {"rope_factor": 4.0}),
+    "rope_original_length": Change(64, {"rope_factor": 4.0}),
 }
 SAME_NUMBERS = {"attention"}
 """Faster twins of the same formulas: test_fused.py."""
@@ -106,6 +120,14 @@ def test_every_option_of_a_model_changes_what_it_says(config: type, name: str, c
     assert not same(plain, changed), f"nothing reads {config.__name__}.{name}"
 
 
+@pytest.mark.parametrize(("config", "name", "change"), cases(TransformerConfig, TURNS))
+def test_every_option_of_the_turns_changes_what_a_decoder_says(config: type, name: str, change: Change):
+    shape = {"num_encoder_layers": 0, "positions": "rotary", "rope_original_length": 32, **change.beside}
+    plain, changed = (small.shaken(DecoderOnly(small.config(**shape | other))) for other in ({}, {name: change.value}))
+
+    assert not same(plain(small.TARGET), changed(small.TARGET)), f"nothing reads {config.__name__}.{name}"
+
+
 def test_token_types_have_vectors_of_their_own():
     shape = {"num_decoder_layers": 0, "num_segments": 2}
     model = small.shaken(EncoderOnly(small.config(**shape)))
@@ -118,4 +140,4 @@ def test_token_types_have_vectors_of_their_own():
 
 def test_no_option_is_left_out():
     assert unlisted(TrainingConfig, TRAINING, {"checkpoint_every"}) == set()
-    assert unlisted(TransformerConfig, MODEL, SAME_NUMBERS, {"num_segments"}) == set()
+    assert unlisted(TransformerConfig, MODEL | TURNS, SAME_NUMBERS, {"num_segments"}) == set()

@@ -35,12 +35,12 @@ EXERCISES = [
         minutes=15,
         after=("bitfit",),
         hints=(
-            "norms: all modules of base_modules(model) that are a LayerNorm, by path; `chosen` (targets.py) picks those wanted.",
+            "norms: all modules of base_modules(model) that are a LayerNorm or an RMSNorm, by path; `chosen` (targets.py) picks those wanted.",
             'target_modules None means all of them. chosen(self, every, wanted, self.exclude_modules, "LayerNorm").',
-            "place: the names path.weight and path.bias of each norm, as the Placement's parameters.",
+            "place: path.name of each parameter of each norm, as the Placement's parameters (an RMSNorm has no bias).",
         ),
         wrong=(
-            Wrong('for name in ("weight", "bias")', 'for name in ("weight",)', "missing or too many"),
+            Wrong("for name, _ in norm.named_parameters()", 'for name in ("weight",)', "missing or too many"),
             Wrong(
                 "tuple(every) if self.target_modules is None else self.target_modules",
                 "tuple(every)",
@@ -48,7 +48,7 @@ EXERCISES = [
             ),
             Wrong('self.exclude_modules, "LayerNorm")', '(), "LayerNorm")', "exclude_modules is not looked at"),
             Wrong(
-                "isinstance(module, LayerNorm)",
+                "isinstance(module, LayerNorm | RMSNorm)",
                 'path.endswith("attention_norm.norm")',
                 "norms that are missing or too many",
             ),

@@ -20,27 +20,30 @@ UNSEEN = {
         ),
     ],
     "normal_float": [
-        ("1|max|divided|times too", ("levels / levels.max()", "levels / levels.max() ** 2")),
+        ("1|max|divided|times too", ("both / both.max()", "both / both.max() ** 2")),
         (
             "normal|quantile|straight|even",
             (
-                "torch.special.ndtri(torch.linspace(outermost, 0.5, 9, dtype=torch.float64)[:-1])",
-                "(torch.linspace(outermost, 0.5, 9, dtype=torch.float64)[:-1] - 0.5)",
+                "torch.special.ndtri(torch.linspace(outermost, 0.5, levels // 2 + 1, dtype=torch.float64)[:-1])",
+                "(torch.linspace(outermost, 0.5, levels // 2 + 1, dtype=torch.float64)[:-1] - 0.5)",
             ),
             (
-                "-torch.special.ndtri(torch.linspace(outermost, 0.5, 8, dtype=torch.float64)[:-1])",
-                "-(torch.linspace(outermost, 0.5, 8, dtype=torch.float64)[:-1] - 0.5)",
+                "-torch.special.ndtri(torch.linspace(outermost, 0.5, levels // 2, dtype=torch.float64)[:-1])",
+                "-(torch.linspace(outermost, 0.5, levels // 2, dtype=torch.float64)[:-1] - 0.5)",
             ),
         ),
         (
             "positive|negative|sign",
-            ("0.5, 9,", "0.5, 8,"),
+            ("0.5, levels // 2 + 1,", "0.5, levels // 2,"),
             (
-                "negative = -torch.special.ndtri(torch.linspace(outermost, 0.5, 8,",
-                "negative = -torch.special.ndtri(torch.linspace(outermost, 0.5, 9,",
+                "negative = -torch.special.ndtri(torch.linspace(outermost, 0.5, levels // 2,",
+                "negative = -torch.special.ndtri(torch.linspace(outermost, 0.5, levels // 2 + 1,",
             ),
         ),
-        ("outermost|1/30|1 / 30|mean", ("1 - (1 / 32 + 1 / 30) / 2", "1 - 1 / 30")),
+        (
+            "outermost|1/30|1 / 30|mean",
+            ("1 - (1 / (2 * levels) + 1 / (2 * levels - 2)) / 2", "1 - 1 / (2 * levels - 2)"),
+        ),
         ("dtype", (".max()).float()", ".max())")),
     ],
     "block_scales": [

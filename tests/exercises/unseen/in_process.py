@@ -3,6 +3,8 @@
 import importlib
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import jaxtyping
@@ -32,10 +34,19 @@ def check_in_process(exercise: Exercise, source: str) -> Result:
         reply = {"ended": "", "printed": "", "answer": json.dumps({"tests": tests_of(exercise)})}
         result = verdict(exercise, reply)
     if result.status == FAILED and is_open(result.message):
-        answer = computed(exercise, source, SEED)
-        said = recognized(exercise, live_source(exercise), SEED, answer) if answer else ""
+        with unchecked_shapes():
+            answer = computed(exercise, source, SEED)
+            said = recognized(exercise, live_source(exercise), SEED, answer) if answer else ""
         return Result(exercise.name, FAILED, with_cause(result.message, said), tests=result.tests) if said else result
     return judged_by_numbers(exercise, source) if result.status == PASSED else result
+
+
+@contextmanager
+def unchecked_shapes() -> Iterator[None]:
+    """As behind the wall: what marks a place (a probe's dropout) is no float."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def judged_by_numbers(exercise: Exercise, source: str) -> Result:

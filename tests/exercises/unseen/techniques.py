@@ -22,14 +22,17 @@ UNSEEN = {
         ("sites|within", ("and self.covers(name)", "and not self.covers(name)")),
     ],
     "ln_tuning": [
-        ("weight|gain", ('("weight", "bias")', '("bias",)')),
-        ("encoder|missing", ("isinstance(module, LayerNorm)", 'isinstance(module, LayerNorm) and "decoder" in path')),
+        ("weight|gain", ("for name, _ in norm.named_parameters()", 'for name in ("bias",)')),
+        (
+            "encoder|missing",
+            ("isinstance(module, LayerNorm | RMSNorm)", 'isinstance(module, LayerNorm) and "decoder" in path'),
+        ),
         (
             "target|exclu",
             ("tuple(every) if self.target_modules is None else self.target_modules", "tuple(every)"),
             ("self.exclude_modules, ", "(), "),
         ),
-        ("LayerNorm|norm", ("isinstance(module, LayerNorm)", "isinstance(module, nn.LayerNorm)")),
+        ("LayerNorm|norm", ("isinstance(module, LayerNorm | RMSNorm)", "isinstance(module, nn.LayerNorm)")),
     ],
     "lora": [
         ("α/r|scal", ("self.scaling * self.lora_A(self", "1 / self.scaling * self.lora_A(self")),
