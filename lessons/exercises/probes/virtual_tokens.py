@@ -75,8 +75,7 @@ def p_tuning(seed: int) -> dict[str, Tensor]:
         encoder.eval()
         found[f"{kind}: the prompt"] = layer.prompt()
         found |= {f"{kind}: {n}": g for n, g in gradients(layer.prompt(), embedding=encoder.embedding).items()}
-        frozen = bool(draw.coin(1))
-        encoder.requires_grad_(not frozen)
+        encoder.requires_grad_(kind == "LSTM")
         layer.drop_encoder()
         found |= {f"{kind}: dropped": layer.prompt(), f"{kind}: gone": torch.tensor(layer.encoder is None)}
         found[f"{kind}: is the kept prompt trained"] = torch.tensor(layer.prompt_embeddings.requires_grad)
@@ -118,7 +117,8 @@ def prefix_network(seed: int) -> dict[str, Tensor]:
 def p_tuning_v2(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     layer, heads, d_head = prefix_of(draw, with_network=True)
-    layer.requires_grad_(bool(draw.coin(1)))
+    frozen, _, _ = prefix_of(draw, with_network=True)
+    frozen.requires_grad_(False).drop_encoder()
     saved = layer.saved()
     query, key = draw.normal(2, heads, 3, d_head), draw.normal(2, heads, 4, d_head)
     found = {"the saved prefix": saved["prefix"], "before": layer(query, key, key)}
@@ -128,7 +128,7 @@ def p_tuning_v2(seed: int) -> dict[str, Tensor]:
     layer.drop_encoder()
     found |= {"the prefix": layer.prefix, "after": layer(query, key, key)}
     found["is the kept prefix trained, are trunk and last gone"] = torch.tensor(
-        [layer.prefix.requires_grad, layer.trunk is None, layer.last is None]
+        [layer.prefix.requires_grad, frozen.prefix.requires_grad, layer.trunk is None, layer.last is None]
     )
     kept = layer.prefix
     layer.drop_encoder()
