@@ -39,7 +39,7 @@ def test_it_is_read_or_refused_in_one_line(target: str, folder: Path, data: st.D
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=5000, **CALMLY)
+@settings(max_examples=1000, **CALMLY)
 @given(data=st.data())
 def test_thousands_of_them_are_read_or_refused_in_one_line(target: str, folder: Path, data: st.DataObject):
     TARGETS[target](data.draw, folder)
