@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from transformer.config import require_integer
+from transformer.fields import in_one_line
 from transformer.learning.checkpoint import longest_side, read_object, read_tensors
 
 WEIGHTS = "model.safetensors"
@@ -62,7 +63,7 @@ def read_shards(folder: Path) -> dict[str, Tensor]:
     if outside := [name for name in shards if name in ("", ".", "..") or "/" in name or "\\" in name]:
         raise ValueError(f"{folder / INDEX} names files outside its folder: {outside[:8]}")
     if missing := [name for name in shards if not (folder / name).is_file()]:
-        raise FileNotFoundError(f"{folder / INDEX} names {len(shards)} files; missing are {', '.join(missing[:8])}")
+        raise FileNotFoundError(f"{folder / INDEX} names {len(shards)} files; missing are {in_one_line(missing)}")
     tensors: dict[str, Tensor] = {}
     for shard in shards:
         found, _ = read_tensors(folder / shard)

@@ -68,7 +68,7 @@ def read_vocabulary(values: Mapping[str, Any]) -> Vocabulary | None:
 
 def strings(values: Mapping[str, Any], name: str) -> list[str]:
     found = values[START + name]
-    if not isinstance(found, list) or not found:
+    if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
         raise ValueError(f"{START}{name} is a list of strings, not {str(found)[:40]!r}")
     return found
 
