@@ -1,9 +1,10 @@
-"""Write one HTML page to see a fine-tuning work: type a word, choose a technique, slide its strength.
+"""Write one HTML page: type a word, choose a technique, slide its strength.
 
     python -m lessons page --out page.html
 
-The page holds the base and every technique whose British adapter ships, and opens from disk: it asks nothing of any
-network. Its curves of errors are those of lessons/results/strength.json (`python -m lessons.page.measure`).
+The page holds the base and every technique whose British adapter ships, and
+opens from disk: it asks nothing of any network. Its curves of errors are those
+of lessons/results/strength.json (`python -m lessons.page.measure`).
 """
 
 import argparse
