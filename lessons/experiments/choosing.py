@@ -1,4 +1,4 @@
-"""Lesson 25's measurements: the saved comparison as a decision, data amounts, and the same beside another comparison."""
+"""Lesson 32's measurements: the saved comparison as a decision, data amounts, and the same beside another comparison."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""Lesson 25's drawing, a tree of decisions with what the saved comparison says at its leaves, and its figures."""
+"""Lesson 32's drawing, a tree of decisions with what the saved comparison says at its leaves, and its figures."""
 
 from collections.abc import Mapping, Sequence
 

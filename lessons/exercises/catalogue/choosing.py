@@ -1,4 +1,4 @@
-"""Lesson 25: choosing a strategy."""
+"""Lesson 32: choosing a strategy."""
 
 from lessons.exercises.exercise import Exercise, Wrong
 
@@ -7,7 +7,7 @@ EXERCISES = [
         name="combine",
         title="Several adapters become one",
         topic="tuning",
-        lesson=25,
+        lesson=32,
         module="peft.combine",
         targets=("linear", "cat", "svd"),
         difficulty=3,

@@ -1,4 +1,4 @@
-"""Probes of lessons 1 and 25."""
+"""Probes of lessons 1 and 32."""
 
 import torch
 from torch import Tensor, nn

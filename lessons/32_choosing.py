@@ -12,7 +12,7 @@
 
 # %% [markdown]
 """
-# 25. Choosing a strategy
+# 32. Choosing a strategy
 
 **The question.** Every technique of this course has been measured on one base and one task. You have a task of your own.
 Do you take the best line of the table?
@@ -356,7 +356,7 @@ prose(
 # ## Exercises
 
 # %%
-exercises_of(25)
+exercises_of(32)
 
 # %% [markdown]
 # ## Summary
