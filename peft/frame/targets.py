@@ -4,13 +4,13 @@ A list holds exact paths or their last parts (`"q_proj"`), a string is a regular
 path, and `"all-linear"` is every linear layer but the output projection.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from torch import nn
 
 from peft.frame.config import PeftConfig
+from peft.frame.expressions import matches
 from peft.frame.paths import base_modules
 
 
@@ -77,14 +77,6 @@ def pattern_value(patterns: Mapping[str, Any], path: str, default: Any) -> Any:
 
 def matches_end(pattern: str, path: str) -> bool:
     return matches(rf"(.*\.)?({pattern})", path, f"pattern {pattern!r}")
-
-
-def matches(pattern: str, path: str, what: str) -> bool:
-    """Whether the whole path is of this form. Raises ValueError, with `what` it is, for what is no regular expression."""
-    try:
-        return re.fullmatch(pattern, path) is not None
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"{what} is no regular expression: {error}") from error
 
 
 def check_patterns(patterns: Mapping[str, Any], targets: Mapping[str, nn.Module]) -> None:

@@ -2,7 +2,9 @@
 
 import copy
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,11 +14,13 @@ import torch
 from hypothesis import strategies as st
 from safetensors.torch import save
 
+from lessons.chat.template import check_conversation
 from lessons.chat.tokenizer import make_tokenizer
 from lessons.exercises import catalogue
 from lessons.exercises.grading import wire
 from lessons.exercises.source import UnreadableSourceError
 from lessons.exercises.student.workbook import PROGRESS, Workbook, read_submission
+from lessons.exercises.teacher.archives import members
 from lessons.exercises.teacher.submissions import submissions
 from lessons.task import dictionary
 from lessons.task.finetuning import RATES_FILE, read_rates
@@ -170,6 +174,41 @@ def handed_in(draw: Draw, folder: Path) -> None:
     read_or_refused(lambda: [str(student) for student in submissions(path, alone=False, one_exercise=True)])
 
 
+def zipped(names: list[str]) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, b"x = 1\n" * 30)
+    return whole.getvalue()
+
+
+def archives(draw: Draw, folder: Path) -> None:
+    parts = [
+        "Ada_1_assignsubmission_file_",
+        "bob_LATE_2_3_lora.py",
+        "lora.py",
+        "..",
+        "C:",
+        "a" * 300,
+        "b.zip",
+        "\x1b[31m",
+    ]
+    part = st.one_of(st.sampled_from(parts), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8))
+    named = st.lists(part, min_size=1, max_size=3).map("/".join).map(lambda name: name + "/lora.py")
+    whole = zipped(draw(st.lists(named, max_size=4, unique=True)))
+    file = write(folder / "download", {"class.zip": changed_bytes(draw, whole) if draw(st.booleans()) else whole})
+    read_or_refused(lambda: [(member.parts, len(member.content)) for member in members(file / "class.zip")])
+
+
+def conversations(draw: Draw, folder: Path) -> None:
+    message = st.builds(
+        lambda whole: changed_object(draw, whole),
+        st.sampled_from([{"role": role, "content": "Say it."} for role in ("system", "user", "assistant")]),
+    )
+    messages = draw(st.lists(message, max_size=4))
+    read_or_refused(lambda: check_conversation(messages, ["<|im_end|>"]))
+
+
 def rates(draw: Draw, folder: Path) -> None:
     kept = json.loads(RATES_FILE.read_text())
     if draw(st.booleans()):
@@ -221,6 +260,8 @@ TARGETS: dict[str, Callable[[Draw, Path], None]] = {
     "names of exercises": catalogue_names,
     "a workbook": workbook,
     "names of submissions": handed_in,
+    "an archive of submissions": archives,
+    "a conversation": conversations,
     "learning rates": rates,
     "a dictionary": dictionaries,
     "pairs": preferences,

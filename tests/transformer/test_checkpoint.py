@@ -252,3 +252,10 @@ def test_json_keeps_letters_readable(tmp_path):
 
     assert "bˈɑθ" in (tmp_path / "sounds.json").read_text(encoding="utf-8")
     assert read_json(tmp_path / "sounds.json") == {"bath": "bˈɑθ"}
+
+
+def test_json_that_json_has_no_word_for_is_not_written(tmp_path):
+    write_json(tmp_path / "report.json", {"error": 0.5})
+    with pytest.raises(ValueError, match=r"report\.json is not written: a number in it is NaN or infinite"):
+        write_json(tmp_path / "report.json", {"error": float("nan")})
+    assert read_json(tmp_path / "report.json") == {"error": 0.5}

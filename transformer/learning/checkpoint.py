@@ -191,11 +191,17 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_bytes(path, json_bytes(value))
+    """Raises ValueError, naming the file, for a value that holds NaN or infinity; what stood there stays."""
+    try:
+        data = json_bytes(value)
+    except ValueError as error:
+        raise ValueError(f"{path} is not written: a number in it is NaN or infinite ({error})") from error
+    write_bytes(path, data)
 
 
 def json_bytes(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    """Raises ValueError for NaN and infinity: they are not in JSON, and `read_json` would refuse the whole file."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: str | Path) -> Any:
