@@ -33,6 +33,7 @@ COMMANDS = {
         "learn from preferences: reward model, PPO, DPO, GRPO, and a hacked reward",
     ),
     "page": ("lessons.page.command:main", "one HTML page: type a word, choose a technique, slide its strength"),
+    "translate": ("lessons.translate.command:main", "the course in Chinese: update, check, status, build"),
     "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
     "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
     "new-technique": (

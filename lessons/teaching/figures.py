@@ -6,6 +6,7 @@ show_figure(figure, title="Divided by √d, the largest weight stays at {scaled:
 """
 
 import textwrap
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -16,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lessons.drawing.style import DOTS_PER_INCH, use_style
+from lessons.teaching.said import KEY, record
 from lessons.teaching.showing import in_notebook
 from lessons.teaching.templates import filled
 
@@ -45,7 +47,7 @@ def show_figure(figure: Figure, title: str, alt: str, **values: Any) -> None:
     png = drawn(figure)
     refuse_legends_over_data(figure)
     plt.close(figure)
-    show_image(png, described, 80 * WIDTH, f"[figure: {said}]")
+    show_image(png, described, 80 * WIDTH, f"[figure: {said}]", {KEY: record("show_figure", [title, alt], values)})
 
 
 def show_drawing(figure: Figure, title: str, alt: str, **values: Any) -> None:
@@ -53,14 +55,14 @@ def show_drawing(figure: Figure, title: str, alt: str, **values: Any) -> None:
     show_figure(figure, title, alt, **values)
 
 
-def show_image(png: bytes, alt: str, width: float, plain: str) -> None:
+def show_image(png: bytes, alt: str, width: float, plain: str, metadata: Mapping[str, Any] | None = None) -> None:
     """A picture with its alternative text, which notebooks, their HTML and the site keep; elsewhere a line of text."""
     if not in_notebook():
         print(plain)
         return
     from IPython.display import Image, display
 
-    display(Image(png, width=round(width), alt=alt))
+    display(Image(png, width=round(width), alt=alt), metadata=metadata)
 
 
 def drawn(figure: Figure) -> bytes:

@@ -3,7 +3,7 @@
 python -m lessons compare --seeds 5 --test-words all        made lessons/results/report.json
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import mean
 from typing import Any
 
@@ -12,7 +12,7 @@ from lessons.compare.report import Row, by_method
 from lessons.compare.table import error
 from lessons.drawing.grids import as_markdown, as_text
 from lessons.drawing.means import shown
-from lessons.teaching.showing import show
+from lessons.teaching.said import Rendered, Say, Values, renders, show_said
 
 Cell = Callable[[list[Row]], str]
 COLUMNS: dict[str, Cell] = {
@@ -25,6 +25,8 @@ COLUMNS: dict[str, Cell] = {
     "American PER, on": error("american", "phoneme_error"),
     "off": lambda rows: error("american_disabled", "phoneme_error")(rows[:1]),
 }
+
+UNTUNED = "base, untuned"
 
 
 def kept_rows(method: str) -> list[Row]:
@@ -45,8 +47,16 @@ def kept_mean(method: str, *keys: str) -> float:
 
 def kept_run(*methods: str) -> None:
     """Shows these techniques' rows, errors in per cent as mean ± sd over the seeds, and the base below them."""
-    base = kept_report()["base"]
+    show_said("kept_run", [], {"methods": methods})
+
+
+@renders("kept_run")
+def rendered_run(texts: Sequence[str], values: Values, say: Say) -> Rendered:
+    base, methods = kept_report()["base"], values["methods"]
     errors = [base["british"]["phoneme_error"], base["british"]["word_error"], base["american"]["phoneme_error"]]
-    lines = [["", *COLUMNS], *([method, *(cell(kept_rows(method)) for cell in COLUMNS.values())] for method in methods)]
-    lines.append(["base, untuned", *[""] * (len(COLUMNS) - 4), *(f"{100 * error:.1f}" for error in errors), ""])
-    show(as_text(lines), as_markdown(lines))
+    lines = [
+        ["", *map(say, COLUMNS)],
+        *([method, *(cell(kept_rows(method)) for cell in COLUMNS.values())] for method in methods),
+    ]
+    lines.append([say(UNTUNED), *[""] * (len(COLUMNS) - 4), *(f"{100 * error:.1f}" for error in errors), ""])
+    return Rendered(as_text(lines), as_markdown(lines))

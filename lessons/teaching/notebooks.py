@@ -9,6 +9,8 @@ import jupytext  # type: ignore[import-untyped]
 import nbformat
 from nbformat import NotebookNode
 
+from lessons.teaching.said import KEY
+
 LESSONS = Path(__file__).resolve().parent.parent
 NOTEBOOKS = LESSONS / "notebooks"
 METADATA = {
@@ -62,7 +64,9 @@ def strip(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", []):
             output.pop("transient", None)
             if "metadata" in output and "image/png" not in output.get("data", {}):
-                output.metadata = nbformat.from_dict({})
+                output.metadata = nbformat.from_dict(
+                    {name: output.metadata[name] for name in (KEY,) if name in output.metadata}
+                )
     return notebook
 
 

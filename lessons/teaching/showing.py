@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 
 def quick() -> bool:
@@ -16,11 +18,11 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def show(text: str, rich: str = "", kind: str = "text/markdown") -> None:
+def show(text: str, rich: str = "", kind: str = "text/markdown", metadata: Mapping[str, Any] | None = None) -> None:
     """Shows `rich` (of this MIME type, the text itself if it is empty) in a notebook, and prints `text` elsewhere."""
     if not in_notebook():
         print(text)
         return
     from IPython.display import display
 
-    display({kind: rich or text, "text/plain": text}, raw=True)
+    display({kind: rich or text, "text/plain": text}, raw=True, metadata=metadata)

@@ -4,12 +4,13 @@
 """
 
 import csv
+from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
 from lessons.drawing.grids import as_text
 from lessons.task.dictionary import load
-from lessons.teaching.showing import show
+from lessons.teaching.said import Rendered, Say, Values, renders, show_said
 
 HEADINGS = ("sound", "as in", "British 英音", "American 美音", "what it is")
 
@@ -44,12 +45,24 @@ def show_sounds(*chosen: str, folded: str = "") -> None:
 
     Raises ValueError for a sound that is not in the file.
     """
-    known = sounds()
+    show_said("show_sounds", [folded] if folded else [], {"chosen": chosen})
+
+
+@renders("show_sounds")
+def rendered_sounds(texts: Sequence[str], values: Values, say: Say) -> Rendered:
+    """In Chinese the descriptions are the file's own."""
+    known, chosen = sounds(), values["chosen"]
     if unknown := [sound for sound in chosen if sound not in known]:
         raise ValueError(f"no sound {', '.join(unknown)} in ipa.tsv; there are {' '.join(known)}")
     found = [known[sound] for sound in chosen] if chosen else list(known.values())
-    lines = [HEADINGS, *((each.sound, each.word, each.british, each.american, each.english) for each in found)]
+    headings = tuple(say(heading) for heading in HEADINGS)
+    described = [each.english if headings == HEADINGS else each.chinese for each in found]
+    lines = [
+        headings,
+        *((each.sound, each.word, each.british, each.american, text) for each, text in zip(found, described)),
+    ]
     rule = "|" + "---|" * len(HEADINGS)
     head, *body = ("| " + " | ".join(line) + " |" for line in lines)
     table = "\n".join([head, rule, *body])
-    show(as_text(lines), f"<details><summary>{folded}</summary>\n\n{table}\n\n</details>" if folded else table)
+    folded = f"<details><summary>{texts[0]}</summary>\n\n{table}\n\n</details>" if texts else table
+    return Rendered(as_text(lines), folded)

@@ -9,9 +9,10 @@ from typing import Any
 
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.exercise import Exercise
+from lessons.teaching.said import KEY, record
 from lessons.teaching.showing import show
 
-FOLDED = "<details><summary>{file}: the answer of the exercise “{title}”. First try, then look.</summary>\n\n{block}\n\n</details>"
+FOLDED = "{file}: the answer of the exercise “{title}”. First try, then look."
 
 
 def show_source(*objects: Any) -> None:
@@ -24,8 +25,10 @@ def show_source(*objects: Any) -> None:
         file, code = source_of(each)
         block = f"```python\n{code}\n```"
         exercise = asked_by(each)
-        rich = FOLDED.format(file=file, title=exercise.title, block=block) if exercise else f"`{file}`\n\n{block}"
-        show(f"# {file}\n{code}", rich)
+        folded = FOLDED.format(file=file, title=exercise.title) if exercise else ""
+        rich = f"<details><summary>{folded}</summary>\n\n{block}\n\n</details>" if folded else f"`{file}`\n\n{block}"
+        named = {"file": file, "title": exercise.title} if exercise else {"file": file}
+        show(f"# {file}\n{code}", rich, metadata={KEY: record("show_source", [], named)})
 
 
 def asked_by(shown: Any) -> Exercise | None:

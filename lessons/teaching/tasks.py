@@ -1,25 +1,39 @@
 """The exercises at the end of a lesson, from the catalogue."""
 
+from collections.abc import Sequence
+
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
-from lessons.teaching.showing import show
+from lessons.teaching.said import Rendered, Say, Values, renders, show_said
+
+NONE, NEXT = "This lesson has no exercise.", " The next ones are in lesson {lesson}."
+MINUTES, AFTER = "{minutes} minutes", "after {names}"
 
 
 def exercises_of(lesson: int) -> None:
     """Lists them with difficulty, time and the command that starts each. Raises ValueError for no such lesson."""
     if lesson not in LESSONS:
         raise ValueError(f"there is no lesson {lesson}; there are 1 to {max(LESSONS)}")
+    show_said("exercises_of", [], {"lesson": lesson})
+
+
+@renders("exercises_of")
+def rendered_exercises(texts: Sequence[str], values: Values, say: Say) -> Rendered:
+    lesson = values["lesson"]
     found = [exercise for exercise in all_exercises().values() if exercise.lesson == lesson]
     if not found:
         later = [exercise.lesson for exercise in all_exercises().values() if exercise.lesson > lesson]
-        show("This lesson has no exercise." + (f" The next ones are in lesson {min(later)}." if later else ""))
-        return
-    plain = "\n".join(f"{each.title} ({stars(each)}, {each.minutes} minutes): {command(each)}" for each in found)
-    show(
+        return Rendered(say(NONE) + (say(NEXT).format(lesson=min(later)) if later else ""))
+    minutes = say(MINUTES)
+    plain = "\n".join(
+        f"{say(each.title)} ({stars(each)}, {minutes.format(minutes=each.minutes)}): {command(each)}" for each in found
+    )
+    return Rendered(
         plain,
         "\n".join(
-            f"- **{each.title}** · {stars(each)} · {each.minutes} minutes{needs(each)}  \n  `{command(each)}`"
+            f"- **{say(each.title)}** · {stars(each)} · {minutes.format(minutes=each.minutes)}{needs(each, say)}  \n"
+            f"  `{command(each)}`"
             for each in found
         ),
     )
@@ -33,5 +47,6 @@ def command(exercise: Exercise) -> str:
     return f"python -m lessons start {exercise.name}"
 
 
-def needs(exercise: Exercise) -> str:
-    return f" · after {', '.join(f'`{name}`' for name in exercise.after)}" if exercise.after else ""
+def needs(exercise: Exercise, say: Say) -> str:
+    names = ", ".join(f"`{name}`" for name in exercise.after)
+    return " · " + say(AFTER).format(names=names) if names else ""

@@ -7,10 +7,10 @@ A brace that is meant as a brace, as in a formula, is doubled: `$\\sqrt{{32}}$`.
 """
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lessons.teaching.showing import show
+from lessons.teaching.said import Rendered, Say, renders, show_said
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:
@@ -32,4 +32,9 @@ def fields(template: str) -> set[str]:
 
 def prose(template: str, **values: Any) -> None:
     """Shows Markdown whose numbers are computed."""
-    show(filled(template, values))
+    show_said("prose", [template], values)
+
+
+@renders("prose")
+def rendered_prose(texts: Sequence[str], values: Mapping[str, Any], say: Say) -> Rendered:
+    return Rendered(filled(texts[0], values))

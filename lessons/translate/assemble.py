@@ -1,0 +1,105 @@
+"""The Chinese notebook and README: the English one's code and outputs, the Chinese texts.
+
+Nothing is executed: an output that says something carries its templates and values (lessons/teaching/said.py), and its words
+are made of them again. A figure keeps its picture; its finding stands above it in Chinese. What has no Chinese yet stays
+English, with a mark.
+"""
+
+import copy
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from lessons.teaching.notebooks import NOTEBOOKS, write
+from lessons.teaching.said import KEY, Say, Values, said_again
+from lessons.teaching.source import FOLDED
+from lessons.teaching.templates import filled
+from lessons.translate.blocks import translated
+from lessons.translate.po import po_of, translations
+from lessons.translate.texts import COURSE, EXERCISES, README
+
+ZH_NOTEBOOKS = NOTEBOOKS / "zh"
+MARK = "未翻译"
+OUTSIDE = re.compile(r"(\]\()(\.\./)")
+"""A link that leaves the notebooks' folder; from lessons/notebooks/zh/ it has one step more to go."""
+
+
+def build(name: str) -> Path | None:
+    """Writes one lesson's notebook, or README.zh.md. Raises ValueError where the English notebook is not there."""
+    if name == "README":
+        path = README.with_name("README.zh.md")
+        path.write_text(translated(README.read_text(encoding="utf-8"), speaker(name)) + "\n", encoding="utf-8")
+        return path
+    if name in (COURSE, EXERCISES):
+        return None
+    english = NOTEBOOKS / f"{name}.ipynb"
+    if not english.is_file():
+        raise ValueError(f"there is no {english}: `python -m lessons.teaching.build {name}` makes it")
+    path = ZH_NOTEBOOKS / english.name
+    write(in_chinese(nbformat.read(english, as_version=4), speaker(name)), path)
+    return path
+
+
+def speaker(name: str) -> Say:
+    """English → Chinese for one file: its own entries, then those of the course; without one, the English with a mark."""
+    known: dict[str, str] = {}
+    for each in (EXERCISES, COURSE, name):
+        known |= translations(po_of(each))
+    return lambda english: known.get(english) or marked(english)
+
+
+def marked(english: str) -> str:
+    return (
+        english
+        if not english.strip()
+        else f"{english} 〔{MARK}〕"
+        if "\n" not in english
+        else f"{english}\n\n〔{MARK}〕"
+    )
+
+
+def in_chinese(notebook: NotebookNode, say: Say) -> NotebookNode:
+    """A copy with Chinese texts: cell for cell the same code, the same numbers and pictures."""
+    made = copy.deepcopy(notebook)
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = one_step_further(translated(cell.source, say))
+        else:
+            cell.outputs = [output for each in cell.outputs for output in spoken(each, say)]
+    return made
+
+
+def one_step_further(text: str) -> str:
+    return OUTSIDE.sub(r"\1../\2", text)
+
+
+def spoken(output: NotebookNode, say: Say) -> list[NotebookNode]:
+    """An output in Chinese: one, or for a figure its title and the picture."""
+    said = output.get("metadata", {}).get(KEY)
+    if said is None:
+        return [output]
+    made = copy.deepcopy(output)
+    if said["by"] == "show_figure":
+        title, alt = (filled(say(text), said["values"]) for text in said["texts"])
+        made.metadata["image/png"]["alt"] = alt
+        return [markdown_output(f"**{title}**"), made]
+    if said["by"] == "show_source":
+        made.data["text/markdown"] = unfolded(made.data["text/markdown"], said["values"], say)
+        return [made]
+    plain, rich, kind = said_again(said, say)
+    made.data = nbformat.from_dict({kind: one_step_further(rich or plain), "text/plain": plain})
+    return [made]
+
+
+def unfolded(markdown: str, values: Values, say: Say) -> str:
+    """The line behind which an exercise's answer is folded."""
+    if "title" not in values:
+        return markdown
+    told = say(FOLDED).format(file=values["file"], title=say(values["title"]))
+    return markdown.replace(FOLDED.format(**values), told, 1)
+
+
+def markdown_output(text: str) -> NotebookNode:
+    return nbformat.v4.new_output("display_data", {"text/markdown": text, "text/plain": text})

@@ -1,0 +1,78 @@
+"""What there is to translate, by the name of its .po file: each lesson, README, and the texts of the exercises."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lessons.exercises import catalogue
+from lessons.exercises.course import LESSONS as TITLES
+from lessons.teaching import boxes, kept, sounds, source, tasks
+from lessons.teaching.calls import calls_in, texts_of
+from lessons.teaching.notebooks import LESSONS, read_lesson, sources
+from lessons.translate.blocks import ITEM, entries
+from lessons.translate.po import Text
+
+README = LESSONS.parent / "README.md"
+COURSE, EXERCISES = "course", "exercises"
+
+
+def names() -> list[str]:
+    """Every .po file that there must be."""
+    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES]
+
+
+def texts(name: str) -> list[Text]:
+    """The texts of one file, in the order in which a reader meets them. Raises ValueError for a name that is none."""
+    if name == "README":
+        return list(markdown_texts(README.read_text(encoding="utf-8"), README.name))
+    if name == COURSE:
+        return list(course_texts())
+    if name == EXERCISES:
+        return list(exercise_texts())
+    source = LESSONS / f"{name}.py"
+    if not source.is_file():
+        raise ValueError(f"there is nothing named {name!r} to translate; there are {', '.join(names())}")
+    return list(lesson_texts(source))
+
+
+def lesson_texts(source: Path) -> Iterator[Text]:
+    """Markdown cells, and the templates that code cells show."""
+    for number, cell in enumerate(read_lesson(source).cells, start=1):
+        if cell.cell_type == "markdown":
+            yield from markdown_texts(cell.source, f"lessons/{source.name}", number)
+        else:
+            for text in texts_of(calls_in(cell.source)):
+                yield Text(
+                    text, "a sentence with numbers, a box or a figure's words", (f"lessons/{source.name}", number)
+                )
+
+
+def markdown_texts(text: str, file: str, number: int = 0) -> Iterator[Text]:
+    for entry in entries(text):
+        yield Text(entry, kind_of(entry), (file, number))
+
+
+def course_texts() -> Iterator[Text]:
+    """Titles of the lessons, and the words that every lesson shows: labels of boxes and tables."""
+    for number, title in TITLES.items():
+        yield Text(title, "title of a lesson", ("lessons/exercises/course.py", number))
+    words = [label for label, _ in boxes.ROWS] + [tasks.NONE, tasks.NEXT, tasks.MINUTES, tasks.AFTER]
+    for word in [*words, *sounds.HEADINGS, *kept.COLUMNS, kept.UNTUNED, source.FOLDED]:
+        yield Text(word, "a fixed word of the pages", ("lessons/teaching", 0))
+
+
+def exercise_texts() -> Iterator[Text]:
+    """Titles and hints."""
+    for exercise in catalogue.all_exercises().values():
+        place = (f"lessons/exercises/catalogue ({exercise.name})", exercise.lesson)
+        yield Text(exercise.title, "title of an exercise", place)
+        for hint in exercise.hints:
+            yield Text(hint, "hint", place)
+
+
+def kind_of(block: str) -> str:
+    """What a block of Markdown is, for the translator."""
+    if block.startswith("#"):
+        return "heading"
+    if block.startswith("|"):
+        return "table"
+    return "list" if ITEM.match(block) else "paragraph"

@@ -1,0 +1,208 @@
+"""Chinese beside English: an edit makes one entry fuzzy, what an entry must hold is checked, and the notebook is the same run."""
+
+import nbformat
+import pytest
+
+pytest.importorskip("polib", reason="the translations' tool is not installed: pip install finetune-by-hand[translate]")
+pytest.importorskip(
+    "jupytext", reason="the notebooks' tools are not installed: pip install finetune-by-hand[notebooks]"
+)
+
+from lessons.teaching.said import record
+from lessons.translate import po
+from lessons.translate.assemble import MARK, in_chinese
+from lessons.translate.blocks import entries, translated
+from lessons.translate.checks import complaints
+from lessons.translate.po import Text, read_po, update, write_po
+from lessons.translate.texts import names, texts
+
+PAGE = """# 3. Attention
+
+A *query* asks,
+and keys answer.
+
+- one
+  more
+- two
+
+$$a = b$$
+
+```python
+x = 1
+
+y = 2
+```
+
+<details><summary>Why?</summary>
+
+| a | b |
+|---|---|
+
+</details>"""
+
+
+def test_a_page_is_cut_into_what_is_translated_and_what_stays():
+    assert entries(PAGE) == [
+        "# 3. Attention",
+        "A *query* asks, and keys answer.",
+        "- one more\n- two",
+        "<details><summary>Why?</summary>",
+        "| a | b |\n|---|---|",
+    ]
+    spoken = translated(PAGE, str.upper)
+    assert "$$a = b$$" in spoken
+    assert "x = 1\n\ny = 2" in spoken
+    assert "</details>" in spoken
+    assert "A *QUERY* ASKS, AND KEYS ANSWER." in spoken
+
+
+def entry_of(english):
+    return Text(english, "paragraph", ("a.py", 1))
+
+
+def chinese(*pairs):
+    found = update(po.polib.POFile(), [entry_of(english) for english, _ in pairs])
+    for entry, (_, said) in zip(found, pairs, strict=True):
+        entry.msgstr = said
+    return found
+
+
+def test_an_edit_makes_its_own_entry_fuzzy_and_nothing_else():
+    kept = chinese(
+        ("The rank is small.", "秩很小。"), ("A is drawn at random.", "A 随机取值。"), ("B is zero.", "B 为零。")
+    )
+    new = update(
+        kept,
+        [entry_of("The rank is very small."), entry_of("A is drawn at random."), entry_of("C is new here, and long.")],
+    )
+    found = {entry.msgid: (entry.msgstr, entry.flags, entry.obsolete) for entry in new}
+    assert found == {
+        "The rank is very small.": ("秩很小。", ["fuzzy"], False),
+        "A is drawn at random.": ("A 随机取值。", [], False),
+        "C is new here, and long.": ("", [], False),
+        "B is zero.": ("B 为零。", [], True),
+    }
+    assert next(iter(new)).previous_msgid == "The rank is small."
+
+
+def test_what_is_written_is_read_again_and_updating_it_changes_nothing(tmp_path):
+    kept = chinese(("Two\nlines", "两\n行"), ('A "quote" and \\ {x:.1f}', "“引号”和 \\ {x:.1f}"))
+    write_po(kept, tmp_path / "a.po")
+    first = (tmp_path / "a.po").read_bytes()
+    again = update(read_po(tmp_path / "a.po"), [entry_of("Two\nlines"), entry_of('A "quote" and \\ {x:.1f}')])
+    write_po(again, tmp_path / "a.po")
+    assert (tmp_path / "a.po").read_bytes() == first
+
+
+UNEQUAL = {
+    "a formula": ("The rank is $r$.", "秩是 $k$。", "formula lost: $r$"),
+    "code": ("Call `train`.", "调用 `run`。", "code lost: `train`"),
+    "a link": ("See [this](13_lora.ipynb).", "见[此处](14_lora.ipynb)。", "link lost: 13_lora.ipynb"),
+    "a number": ("Of 1,000 words", "共 100 个单词", "number lost: 1,000"),
+    "a value": ("It has {share:.1f} %.", "有 {share:.0f} %。", "value lost: {share:.1f}"),
+    "a heading": ("## The idea", "### 想法", "level of the heading"),
+    "an item": ("- one\n- two", "- 一", "items of the list: 2 in English, 1 in Chinese"),
+    "a cell": ("| a | b |\n|---|---|", "| 甲 |\n|---|---|", "cells of the table"),
+    "a tag": ("<details><summary>Why?</summary>", "<details>为什么？", "tag lost: <summary>"),
+    "a term": ("Quantization loses bits.", "压缩会丢失比特。", "'quantization' is 量化 in the glossary"),
+    "a comma": ("First, this.", "首先,这个。", "half-width punctuation behind Chinese"),
+    "a bracket": ("A word (a thing)", "一个词 (一物)", "half-width punctuation behind Chinese"),
+    "a space": ("The base", "基座base", "a space is missing in 座b"),
+    "a space beside code": ("Call `train`", "调用`train`", "a space is missing"),
+    "a space too many": ("One, two", "一， 二", "a space beside full-width punctuation"),
+    "stars that stay open": ("**Low rank.** It is", "**低秩。**它是", "Markdown does not close"),
+}
+
+
+@pytest.mark.parametrize(("english", "said", "complaint"), UNEQUAL.values(), ids=UNEQUAL)
+def test_what_is_lost_or_odd_in_an_entry_is_named(english, said, complaint):
+    assert any(complaint in found for found in complaints(english, said)), complaints(english, said)
+
+
+WELL = [
+    (
+        "The rank is $r$, see `LoraConfig` in [lesson 13](13_lora.ipynb).",
+        "秩是 $r$，见[第 13 课](13_lora.ipynb)中的 `LoraConfig`。",
+    ),
+    ("Of 1,000 words {share:.1f} % are wrong.", "在 1,000 个单词中，{share:.1f} % 是错的。"),
+    ("**Quantization** (4 bits) loses little.", "**量化**（4 位）损失很小。"),
+    ("- one\n- two", "- 一\n- 二"),
+]
+
+
+@pytest.mark.parametrize(("english", "said"), WELL)
+def test_what_is_well_is_let_pass(english, said):
+    assert complaints(english, said) == []
+
+
+DAMAGED = {
+    "cut": (b'msgid "a"\nmsgstr "b', "line 2 is damaged: 'msgstr"),
+    "a line of its own": (b'msgid "a"\nmsgstr "b"\nlost\n', "line 3 is damaged: 'lost'"),
+    "another encoding": ('msgid "a"\nmsgstr "中文"\n'.encode("gb18030"), "is not UTF-8 at byte"),
+    "something else": (b"PK\x03\x04", "is no .po file"),
+    "twice": (b'msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n', "is damaged"),
+}
+
+
+@pytest.mark.parametrize(("data", "complaint"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_refused_in_one_line_that_names_it(tmp_path, data, complaint):
+    (tmp_path / "a.po").write_bytes(data)
+    with pytest.raises(ValueError, match=complaint) as raised:
+        read_po(tmp_path / "a.po")
+    assert str(tmp_path / "a.po") in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def notebook():
+    said = record("prose", ["It has {n} letters."], {"n": 3})
+    box = record("said_and_so", ["One says {n}.", "It is so.", "The figure"], {"n": 3})
+    figure = record("show_figure", ["It rises to {n}", "A curve up to {n}"], {"n": 3})
+    shown = [
+        nbformat.v4.new_output("stream", name="stdout", text="3\n"),
+        nbformat.v4.new_output("display_data", {"text/markdown": "It has 3 letters."}, metadata={"said": said}),
+        nbformat.v4.new_output("display_data", {"text/html": "..."}, metadata={"said": box}),
+        nbformat.v4.new_output(
+            "display_data", {"image/png": "AAAA"}, metadata={"said": figure, "image/png": {"alt": "A curve up to 3"}}
+        ),
+    ]
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\nSee [it](../data/README.md).\n\nNew."),
+        nbformat.v4.new_code_cell("print(3)", outputs=shown),
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+KNOWN = {
+    "# Title": "# 标题",
+    "See [it](../data/README.md).": "见[此处](../data/README.md)。",
+    "It has {n} letters.": "它有 {n} 个字母。",
+    "One says {n}.": "据说是 {n}。",
+    "It is so.": "确实如此。",
+    "The figure": "见图",
+    "It rises to {n}": "升到 {n}",
+    "A curve up to {n}": "升到 {n} 的曲线",
+    "It is said": "据说",
+    "Shown by": "依据",
+}
+
+
+def test_the_chinese_notebook_has_the_same_code_and_outputs_in_chinese_words():
+    english = notebook()
+    made = in_chinese(english, lambda text: KNOWN.get(text, f"{text}{MARK}"))
+    assert made.cells[0].source == f"# 标题\n\n见[此处](../../data/README.md)。\n\nNew.{MARK}"
+    assert made.cells[1].source == "print(3)"
+    stream, prose, box, title, picture = made.cells[1].outputs
+    assert stream == english.cells[1].outputs[0]
+    assert prose.data["text/markdown"] == "它有 3 个字母。"
+    assert "据说是 3。" in box.data["text/html"]
+    assert f"It is so{MARK}" in box.data["text/html"]
+    assert title.data["text/markdown"] == "**升到 3**"
+    assert picture.data == english.cells[1].outputs[3].data
+    assert picture.metadata["image/png"]["alt"] == "升到 3 的曲线"
+
+
+@pytest.mark.parametrize("name", names())
+def test_everything_that_is_read_can_be_taken_apart_and_told(name):
+    found = texts(name)
+    assert found
+    assert all(text.english.strip() for text in found)
