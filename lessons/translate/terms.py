@@ -43,6 +43,6 @@ def unlike_glossary(english: str, chinese: str) -> Iterator[str]:
     """The terms of a text that its translation calls otherwise. A term may also stay English."""
     text, said = english.lower(), chinese.lower()
     for term, words in terms().items():
-        if re.search(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", text) and term not in said:
-            if not any(word.lower() in said for word in words):
-                yield f"{term!r} is {' or '.join(words)} in the glossary"
+        is_used = re.search(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", text)
+        if is_used and not any(word.lower() in said for word in (term, *words)):
+            yield f"{term!r} is {' or '.join(words)} in the glossary"

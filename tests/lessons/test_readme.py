@@ -9,11 +9,15 @@ from statistics import mean, stdev
 import PIL.Image
 from PIL import ImageChops, ImageStat
 
+from lessons.__main__ import main
+from lessons.compare.beside_hf import both, lines_of, load_hf
 from lessons.compare.kept import REPORT, kept_report, main_table, markdown, other_table
+from lessons.compare.long_training import best_other
 from lessons.compare.report import by_method
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.task.base import base_hash, model_card
+from lessons.task.shipped import card, on_all_words
 from lessons.task.techniques import technique_names
 from lessons.teaching.cover import COVER, draw_cover
 
@@ -137,3 +141,28 @@ def test_the_bases_error_is_its_cards() -> None:
     )
     moved = [error["word_error"] for error in card["american_moved"].values()]
     assert max(moved) < 1.1 * card["held_out"]["american"]["word_error"], "the base bears letters that are moved"
+
+
+def test_what_pronounce_prints_stands_in_readme(capsys) -> None:
+    assert main(["pronounce", "bath", "schedule", "tomato", "dance"]) == 0
+    said = capsys.readouterr().out.strip()
+    assert said in README
+    assert "✗" not in said
+
+
+def test_the_adapters_of_all_words_say_seven_of_ten_right() -> None:
+    """LoRA and the best other technique, on held-out words; each as the kept table names them."""
+    found = {method: card(folder) for method, folder in on_all_words().items()}
+    assert sorted(found) == sorted(["lora", best_other(KEPT)])
+    assert all(made["british"]["word_error"] < 0.30 and made["test_words"] == 3013 for made in found.values())
+
+
+def test_what_is_said_of_the_published_comparison_is_in_its_results() -> None:
+    rows = load_hf()["rows"]
+    assert f"{len(rows)} settings" in README
+    assert {row["seed"] for row in rows} == {0}
+    assert max(row["accuracy"] for row in lines_of("ln_tuning")) == 0.0
+    shared = {each.method: each.theirs["accuracy"] for each in both(KEPT)}
+    assert shared["lora"] >= shared["full"]
+    assert sorted(shared, key=shared.__getitem__)[:3] == ["ln_tuning", "prompt_tuning", "p_tuning"]
+    assert [each.method for each in both(KEPT)][-2:] == ["prompt_tuning", "p_tuning"]
