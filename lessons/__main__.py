@@ -32,6 +32,7 @@ COMMANDS = {
         "lessons.preferences.command:main",
         "learn from preferences: reward model, PPO, DPO, GRPO, and a hacked reward",
     ),
+    "site": ("lessons.site.command:main", "the course as a site that opens from disk"),
     "page": ("lessons.page.command:main", "one HTML page: type a word, choose a technique, slide its strength"),
     "translate": ("lessons.translate.command:main", "the course in Chinese: update, check, status, build"),
     "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),

@@ -1,0 +1,209 @@
+"""The site: notebooks and sources become pages, and every page opens from disk, whole."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install finetune-by-hand[site]")
+
+from lessons.site.beside import as_html, parts
+from lessons.site.command import SETTINGS, main
+from lessons.site.links import ROOT, relinked
+from lessons.site.pages import SUBJECT, existing
+from lessons.teaching.notebooks import read_lesson, sources
+
+sys.path.insert(0, str(SETTINGS))
+
+from docstrings import as_rest
+from formulas import as_mathml
+
+SOURCE = '''"""Head.
+
+    y = W x
+"""
+
+import torch
+
+
+def twice(x):
+    """2 x, as `x + x`."""
+    # Why so: it is plain.
+    return x + x
+
+
+class Box:
+    """Holds."""
+
+    def open(self):
+        return 1
+'''
+
+
+def test_a_source_is_cut_at_its_definitions_with_its_text_beside():
+    found = parts(SOURCE)
+    assert [each.name for each in found] == ["", "twice", "Box", "Box.open"]
+    assert found[0].text == "Head.\n\n    y = W x"
+    assert found[0].code == "import torch"
+    assert found[1].text == "2 x, as `x + x`.\n\nWhy so: it is plain."
+    assert found[1].code == "def twice(x):\n    return x + x"
+    assert found[3].code == "    def open(self):\n        return 1"
+
+
+@pytest.mark.parametrize("file", existing(SUBJECT))
+def test_every_line_of_a_subject_stands_on_its_page_once(file):
+    """As code, or as text beside it."""
+    source = (ROOT / file).read_text(encoding="utf-8")
+    found = parts(source)
+    code = [line for each in found for line in each.code.splitlines() if line.strip()]
+    beside = {line.strip() for each in found for line in each.text.splitlines()} | {'"""'}
+    rest = [line for line in source.splitlines() if line.strip() and line not in code]
+    left = [line for line in rest if line.strip().strip('"').lstrip("# ") not in " ".join(beside)]
+    assert code == [line for line in source.splitlines() if line in set(code)]
+    assert left == []
+
+
+def test_a_docstring_keeps_its_aligned_lines_and_its_code():
+    assert as_html("It is `x`.\n\n    y = x <1>") == "<p>It is <code>x</code>.</p><pre>    y = x &lt;1&gt;</pre>"
+    assert as_rest(["It is `x` * 2.", "", "`a`   the first"]) == [
+        "It is ``x`` \\* 2.",
+        "",
+        "::",
+        "",
+        "    `a`   the first",
+        "",
+    ]
+
+
+def test_links_lead_to_pages_and_else_to_the_project():
+    known = {"peft/lora.py": "source/peft-lora", "lessons/notebooks/13_lora.ipynb": "lessons/13_lora"}
+    text = "[a](13_lora.ipynb) [b](../../peft/lora.py) [c](../../peft/dora.py) [d](https://x.y) `[e](f)`"
+    made = relinked(text, "lessons/notebooks", "lessons/14", known)
+    assert made.split()[:2] == ["[a](../lessons/13_lora.md)", "[b](../source/peft-lora.md)"]
+    assert made.split()[2].endswith("/blob/main/peft/dora.py)")
+    assert made.split()[3:] == ["[d](https://x.y)", "`[e](f)`"]
+    with pytest.raises(
+        ValueError, match=r"lessons/14 links to nowhere\.py, and there is no lessons/notebooks/nowhere\.py"
+    ):
+        relinked("[a](nowhere.py)", "lessons/notebooks", "lessons/14", known)
+
+
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.stem)
+def test_every_formula_of_a_lesson_can_be_drawn_without_a_script(source):
+    for cell in read_lesson(source).cells:
+        if cell.cell_type == "markdown":
+            for display, inline in re.findall(r"\$\$(.+?)\$\$|(?<!\$)\$([^$\n]+?)\$(?!\$)", cell.source, re.DOTALL):
+                assert "<math" in as_mathml(display or inline, display=bool(display))
+
+
+def test_a_formula_that_cannot_be_drawn_is_named():
+    with pytest.raises(ValueError, match="no MathML for"):
+        as_mathml(r"\nosuchcommand{x}", display=False)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site")
+    assert main(["--out", str(out)]) == 0
+    return out / "en"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium to open the site in: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+WIDTH = 380
+ON_A_PAGE = """() => ({
+    wide: document.scrollingElement.scrollWidth,
+    bare: [...document.images].filter(i => !i.alt || !i.getAttribute("width") || !i.naturalWidth).map(i => i.src),
+    links: [...document.querySelectorAll("a[href]")].map(a => a.href).filter(h => h.startsWith("file:")),
+    raw: document.querySelector("article").innerText.includes("$$"),
+})"""
+
+
+@pytest.mark.slow
+def test_every_page_opens_from_disk_whole(built, browser):
+    """No error, no request, no dead link, no raw formula, every picture with size and words, nothing too wide."""
+    files = sorted(built.rglob("*.html"))
+    files = [file for file in files if "_static" not in file.parts]
+    assert len(files) > len(sources()) + len(SUBJECT)
+    page = browser.new_page(viewport={"width": WIDTH, "height": 800})
+    trouble: list[str] = []
+    page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: trouble.append(asked.url) if not asked.url.startswith(("file:", "data:", "blob:")) else None,
+    )
+    page.route("**/page.html", lambda route: route.fulfill(body="<title>page</title>", content_type="text/html"))
+    for file in files:
+        page.goto(file.as_uri())
+        page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+        page.wait_for_function("[...document.images].every(i => i.complete)")
+        found = page.evaluate(ON_A_PAGE)
+        name = file.relative_to(built).as_posix()
+        dead = [
+            link
+            for link in found["links"]
+            if not Path(link.removeprefix("file://").partition("#")[0].partition("?")[0]).exists()
+        ]
+        assert (name, trouble, found["bare"], dead, found["raw"]) == (name, [], [], [], False)
+        assert found["wide"] <= WIDTH, name
+    page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("asked", "lesson"), [("LoRA", "13_lora"), ("quantization", "15_nf4"), ("softmax", "08_output_and_loss")]
+)
+def test_search_finds_from_disk(asked, lesson, built, browser):
+    page = browser.new_page()
+    page.goto(f"{(built / 'search.html').as_uri()}?q={asked}")
+    page.wait_for_selector("#search-results li a")
+    page.wait_for_timeout(1000)
+    assert any(
+        f"{lesson}.html" in link
+        for link in page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
+    )
+    page.close()
+
+
+def brightness(colour: str) -> float:
+    return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_both_colour_schemes(scheme, built, browser):
+    page = browser.new_page(color_scheme=scheme)
+    for name in ("lessons/13_lora", "source/peft-lora", "results"):
+        page.goto((built / f"{name}.html").as_uri())
+        text, ground = page.evaluate(
+            "[getComputedStyle(document.querySelector('article')).color, getComputedStyle(document.body).backgroundColor]"
+        )
+        assert abs(brightness(text) - brightness(ground)) > 120, (name, scheme, text, ground)
+        assert (brightness(ground) < 100) == (scheme == "dark")
+    page.close()
+
+
+@pytest.mark.slow
+def test_a_click_on_a_columns_head_sorts_the_results(built, browser):
+    page = browser.new_page()
+    page.goto((built / "results.html").as_uri())
+    column = "[...document.querySelectorAll('.sorted tbody tr')].map(row => parseFloat(row.cells[5].textContent))"
+    page.click(".sorted th >> nth=5")
+    once = page.evaluate(column)
+    page.click(".sorted th >> nth=5")
+    assert once == sorted(once)
+    assert page.evaluate(column) == sorted(once, reverse=True)
+    page.close()
