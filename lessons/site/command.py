@@ -1,4 +1,4 @@
-"""The course as a site that opens from disk, search and all, without a server or a request.
+"""The course as a site that opens from disk: no server, no request, search and all.
 
     python -m lessons site               into site/en
     python -m lessons site --out DIR     into DIR/en
