@@ -1,4 +1,4 @@
-"""The course as a site that opens from disk: no server, no request, search and all.
+"""The course as a site that opens from disk: no server, no request; search too.
 
     python -m lessons site               into site/en
     python -m lessons site --out DIR     into DIR/en
