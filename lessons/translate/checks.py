@@ -17,7 +17,9 @@ FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\s](?:[^$]*[^$\s])?\$", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TAG = re.compile(r"</?[a-z]+(?: [^>]*)?>")
 FIELD = re.compile(r"\{[^{}]*\}")
-NUMBER = re.compile(r"(?<![A-Za-z\d_.])\d+(?:[,.]\d+)*")
+MARKS = tuple("，。；：？！、（）“”《》")
+LARGE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "万": 1e4, "亿": 1e8}
+NUMBER = re.compile(rf"(?<![A-Za-z\d_.])(\d+(?:[,.]\d+)*)(?:\s({'|'.join(LARGE)}))?")
 
 
 def complaints(english: str, chinese: str) -> list[str]:
@@ -52,10 +54,13 @@ def fields(text: str) -> list[str]:
 
 
 def numbers(text: str) -> list[str]:
-    """Digits outside of code, formulas, links and fields."""
+    """Numbers in digits outside of code, formulas, links and fields; "7 billion" and "70 亿" are the same one."""
     for pattern in (CODE, FORMULA, LINK, TAG, FIELD):
         text = pattern.sub(" ", text)
-    return NUMBER.findall(text)
+    return [
+        f"{float(digits.replace(',', '')) * LARGE[large]:g}" if large else digits
+        for digits, large in NUMBER.findall(text)
+    ]
 
 
 def shape(english: str, chinese: str) -> Iterator[str]:
@@ -88,10 +93,19 @@ def punctuation(_: str, chinese: str) -> Iterator[str]:
         yield f"half-width punctuation behind Chinese: {', '.join(found)}"
     if found := re.findall(rf"[{HAN}][A-Za-z0-9`]|[A-Za-z0-9`%][{HAN}]", plain):
         yield f"a space is missing in {', '.join(found)}"
-    if found := re.findall(r".{0,6}[，。；：？！、（）] +(?=\S).{0,2}", plain):
+    if found := re.findall(r".{0,6}[，。；：？！、（）] +(?=[^\s|]).{0,2}", bare):
         yield f"a space beside full-width punctuation: {', '.join(found)}"
-    if found := re.findall(rf"\*\*[^*]+[，。；：？！、）”]\*\*(?=[{HAN}A-Za-z0-9])", bare):
-        yield f"Markdown does not close {', '.join(found)}: put the punctuation outside of the stars"
+    yield from open_stars(bare)
+
+
+def open_stars(text: str) -> Iterator[str]:
+    """**Stars** that Markdown takes for stars: with punctuation inside and a letter right outside."""
+    pieces = text.split("**")
+    for before, bold, after in zip(pieces[:-1:2], pieces[1::2], pieces[2::2]):
+        if bold[-1:] in MARKS and re.match(r"\w", after):
+            yield f"Markdown does not close **{bold}**: put the punctuation outside of the stars, or a space behind them"
+        if bold[:1] in MARKS and re.search(r"\w$", before):
+            yield f"Markdown does not open **{bold}**: put the punctuation outside of the stars, or a space before them"
 
 
 CHECKS: tuple[Callable[[str, str], Iterator[str]], ...] = (

@@ -110,6 +110,8 @@ UNEQUAL = {
     "a space": ("The base", "基座base", "a space is missing in 座b"),
     "a space beside code": ("Call `train`", "调用`train`", "a space is missing"),
     "a space too many": ("One, two", "一， 二", "a space beside full-width punctuation"),
+    "stars that do not open": ("It is **“low” rank**", "它是**“低”秩**", "Markdown does not open"),
+    "a large number": ("Of 7 billion", "共 7 亿", "number lost: 7e+09"),
     "stars that stay open": ("**Low rank.** It is", "**低秩。**它是", "Markdown does not close"),
 }
 
@@ -127,6 +129,9 @@ WELL = [
     ("Of 1,000 words {share:.1f} % are wrong.", "在 1,000 个单词中，{share:.1f} % 是错的。"),
     ("**Quantization** (4 bits) loses little.", "**量化**（4 位）损失很小。"),
     ("- one\n- two", "- 一\n- 二"),
+    ("**Time:** 35 minutes. **Before it:** this.", "**用时：** 35 分钟。**先修：** 这个。"),
+    ("| a (b) |", "| 甲（乙） |"),
+    ("A model of 7 billion, 1.4 million", "70 亿、140 万的模型"),
 ]
 
 
