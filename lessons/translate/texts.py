@@ -1,12 +1,13 @@
 """What there is to translate, by the name of its .po file: each lesson, README, and the texts of the exercises."""
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.teaching import boxes, kept, sounds, source, tasks
-from lessons.teaching.calls import calls_in, texts_of
+from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
 from lessons.translate.po import Text
@@ -40,10 +41,19 @@ def lesson_texts(source: Path) -> Iterator[Text]:
         if cell.cell_type == "markdown":
             yield from markdown_texts(cell.source, f"lessons/{source.name}", number)
         else:
-            for text in texts_of(calls_in(cell.source)):
+            calls = calls_in(cell.source)
+            for text in [*texts_of(calls), *folded_lines(calls)]:
                 yield Text(
                     text, "a sentence with numbers, a box or a figure's words", (f"lessons/{source.name}", number)
                 )
+
+
+def folded_lines(calls: Sequence[Call]) -> Iterator[str]:
+    """The lines behind which tables of sounds open."""
+    for name, node in calls:
+        for keyword in node.keywords:
+            if (name, keyword.arg) == ("show_sounds", "folded") and isinstance(keyword.value, ast.Constant):
+                yield str(keyword.value.value)
 
 
 def markdown_texts(text: str, file: str, number: int = 0) -> Iterator[Text]:
