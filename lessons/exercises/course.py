@@ -25,5 +25,6 @@ LESSONS = {
     22: "SSF",
     23: "PILL",
     24: "Learning from preferences",
+    28: "An encoder that knows English: sentiment",
     32: "Choosing a strategy",
 }
