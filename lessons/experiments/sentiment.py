@@ -102,7 +102,7 @@ def deep_prompts() -> Values:
     values: Values = {name: f1(rows[name]) for name in (ALONE, DEEP, "prefix_tuning", "lora")}
     values |= {f"{name}_trains": rows[name]["trainable_parameters"] for name in (DEEP, "lora")}
     claim(values[DEEP] > values[ALONE], "deep prompts add to the head", **values)
-    claim(values[DEEP] < values["lora"], "LoRA is ahead of deep prompts", **values)
+    claim(abs(values["lora"] - values[DEEP]) < 2, "deep prompts are level with LoRA", **values)
     return values
 
 
@@ -152,7 +152,9 @@ def a_word_that_means_the_opposite() -> Values:
         "losses": lora[places["The company's losses fell by half."]],
         "chinese": lora[places[IN_CHINESE]],
     }
-    claim(values["film"] > 0.3 > 0 > values["not_film"], "the film's sentence and its opposite are told apart", **values)
+    claim(
+        values["film"] > 0.3 > 0 > values["not_film"], "the film's sentence and its opposite are told apart", **values
+    )
     claim(values["negative"] < values["positive"], "good news is scored below bad news", **values)
     claim(values["losses"] < 0, "losses that fall count as bad", losses=values["losses"])
     return values

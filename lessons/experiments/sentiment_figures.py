@@ -60,7 +60,9 @@ def draw_amounts(curves: Mapping[str, Mapping[int, float]], published: float) ->
     for method, curve in curves.items():
         colour, marker = (SKY, "o") if method == ALONE else family(method)[1:]
         axis.plot(list(curve), list(curve.values()), f"{marker}-", color=colour, label=method)
-    axis.axhline(published, color=BEFORE, linestyle="--", linewidth=1, label="best published learner, half of the movies")
+    axis.axhline(
+        published, color=BEFORE, linestyle="--", linewidth=1, label="best published learner, half of the movies"
+    )
     amounts: Any = sorted({amount for curve in curves.values() for amount in curve})
     axis.set(xscale="log", xlabel="rated sentences to learn from", ylabel="F1 on new movie sentences (%)")
     axis.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
@@ -77,7 +79,9 @@ def draw_teachers(table: Mapping[str, Mapping[str, float]]) -> Figure:
         for column, tested in enumerate(names):
             value = table[taught][tested]
             axis.barh(row, value / 100, left=column * 1.15, color=INDIGO if taught == tested else SKY, height=0.6)
-            axis.text(column * 1.15 + 0.02, row, f"{value:.0f}", va="center", color="white" if taught == tested else BLACK)
+            axis.text(
+                column * 1.15 + 0.02, row, f"{value:.0f}", va="center", color="white" if taught == tested else BLACK
+            )
     axis.set_yticks(range(len(names)), names)
     axis.set_xticks([column * 1.15 + 0.5 for column in range(len(names))], names)
     axis.set(xlabel="tested on", ylabel="trained on")
