@@ -178,7 +178,7 @@ said_and_so(
 amounts = more_sentences()
 show_figure(
     draw_amounts(by_amount(), found["published"]),
-    title="From {many:,} sentences on the head learns nothing more; LoRA still gains {gain:.1f} points",
+    title="From {many:,} sentences on the head gains nothing, LoRA {gain:.1f} points more",
     alt="F1 over the number of sentences. Head alone: {head_few:.1f} % with {few}, {head_many:.1f} % with {many:,}, {head_every:.1f} % "
     "with {every:,}. LoRA: {lora_few:.1f}, {lora_many:.1f} and {lora_every:.1f} %.",
     gain=amounts["lora_every"] - amounts["lora_many"],
@@ -187,7 +187,7 @@ show_figure(
 prose(
     "With {few} sentences both are poor ({head_few:.0f} and {lora_few:.0f} %): that is a lack of *sentences*. With {many:,} the head has "
     "reached its end ({head_many:.1f} %, with all {every:,} {head_every:.1f} %): that is a lack of *parameters in the right place*. A "
-    "curve of this kind, two points and ten minutes, says whether to label more or to train more.",
+    "curve of this kind, a few points and ten minutes, says whether to label more or to train more.",
     **amounts,
 )
 
@@ -223,7 +223,7 @@ said_and_so(
     said="With LoRA a general model adapts well to the professional language of medicine; with adapters, to that of finance.",
     so="To the domain of its *training sentences*. Trained on films, LoRA scores the good news of a negative test {negative:+.2f}, "
     "below the bad news of a positive one ({positive:+.2f}). The technique says how much can be learnt; what is learnt is in the "
-    "data. The hospital and the bank have to bring sentences of their own, rated by people who know the field.",
+    "data. The hospital and the bank have to bring sentences of their own, rated by its own people.",
     shown_by="the table above",
     **{name: value for name, value in a_word_that_means_the_opposite().items() if name in ("negative", "positive")},
 )
@@ -238,7 +238,7 @@ said_and_so(
 teachers = four_teachers()
 show_figure(
     draw_teachers(teachers["table"]),
-    title="On tweets LoRA reaches {own:.0f} % if it learnt from tweets, {movies:.0f} % if it learnt from films",
+    title="On tweets LoRA reaches {own:.0f} % taught by tweets, {movies:.0f} % taught by films",
     alt="Bars in four rows, what was trained on, and four columns, what was tested on. In each column the longest bar is on the "
     "diagonal. For tweets: {own:.0f} % from tweets, {best_f1:.0f} % from {best}, {movies:.0f} % from films.",
     **{name: teachers[name] for name in ("own", "movies", "best", "best_f1")},

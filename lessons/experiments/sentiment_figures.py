@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from lessons.drawing.families import family
-from lessons.drawing.labels import legend_below
+from lessons.drawing.labels import legend_below, write_names
 from lessons.drawing.style import BEFORE, BLACK, INDIGO, SKY
 from lessons.experiments.sentiment import ALONE, DIRECTION, RATING, REAL, STATES, TOKENS
 from lessons.sentiment.model import HIGHEST_RATING
@@ -42,16 +42,12 @@ def draw_techniques(scores: Mapping[str, float], trained: Mapping[str, int], lin
     for method, score in scores.items():
         _, colour, marker = family(method)
         axis.plot(trained[method], score, marker, color=colour, markersize=7)
-        left = method in ("full", "lora")
-        axis.annotate(
-            method, (trained[method], score), (-8 if left else 8, 5), textcoords="offset points",
-            ha="right" if left else "left", fontsize=9,
-        )  # fmt: skip
     for (name, value), colour in zip(lines.items(), (BLACK, BEFORE), strict=True):
         axis.axhline(value, color=colour, linestyle="--", linewidth=1)
         axis.text(250, value + 0.4, name, color=colour, fontsize=9)
-    axis.set(xscale="log", xlabel="numbers that are trained", ylabel="F1 on new movie sentences (%)", xlim=(200, 6e7))
+    axis.set(xscale="log", xlabel="numbers that are trained", ylabel="F1 on new films (%)", xlim=(200, 6e7))
     axis.set_ylim(min(lines.values()) - 2, max(lines.values()) + 3)
+    write_names(axis, [(trained[method], score, method) for method, score in scores.items()])
     return figure
 
 
@@ -64,7 +60,7 @@ def draw_amounts(curves: Mapping[str, Mapping[int, float]], published: float) ->
         published, color=BEFORE, linestyle="--", linewidth=1, label="best published learner, half of the movies"
     )
     amounts: Any = sorted({amount for curve in curves.values() for amount in curve})
-    axis.set(xscale="log", xlabel="rated sentences to learn from", ylabel="F1 on new movie sentences (%)")
+    axis.set(xscale="log", xlabel="rated sentences to learn from", ylabel="F1 on new films (%)")
     axis.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
     axis.minorticks_off()
     legend_below(figure, axis)

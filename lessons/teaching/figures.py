@@ -6,6 +6,7 @@ show_figure(figure, title="Divided by √d, the largest weight stays at {scaled:
 """
 
 import textwrap
+from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
@@ -54,13 +55,17 @@ def show_drawing(figure: Figure, title: str, alt: str, **values: Any) -> None:
 
 
 def show_image(png: bytes, alt: str, width: float, plain: str) -> None:
-    """A picture with its alternative text, which notebooks, their HTML and the site keep; elsewhere a line of text."""
+    """A picture with its alternative text, which notebooks, their HTML and the site keep; elsewhere a line of text.
+
+    The notebook keeps the line too, as what stands for the picture where none can be shown.
+    """
     if not in_notebook():
         print(plain)
         return
-    from IPython.display import Image, display
+    from IPython.display import display
 
-    display(Image(png, width=round(width), alt=alt))
+    shown = {"image/png": b64encode(png).decode("ascii"), "text/plain": plain or alt}
+    display(shown, metadata={"image/png": {"width": round(width), "alt": alt}}, raw=True)
 
 
 def drawn(figure: Figure) -> bytes:
