@@ -25,5 +25,9 @@ LESSONS = {
     22: "SSF",
     23: "PILL",
     24: "Learning from preferences",
+    28: "An encoder that knows English: sentiment",
     32: "Choosing a strategy",
 }
+
+PARTS = {1: "What it is", 2: "The Transformer", 11: "Fine-tuning it", 24: "From preferences", 28: "Real models"}
+"""The first lesson of each part → the part's name."""

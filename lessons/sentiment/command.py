@@ -25,7 +25,7 @@ from lessons.drawing.progress import progress_bars
 from lessons.sentiment.encoder import encoder_folder
 from lessons.sentiment.figure import draw_sentiment
 from lessons.sentiment.measures import measure_people, published
-from lessons.sentiment.rows import RATES, SentimentSetting, run_row
+from lessons.sentiment.rows import RATES, SHOWN, SentimentSetting, run_row
 from lessons.sentiment.table import print_table
 from lessons.task.machine import bf16_pays, set_threads
 from lessons.task.outputs import out_folder
@@ -43,7 +43,8 @@ def main(arguments: list[str]) -> int:
     ratings = load_ratings(options.ratings)
     if options.domain not in ratings:
         raise ValueError(f"there is no domain {options.domain!r}; there are {', '.join(ratings)}")
-    settings = [setting_of(method, folder, options) for method in options.methods]
+    amounts = options.train_sentences or [None]
+    settings = [setting_of(method, folder, options, amount) for amount in amounts for method in options.methods]
     rows: list[dict[str, Any]] = []
     with progress_bars() as progress:
         for setting in settings:
@@ -72,7 +73,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def setting_of(method: str, folder: Path, options: Any) -> SentimentSetting:
+def setting_of(method: str, folder: Path, options: Any, train_sentences: int | None = None) -> SentimentSetting:
     return SentimentSetting(
         method=method,
         seed=options.seed,
@@ -81,6 +82,7 @@ def setting_of(method: str, folder: Path, options: Any) -> SentimentSetting:
         domain=options.domain,
         test_sentences=options.test_sentences,
         encoder=weights_hash(folder),
+        train_sentences=train_sentences,
     )
 
 
@@ -111,10 +113,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--methods", nargs="+", default=list(RATES), metavar="NAME", help=f"of {', '.join(RATES)}")
+    parser.add_argument("--methods", nargs="+", default=list(SHOWN), metavar="NAME", help=f"of {', '.join(RATES)}")
     parser.add_argument("--domain", default="movies", help="what is trained on (default: movies)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}")
     parser.add_argument("--learning-rate", type=float, help="for all methods (default: each has its own)")
+    parser.add_argument(
+        "--train-sentences", type=int, nargs="+", metavar="N", help="at most so many, a row for each N (default: all)"
+    )
     parser.add_argument("--test-sentences", type=int, help="at most so many of each domain (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="default: FT_THREADS, else every core")
@@ -126,7 +131,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     for name in options.methods:
         if name not in RATES:
             raise unknown_technique(name, RATES)
-    for name in ("steps", "test_sentences"):
-        if (value := getattr(options, name)) is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    named = [("steps", options.steps), ("test-sentences", options.test_sentences)]
+    named += [("train-sentences", amount) for amount in options.train_sentences or []]
+    for name, value in named:
+        if value is not None and value < 1:
+            raise ValueError(f"--{name} must be at least 1, not {value}")
     return options

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lessons.task.machine import bf16_pays
 from transformer import DecoderOnly
 from transformer.learning.batching import epoch_batches, pad
 from transformer.masks import prompt_mask
+from transformer.pooling import mean_pool
 
 HIGHEST_RATING = 4
 SCORING_TOKENS = 4096
@@ -34,19 +35,18 @@ class SentimentModel(nn.Module):
 
     def forward(self, source: Int[Tensor, "batch source"]) -> Float[Tensor, " batch"]:
         states, real = vectors(self.encoder, source)
-        mean = (states * real).sum(dim=1) / real.sum(dim=1)
-        return self.head(mean.to(self.head.weight.dtype)).squeeze(-1)
+        return self.head(mean_pool(states.to(self.head.weight.dtype), real)).squeeze(-1)
 
 
 def vectors(
     encoder: Any, source: Int[Tensor, "batch source"]
-) -> tuple[Float[Tensor, "batch source d_model"], Float[Tensor, "batch source 1"]]:
-    """A vector for each token, and 1 where the token is real. What an adapter put in front of the words is left out."""
+) -> tuple[Float[Tensor, "batch source d_model"], Bool[Tensor, "batch source"]]:
+    """A vector for each token, and whether it is a real one. What an adapter put in front of the words is left out."""
     if is_decoder(encoder):
-        return encoder(source), prompt_mask(source, encoder.config.pad_id)[:, :, None].float()
+        return encoder(source), prompt_mask(source, encoder.config.pad_id)
     states, mask = encoder.encode(source)
     length = source.shape[1]
-    return states[:, -length:], mask[:, 0, 0, -length:, None].float()
+    return states[:, -length:], mask[:, 0, 0, -length:]
 
 
 def is_decoder(encoder: Any) -> bool:

@@ -13,6 +13,7 @@ import torch
 from lessons.data.feedback import RatedSentence
 from lessons.drawing.means import curve
 from lessons.sentiment.encoder import encode, load_encoder, load_tokenizer
+from lessons.sentiment.examples import EXAMPLES
 from lessons.sentiment.measures import mean_ratings, measure
 from lessons.sentiment.model import HIGHEST_RATING, SentimentModel, predict
 from lessons.sentiment.updates import train
@@ -22,8 +23,18 @@ from peft import PeftModel, get_peft_model, recipe
 from transformer.learning.checkpoint import write_tensors
 
 HEAD, HEAD_RATE = "head", 5e-3
-RATES = {HEAD: HEAD_RATE, "full": 1e-4, "lora": 1e-3, "qlora": 1e-3, "prefix_tuning": 5e-3, "bitfit": 3e-3}
-"""Each technique's learning rate, the better of two on the development sentences (README.md). `head`: the head alone."""
+RATES = {
+    HEAD: HEAD_RATE,
+    "full": 1e-4,
+    "lora": 1e-3,
+    "qlora": 1e-3,
+    "prefix_tuning": 5e-3,
+    "bitfit": 3e-3,
+    "p_tuning_v2": 5e-3,
+}
+"""Each technique's learning rate, from experience (README.md). `head`: the head alone."""
+SHOWN = (HEAD, "full", "lora", "qlora", "prefix_tuning", "bitfit")
+"""What the command trains where nobody names techniques."""
 TRAIN_SHARE, DEVELOPMENT_SHARE = 0.45, 0.05
 
 Ratings = Mapping[str, Sequence[RatedSentence]]
@@ -40,6 +51,7 @@ class SentimentSetting:
     domain: str
     test_sentences: int | None
     encoder: str
+    train_sentences: int | None = None
 
     @property
     def name(self) -> str:
@@ -60,6 +72,12 @@ def place_of(sentence: RatedSentence) -> float:
     return int.from_bytes(hashlib.sha1(sentence.text.encode(), usedforsecurity=False).digest()) / 2**160
 
 
+def taught_sentences(ratings: Ratings, domain: str, limit: int | None) -> list[RatedSentence]:
+    """What is trained on. A `limit` takes some by chance, fewer being a part of more."""
+    taught = [sentence for sentence in ratings[domain] if part_of(sentence) == "train"]
+    return taught if limit is None else sorted(taught, key=place_of)[:limit]
+
+
 def tested_sentences(ratings: Ratings, domain: str, trained_on: str, limit: int | None) -> list[RatedSentence]:
     """The other half of the trained domain, and the whole of another one; a `limit` takes some by chance."""
     sentences = list(ratings[domain])
@@ -76,7 +94,7 @@ def run_row(
     on_step: Callable[[int, float], None],
 ) -> dict[str, Any]:
     """Fine-tunes, measures, keeps the adapter and the head in `out`."""
-    taught = [sentence for sentence in ratings[setting.domain] if part_of(sentence) == "train"]
+    taught = taught_sentences(ratings, setting.domain, setting.train_sentences)
     model = prepared(setting, folder)
     tokenizer = load_tokenizer(folder, model.encoder.config)
     rows = encode(tokenizer, [sentence.text for sentence in taught])
@@ -101,6 +119,7 @@ def run_row(
         "bytes": sum(file.stat().st_size for file in out.iterdir()),
         "seconds": seconds,
         "loss_curve": curve(losses),
+        "examples": predict(model, encode(tokenizer, [example.text for example in EXAMPLES])).tolist(),
         "development": tested_on(development),
         "tested": {domain: tested_on(tested_sentences(ratings, domain, setting.domain, limit)) for domain in ratings},
     }

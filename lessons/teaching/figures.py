@@ -6,6 +6,7 @@ show_figure(figure, title="Divided by √d, the largest weight stays at {scaled:
 """
 
 import textwrap
+from base64 import b64encode
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -56,13 +57,18 @@ def show_drawing(figure: Figure, title: str, alt: str, **values: Any) -> None:
 
 
 def show_image(png: bytes, alt: str, width: float, plain: str, metadata: Mapping[str, Any] | None = None) -> None:
-    """A picture with its alternative text, which notebooks, their HTML and the site keep; elsewhere a line of text."""
+    """A picture with its alternative text, which notebooks, their HTML and the site keep; elsewhere a line of text.
+
+    The notebook keeps the line too, as what stands for the picture where none can be shown.
+    """
     if not in_notebook():
         print(plain)
         return
-    from IPython.display import Image, display
+    from IPython.display import display
 
-    display(Image(png, width=round(width), alt=alt), metadata=metadata)
+    shown = {"image/png": b64encode(png).decode("ascii"), "text/plain": plain or alt}
+    about = {"image/png": {"width": round(width), "alt": alt}, **(metadata or {})}
+    display(shown, metadata=about, raw=True)
 
 
 def drawn(figure: Figure) -> bytes:
