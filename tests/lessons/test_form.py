@@ -13,7 +13,6 @@ from lessons.teaching.notebooks import LESSONS, sources
 
 NOT_YET = {
     "08_output_and_loss",
-    "17_adapters",
     "19_p_tuning",
     "20_prefix_tuning",
     "21_p_tuning_v2",
