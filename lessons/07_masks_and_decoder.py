@@ -292,7 +292,7 @@ claim(
 claim(leaked.alone > honest.alone + 20, "alone the leaked model is worse", **values)
 show_figure(
     draw_cheat(cheat),
-    title="Without the mask {leaked:.0f} % of the symbols are right in training; alone, {alone:.0f} % are wrong",
+    title="Without the mask {leaked:.0f} % of the symbols are right in training; alone, the phoneme error is {alone:.0f} %",
     alt="Left: the training loss of the model with the leaked mask ends below that of the honest one. Right: reading the answer, the "
     "honest one has {honest:.0f} % right, the leaked one {leaked:.0f} %; decoding alone, their phoneme errors are {honest_alone:.0f} "
     "and {alone:.0f} %.",

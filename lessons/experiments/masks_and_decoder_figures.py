@@ -24,9 +24,9 @@ def draw_masked_attention() -> Figure:
     mask = sketch.matrix(6.2, low, causal_mask(3).float().tolist(), "may look", form="")
     for row, column in torch.cartesian_prod(torch.arange(3), torch.arange(3)).tolist():
         sketch.text(6.7 + column, low + 2.5 - row, "yes" if column <= row else "no", 9, zorder=5)
-    shares = sketch.matrix(10.4, low, weights.tolist(), "weights", largest=1.5)
-    values = sketch.matrix(14.3, low, VALUE.tolist(), "v", largest=150)
-    result = sketch.matrix(16.5, low, output.tolist(), "output", cell=(1.4, 1.0), largest=150)
+    shares = sketch.matrix(10.2, low, weights.tolist(), "weights", cell=(1.25, 1.0), largest=1.5)
+    values = sketch.matrix(14.8, low, VALUE.tolist(), "v", largest=150)
+    result = sketch.matrix(16.8, low, output.tolist(), "output", cell=(1.4, 1.0), largest=150)
     for one, other, sign in ((scores, mask, "×"), (shares, values, "·"), (values, result, "=")):
         sketch.text((one.right[0] + other.left[0]) / 2, one.right[1], sign, 13)
     sketch.arrow(mask.right, shares.left)
@@ -49,7 +49,7 @@ def draw_masks(some: Sequence[str]) -> Figure:
     both = padding_mask(batch.inputs, tokens.pad_id)[0, 0] & causal_mask(length)
     for axis, mask in zip(axes[1:], (causal_mask(length), both), strict=True):
         axis.imshow(mask, **shades)
-        axis.set(xlabel="key", ylabel="query")
+        axis.set(xlabel="key", ylabel="query", xticks=range(0, length, 2))
     for axis, title in zip(axes, ("padding, a row a word", "causal", f"both, for {some[0]}"), strict=True):
         axis.set_title(title, fontsize=10)
     return figure
