@@ -12,9 +12,7 @@ from lessons.teaching.form import complaints, minutes_of
 from lessons.teaching.notebooks import LESSONS, sources
 
 NOT_YET = {
-    "07_masks_and_decoder",
     "08_output_and_loss",
-    "17_adapters",
     "19_p_tuning",
     "20_prefix_tuning",
     "21_p_tuning_v2",
