@@ -130,7 +130,8 @@ def trained_from(rows: Rows | None, length: int, rate: float, steps: int) -> tup
     """Free keys and values, trained from these rows, or from N(0, 1); and the losses."""
     torch.manual_seed(0)
     model = get_peft_model(load_base(), adapter_config("p_tuning_v2", num_virtual_tokens=length))
-    for path, part in prefixes_of(model).items() if rows else ():
-        part.prefix = nn.Parameter(rows[path].clone())
+    for path, part in prefixes_of(model).items():
+        if rows is not None:
+            part.prefix = nn.Parameter(rows[path].clone())
     examples = pairs("british", fine_tuning_words("british"), all_pronunciations=True)
     return model, train(model, examples, training_config(steps, rate, seed=0))

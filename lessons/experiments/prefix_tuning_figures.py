@@ -18,8 +18,8 @@ def draw_prefix() -> Figure:
     """A learnt key and a learnt value in front of those of two words; scores, weights and the output."""
     key, value = PREFIX[0].tolist()
     keys, values = [key, *KEYS.flatten().tolist()], [value, *VALUES.flatten().tolist()]
-    stacked = [torch.tensor(rows).reshape(1, 1, -1, 1) for rows in (keys, values)]
-    output, weights = scaled_dot_product_attention(QUERY, *stacked)
+    all_keys, all_values = (torch.tensor(rows).reshape(1, 1, -1, 1) for rows in (keys, values))
+    output, weights = scaled_dot_product_attention(QUERY, all_keys, all_values)
     alone = Attend()(QUERY, KEYS, VALUES).item()
     share = weights[0, 0, 0, 0].item()
     sketch = Sketch(18.6, 6.6)
