@@ -65,10 +65,12 @@ def draw_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def draw_bars(errors: Mapping[str, float], words: int, marked: Sequence[str] = (), height: float = 2.9) -> Figure:
+def draw_bars(
+    errors: Mapping[str, float], words: int, marked: Sequence[str] = (), height: float = 2.9, colour: str = PINK
+) -> Figure:
     """British phoneme error in per cent, a bar for each name; `marked` ones are what the others are held against."""
     figure, axis = new_figure(height=height)
-    colours = [BEFORE if name in marked else PINK for name in errors]
+    colours = [BEFORE if name in marked else colour for name in errors]
     bars = axis.barh(list(errors), list(errors.values()), color=colours)
     axis.bar_label(bars, fmt="%.1f", fontsize=9, padding=2)
     axis.invert_yaxis()
