@@ -75,6 +75,6 @@ def draw_trade(errors: Mapping[str, float], trained: Mapping[str, int], before: 
     axis.axhline(before, color=BEFORE, linestyle="--", linewidth=1)
     axis.text(min(trained.values()), before - 1, "base, not tuned", va="top", fontsize=9)
     axis.set(xscale="log", xlabel="trained parameters", ylabel="British word error (%)", ylim=(35, before + 5))
-    axis.margins(x=0.12)
+    axis.margins(x=0.2)
     write_names(axis, [(trained[name], error, name) for name, error in errors.items()])
     return figure
