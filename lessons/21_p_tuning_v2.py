@@ -317,8 +317,8 @@ said_and_so(
 # %% tags=["hide-input"]
 rows, study = sentiment_rows(), study_f1()
 scores = {"head alone": [rows["head"]["tested"]["movies"]["f1"]]}
-scores |= {f"{name}, 20 in front": study[name] for name in ("prompt_tuning", "p_tuning") if study}
-scores |= {"p_tuning_v2, 20 in each layer": study["p_tuning_v2"]} if study else {}
+scores |= {f"{name}, 20 in front": study[name] for name in ("prompt_tuning", "p_tuning") if name in study}
+scores |= {"p_tuning_v2, 20 in each layer": study["p_tuning_v2"]} if "p_tuning_v2" in study else {}
 scores |= {"prefix_tuning, 10 in each layer": [rows["prefix_tuning"]["tested"]["movies"]["f1"]]}
 scores |= {name: [rows[name]["tested"]["movies"]["f1"]] for name in ("lora", "full")}
 understood = prefixes_understand()
