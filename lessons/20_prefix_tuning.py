@@ -14,57 +14,87 @@
 """
 # 20. Prefix tuning
 
-Every attention finds some learned keys and values in front of the real ones. Nothing stands in the input, no word moves,
-and no weight changes: each layer is just given something more to look up.
+**The question.** A prompt enters below the first layer, and the layers above see only what is left of it
+([lesson 18](18_prompt_tuning.ipynb)). What if *every* attention of *every* layer found some learnt keys and values in front
+of the real ones? Then nothing stands in the input, no word moves and no weight changes. Is that enough to speak British?
+
+**You will be able to**
+
+- put learnt keys and values in front of those of an attention, with the mask that belongs to them
+- say what a prefix does to an attention as one formula, and check it
+- say what is trained, what is kept, and what a prefix set by hand is worth
+
+**Time:** 45 minutes. **Before it:** attention and its softmax, from [lesson 3](03_attention.ipynb); prompt tuning, from
+[lesson 18](18_prompt_tuning.ipynb).
 """
 
-# %%
-from pathlib import Path
-
+# %% tags=["hide-input"]
 import torch
-from matplotlib import pyplot as plt
-from torch import nn
 
-import lessons
-from lessons.drawing.labels import legend_below
+from lessons.experiments.lora_relatives import kept_adapter
+from lessons.experiments.prefix_tuning import (
+    KEYS,
+    PREFIX,
+    QUERY,
+    VALUES,
+    british_error,
+    errors_with,
+    keys_and_values,
+    mixture_error,
+    prefixes_of,
+    shares_by_head,
+    trained_from,
+    with_prefixes,
+)
+from lessons.experiments.prefix_tuning_figures import draw_bars, draw_prefix, draw_shares, draw_starts
+from lessons.experiments.prefix_tuning_kept import (
+    a_file_for_each_task,
+    prefixes_in_the_comparison,
+    real_text_on_a_large_model,
+)
 from lessons.task.base import load_base
-from lessons.task.dictionary import fine_tuning_words, load, pairs, vocabulary, words
-from lessons.task.finetuning import adapter_config, training_config
+from lessons.task.dictionary import words
 from lessons.task.machine import set_threads
-from lessons.task.scoring import evaluate, predict
-from lessons.teaching import exercises_of, kept_run, lit_diagram, quick, said_and_so, show_source
-from peft import PeftModel, PTuningV2Config, get_peft_model
+from lessons.task.scoring import predict
+from lessons.teaching import (
+    claim,
+    exercises_of,
+    kept_run,
+    lit_diagram,
+    lowest,
+    prose,
+    quick,
+    said_and_so,
+    show_drawing,
+    show_figure,
+    show_source,
+)
 from peft.prefix_tuning import PrefixAttend, PrefixTrunk
-from transformer import record_attention, train
-from transformer.attention import Attend, scaled_dot_product_attention
+from transformer.attention import Attend
 
 set_threads()
 torch.manual_seed(0)
-HERE = Path(lessons.__file__).parent
 lit_diagram("attention", "keys_values")
 
 # %% [markdown]
-# ## The formula
-#
-# $$\mathrm{Attn}(Q, [P_K; K], [P_V; V]) \qquad P_K, P_V \in \mathbb{R}^{p \times d} \text{ for each attention}$$
-#
-# $$[P_K, P_V]_{\text{layer } l} = \tanh(E\,W^\top + b)\,W_l^\top + b_l$$
-#
-# - The second line is only for training: a small network makes all keys and values out of one matrix $E$. At the end they are
-#   computed once, kept, and the network is dropped.
-# - The encoder's self-attention, the decoder's self-attention and the cross-attention have an $E$ each: three prefixes.
-# - A prefix has no queries. Nothing is computed *for* it; it is only looked *at*. It has no position either.
-# - The mask gets $p$ columns of True in front. The cache of the decoder does not know of it.
-#
-# Kept: $2\,p\,d$ numbers for each attention. An encoder-decoder with $L_e$ and $L_d$ layers has $L_e + 2 L_d$ of them.
+# ## The picture
 
-# %%
-show_source(PrefixTrunk, PrefixAttend)
+# %% tags=["hide-input"]
+show_drawing(
+    draw_prefix(),
+    title="One learnt pair in front: the prefix takes a third of the weights, and pulls the output to 3",
+    alt="A query 0 meets three keys: 7 of the prefix, which is learnt, and 5 and -2 of two words. All scores are 0, all weights "
+    "a third. The values are 6 of the prefix, learnt, and 0 and 3 of the words; the output is 3. Without the prefix it is 1.5.",
+)
 
 # %% [markdown]
-# ## A worked example
+# ## The idea
 #
-# A model that writes on. The task "write about films with enthusiasm" was trained into a prefix of three.
+# An attention is a lookup: a query is compared with all keys, and a mixture of the values comes back. A *prefix* adds rows to
+# both lists. These rows belong to no word. They are found by gradient descent, one set for each attention, and the model
+# itself stays frozen.
+#
+# A model that writes on shows what it is for. The task "write about films with enthusiasm" was trained into a prefix of three.
 #
 # | | |
 # |---|---|
@@ -77,110 +107,151 @@ show_source(PrefixTrunk, PrefixAttend)
 # keys has three more rows in front, and the list of values too. "I" is still the word at position 0 (in this course; models
 # that are driven through a cache of keys and values count the prefix as positions, see the mistakes below).
 #
-# | | prompt (lesson 18) | prefix |
+# | | prompt ([lesson 18](18_prompt_tuning.ipynb)) | prefix |
 # |---|---|---|
 # | the input becomes | 3 vectors longer | no longer |
-# | layer 1 looks up | 3 + 7 keys, made from 3 + 7 vectors | 3 learned keys + 7 made from words |
-# | layer 2 looks up | what layer 1 made of those 3 vectors | 3 *other* learned keys + 7 |
+# | layer 1 looks up | 3 + 7 keys, made from 3 + 7 vectors | 3 learnt keys + 7 made from words |
+# | layer 2 looks up | what layer 1 made of those 3 vectors | 3 *other* learnt keys + 7 |
 #
-# ## By hand
-#
-# One feature, a query $q = 0$: all scores are 0, so the weights are equal. Two words with values 0 and 3, and one prefix with
-# value 6.
-#
-# $$\text{words alone: } \tfrac12 \cdot 0 + \tfrac12 \cdot 3 = 1.5 \qquad
-# \text{with the prefix: } \tfrac13 \cdot 6 + \tfrac13 \cdot 0 + \tfrac13 \cdot 3 = 3$$
-#
-# The prefix took a share $\lambda = \frac13$ of the weights. The same result in another way:
-# $\lambda \cdot 6 + (1 - \lambda) \cdot 1.5 = 2 + 1 = 3$. And a prefix of zeros is *not* nothing:
-# $\frac13 \cdot 0 + \frac23 \cdot 1.5 = 1$.
-
-# %%
-query, keys, values = torch.zeros(1, 1, 1, 1), torch.tensor([[[[5.0], [-2.0]]]]), torch.tensor([[[[0.0], [3.0]]]])
-for prefix_key, prefix_value in ((7.0, 6.0), (0.0, 0.0)):
-    small = PrefixAttend(Attend(), torch.tensor([[prefix_key, prefix_value]]))
-    print(f"prefix key {prefix_key}, value {prefix_value}: {small(query, keys, values).item():.4f}")
-print(f"without a prefix: {Attend()(query, keys, values).item():.4f}")
+# A word of the vocabulary is *discrete*: this one or that one, nothing in between, and there is no gradient to follow from one
+# to the next. The rows of a prefix are *continuous*: each number can be moved a little, downhill. That is why they are easier
+# to find than good words, and they can be what no word is.
 
 # %% [markdown]
-# ## The same on the real model
+# ## The formula
 #
-# For any query,
+# $$\mathrm{Attn}(Q, [P_K; K], [P_V; V]) \qquad P_K, P_V \in \mathbb{R}^{p \times d} \text{ for each attention}$$
+#
+# For any query $q$ the result is a mixture ([He et al., arXiv 2110.04366](https://arxiv.org/abs/2110.04366)):
 #
 # $$\mathrm{Attn}(q, [P_K; K], [P_V; V]) = \lambda\,\mathrm{Attn}(q, P_K, P_V) + (1 - \lambda)\,\mathrm{Attn}(q, K, V),
 # \qquad \lambda = \frac{\sum_{\text{prefix}} e^{q \cdot k / \sqrt{d_{head}}}}{\sum_{\text{all}} e^{q \cdot k / \sqrt{d_{head}}}}$$
 #
-# So a prefix is a mixture: with strength $\lambda$, which depends on the query, add the prefix's output, and take away from
-# the words' output. We check it in every attention of the shipped British adapter (`lessons/adapters/british/prefix_tuning`,
-# ten keys and values in each).
-
-# %%
-model = PeftModel.from_pretrained(load_base(), HERE / "adapters" / "british" / "prefix_tuning")
-prefixes = {path: layer for path, layer in model.adapters["default"].layers.items() if isinstance(layer, PrefixAttend)}
-print(f"{len(prefixes)} attentions, each with [P_K, P_V] of {tuple(next(iter(prefixes.values())).prefix.shape)}")
-tokens, base = vocabulary(), load_base()
-source = torch.tensor([tokens.encode_word("schedule")])
-target = torch.tensor([tokens.encode_pronunciation(load("british")["schedule"][0])])
-differences = []
-
-
-def check(layer: PrefixAttend, inputs: tuple, output: torch.Tensor) -> None:
-    """The output of one attention against λ · prefix + (1 - λ) · words."""
-    query, key, value, mask = inputs
-    heads = key.shape[1]
-    own = layer.rows().reshape(-1, 2, heads, key.shape[-1]).permute(1, 2, 0, 3)[:, None]
-    of_prefix, _ = scaled_dot_product_attention(query, own[0], own[1])
-    of_words, _ = scaled_dot_product_attention(query, key, value, mask)
-    scores = query @ torch.cat([own[0], key], dim=2).transpose(-2, -1) / key.shape[-1] ** 0.5
-    if mask is not None:
-        hidden = nn.functional.pad(~mask.expand(1, 1, query.shape[2], key.shape[2]), (own.shape[3], 0))
-        scores = scores.masked_fill(hidden, float("-inf"))
-    share = scores.softmax(dim=-1)[..., : own.shape[3]].sum(dim=-1, keepdim=True)
-    differences.append(float((share * of_prefix + (1 - share) * of_words - output).abs().max()))
-
-
-hooks = [layer.register_forward_hook(check) for layer in prefixes.values()]
-with torch.no_grad():
-    model(source, target)
-for hook in hooks:
-    hook.remove()
-print(f"the two sides differ by {max(differences):.1e} at most, over {len(differences)} attentions")
+# With strength $\lambda$, which depends on the query, the prefix's output is added, and what the words gave is weakened. A
+# prompt does the same, but only in the first layer; a prefix does it in all of them.
+#
+# $P_K$ and $P_V$ are not trained directly. While training, a small network makes them out of one matrix $E$:
+#
+# $$[P_K, P_V]_{\text{layer } l} = \tanh(E\,W^\top + b)\,W_l^\top + b_l$$
+#
+# - At the end the keys and values are computed once and kept, and the network is dropped.
+# - The encoder's self-attention, the decoder's self-attention and the cross-attention have an $E$ each: three prefixes.
+# - A prefix has no queries. Nothing is computed *for* it; it is only looked *at*. It has no position either.
+# - The mask gets $p$ columns of True in front. The cache of the decoder does not know of it.
+#
+# Trained: for each kind of attention $p\,d + (d\,h + h) + L(2dh + 2d)$, with $h$ the network's width. Kept: $2\,p\,d$ for each
+# attention. An encoder-decoder with $L_e$ and $L_d$ layers has $L_e + 2 L_d$ of them.
 
 # %% [markdown]
-# ## How much do the heads look at it?
+# ## The code
+
+# %%
+show_source(PrefixTrunk, PrefixAttend)
+
+# %% [markdown]
+# ## By hand
+#
+# The numbers of the drawing. One feature, a query $q = 0$: all scores are 0, so the weights are equal. Two words with values 0
+# and 3, and one prefix with value 6.
+#
+# $$\text{words alone: } \tfrac12 \cdot 0 + \tfrac12 \cdot 3 = 1.5 \qquad
+# \text{with the prefix: } \tfrac13 \cdot 6 + \tfrac13 \cdot 0 + \tfrac13 \cdot 3 = 3$$
+#
+# The prefix took a share $\lambda = \frac13$ of the weights. As a mixture: $\lambda \cdot 6 + (1 - \lambda) \cdot 1.5 = 2 + 1 = 3$.
+# And a prefix of zeros is *not* nothing: $\frac13 \cdot 0 + \frac23 \cdot 1.5 = 1$.
+
+# %%
+for row in (PREFIX, torch.zeros(1, 2)):
+    small = PrefixAttend(Attend(), row)
+    print(f"prefix [key, value] {row[0].tolist()}: {small(QUERY, KEYS, VALUES).item():.4f}")
+print(f"without a prefix: {Attend()(QUERY, KEYS, VALUES).item():.4f}")
+
+# %% [markdown]
+# The formula of the mixture, in every attention of a trained model: the British adapter that comes with the course has ten keys
+# and values in each.
+
+# %%
+model = kept_adapter("prefix_tuning")
+prefixes = prefixes_of(model)
+print(f"{len(prefixes)} attentions, each with [P_K, P_V] of {tuple(next(iter(prefixes.values())).prefix.shape)}")
+print(f"λ · prefix + (1 - λ) · words, and the attention, differ by {mixture_error(model, 'schedule'):.1e} at most")
+
+# %% [markdown]
+# ## Experiment: what it reaches on the base
+#
+# The saved comparison (`python -m lessons compare --seeds 5 --test-words all`): the same 1,000 British words and 300 steps for
+# each technique, each at its own searched rate, all held-out words.
+
+# %% tags=["hide-input"]
+kept_run("prompt_tuning", "prefix_tuning", "p_tuning_v2", "lora", "full")
+prose(
+    "Of the {before:.1f} % British word error of the base, prompt tuning leaves {prompt_tuning:.1f}, prefix tuning "
+    "{prefix_tuning:.1f}, LoRA {lora:.1f}. The answer to the question is yes, for the greater part: nothing but rows to look up, "
+    "and the accent comes. Prefixes without the network ([lesson 21](21_p_tuning_v2.ipynb)) leave {p_tuning_v2:.1f}, "
+    "with twice as many keys.",
+    **{
+        name: value
+        for name, value in prefixes_in_the_comparison().items()
+        if name in ("before", "prompt_tuning", "prefix_tuning", "lora", "p_tuning_v2")
+    },
+)
+said_and_so(
+    said="Its advantages: it needs little computing, and training is short.",
+    so="It needs less *memory* ({prefix_tuning_memory:.0f} MB, full fine-tuning {full_memory:.0f}), because a frozen matrix has no gradient, "
+    "so that its inputs need not be kept for it, and no optimizer states. The same steps take {prefix_tuning_seconds:.0f} s, full fine-tuning "
+    "{full_seconds:.0f}: each step still goes through the whole model, forwards and backwards.",
+    shown_by="the columns `seconds` and `peak, MB` above",
+    **{name: value for name, value in prefixes_in_the_comparison().items() if name.endswith(("memory", "seconds"))},
+)
+prose(
+    "**What is stored for each task** is the better reason. A prefix is a file of {prefix:.0f} kB, all weights are {full:,.0f} kB: "
+    "{times:.0f} times as much. For {tasks} tasks that is one base and {tasks} prefixes, {all_prefixes:.0f} MB, against "
+    "{all_full:.0f} MB. One model serves all tasks. (Trained are {trained:,} numbers; most of them are the network's, and are not "
+    "in the file.)",
+    **{name: value for name, value in a_file_for_each_task().items() if name != "prompt_pairs"},
+)
+
+# %% [markdown]
+# ## Experiment: how much do the heads look at it?
 #
 # $\lambda$ for each head of each attention: the mean over all letters or sounds of many words. 0 means that the prefix is
 # ignored there, 1 that the head looks at nothing else.
 
 # %%
 probe = words("british", "development", 60 if quick() else 200)
-chosen = [word for word in probe if len(word) == 7][:20]
-sources = torch.tensor([tokens.encode_word(word) for word in chosen])
-shares = {}
-with torch.no_grad(), record_attention(model) as maps:
-    for row, word in zip(sources, chosen):
-        model(row[None], torch.tensor([tokens.encode_pronunciation(load("british")[word][0])]))
-for path, recorded in maps.items():
-    shares[path] = torch.stack([weights[0, :, :, :10].sum(dim=-1).mean(dim=-1) for weights in recorded]).mean(dim=0)
-names = [
-    path.removeprefix("base_model.").replace(".layers.", " ").replace("_attention", "").replace(".", " ")
-    for path in shares
-]
-table = torch.stack(list(shares.values()))
-figure, axis = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
-image = axis.imshow(table, cmap="Purples", vmin=0, vmax=1, aspect="auto")
-axis.set_yticks(range(len(names)), names)
-axis.set_xticks(range(table.shape[1]), [f"head {head}" for head in range(table.shape[1])])
-for row in range(table.shape[0]):
-    for head in range(table.shape[1]):
-        dark = float(table[row, head]) > 0.5
-        axis.text(head, row, f"{table[row, head]:.2f}", ha="center", va="center", color="white" if dark else "black")
-figure.colorbar(image, label="λ: share of the prefix")
-plt.show()
-print(f"mean over all: {table.mean():.2f}; an equal share of 10 among 10 + 8 keys would be {10 / 18:.2f}")
+seven_letters = [word for word in probe if len(word) == 7][:20]
+shares = shares_by_head(model, seven_letters, prompt=10)
+
+# %% tags=["hide-input"]
+every = [share for row in shares.values() for share in row]
+numbers = {
+    "most": max(every),
+    "where": max(shares, key=lambda name: max(shares[name])),
+    "least": min(every),
+    "half": sum(share > 0.5 for share in every),
+    "heads": len(every),
+    "mean": sum(every) / len(every),
+    "equal": 10 / 18,
+}
+claim(numbers["least"] < 0.02 and numbers["most"] > 0.8, "from next to nothing to nearly all", most=numbers["most"])
+claim(numbers["where"].startswith("decoder"), "the head that looks most at it is the decoder's", most=numbers["most"])
+claim(numbers["mean"] < numbers["equal"], "less than an equal share on average", mean=numbers["mean"])
+show_figure(
+    draw_shares(shares),
+    title="Some heads hardly see the prefix, others see little else: λ from {least:.2f} to {most:.2f}",
+    alt="A picture with a row for each of nine attentions and a column for each of four heads; each cell says λ. The largest, "
+    "{most:.2f}, stands in the row {where}; {half} of {heads} are above one half.",
+    **{name: numbers[name] for name in ("least", "most", "where", "half", "heads")},
+)
+prose(
+    "The mean is {mean:.2f}. Ten keys among 10 + 8 would have {equal:.2f} if all were looked at alike. So the training has "
+    "decided head by head how far the prefix is to replace what the words say.",
+    mean=numbers["mean"],
+    equal=numbers["equal"],
+)
 
 # %% [markdown]
-# ## Where does it work?
+# ## Experiment: where does it work?
 #
 # We leave the adapter as it was trained and let only some of its prefixes take part. The others are switched off: the base's
 # attention stands there.
@@ -195,190 +266,229 @@ places = {
     "all but the first layers": lambda path: ".layers.0." not in path,
     "all": lambda path: True,
 }
-found = {}
-for name, takes_part in places.items():
-    for path in prefixes:
-        model.slot(path).active = ("default",) if takes_part(path) else ()
-    found[name] = 100 * evaluate(model, probe, "british").phoneme_error
-figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
-bars = axis.barh(list(found), list(found.values()), color="C3")
-axis.bar_label(bars, fmt="%.1f", fontsize=8, padding=2)
-axis.invert_yaxis()
-axis.set_xlabel(f"British phoneme error, %, {len(probe)} words")
-axis.set_title("which of the trained prefixes take part", fontsize=10)
-axis.margins(x=0.1)
-plt.show()
+found = errors_with(model, places, probe)
 
-# %% [markdown]
-# Here the decoder's prefixes do most of the work, and those of the encoder nothing when they are alone. That fits the task:
-# the letters are the same in both accents, the sounds are not. ("None" is a little better than the base, because the
-# row of the new symbol is still there.)
-
-# %%
+# %% tags=["hide-input"]
+numbers = {
+    "none": found["none"],
+    "encoder": found["encoder, all layers"],
+    "first": found["encoder, first layer only"],
+    "decoder": found["decoder self-attention"],
+    "cross": found["cross-attention"],
+    "all": found["all"],
+    "number": len(prefixes),
+    "base": british_error(load_base(), probe),
+}
+claim(abs(numbers["encoder"] - numbers["none"]) < 1, "the encoder's prefixes alone do nothing", **numbers)
+claim(
+    numbers["decoder"] < numbers["cross"] - 2 < numbers["none"] - 2, "the decoder's self-attention does most", **numbers
+)
+claim(lowest(found) == "all", "all together are the best", **numbers)
+claim(numbers["none"] < numbers["base"], "with none a little better than the base", **numbers)
+show_figure(
+    draw_bars(found, len(probe), marked=("none",)),
+    title="The decoder's prefixes do the work: {decoder:.1f} % with those of its self-attention alone, {encoder:.1f} % with the encoder's",
+    alt="Bars of British phoneme error with some of the prefixes: none {none:.1f} %, encoder {encoder:.1f} %, decoder self-attention "
+    "{decoder:.1f} %, cross-attention {cross:.1f} %, all {all:.1f} %.",
+    **{name: numbers[name] for name in ("none", "encoder", "decoder", "cross", "all")},
+)
+prose(
+    "That fits the task: the letters are the same in both accents, the sounds are not. With no prefix at all it is {none:.1f} %, and the "
+    "base has {base:.1f}, because the adapter's row for a symbol that pretraining never saw is still there.",
+    none=numbers["none"],
+    base=numbers["base"],
+)
 said_and_so(
-    "A prefix is a set of trainable vectors in front of the model's input.",
-    "That is prompt tuning. A prefix stands in front of the keys and values of every attention of every layer: here in nine "
-    "places. The input keeps its length and its positions, and a prefix before the first layer alone does nothing here.",
-    "`place` and `forward` in `peft/prefix_tuning.py`; the bars above",
+    said="A prefix is a set of trainable vectors in front of the model's input.",
+    so="That is prompt tuning. A prefix stands in front of the keys and values of every attention of every layer: here in {number} "
+    "places. The input keeps its length and its positions, and a prefix before the first layer alone does nothing here: "
+    "{first:.1f} % in place of {none:.1f}.",
+    shown_by="`place` and `forward` in `peft/prefix_tuning.py`; the bars above",
+    **{name: numbers[name] for name in ("number", "first", "none")},
 )
 
 # %% [markdown]
-# ## By hand or trained?
+# ## Experiment: by hand, or trained?
 #
-# A prefix can be set by hand: take the keys and values that the base itself computes on some *real* text, and keep them. It is
-# a memory of an example: the model "has just read" *bath* and "has just pronounced" it the British way. We try several examples
-# and three controls.
+# A prefix can be *fixed*, set by hand: take the keys and values that the base itself computes on some *real* text, and keep them.
+# It is a memory of an example: the model "has just read" *bath* and "has just pronounced" it the British way. We try several
+# examples and two controls.
 
 # %%
-
-
-@torch.no_grad()
-def keys_and_values(word: str, spoken: str) -> dict[str, torch.Tensor]:
-    """[K, V] that the base computes in each attention on this word and its pronunciation: (letters or sounds, 2 d)."""
-    kept: dict[str, torch.Tensor] = {}
-
-    def keep(path: str):
-        return lambda module, inputs, output: kept.__setitem__(path, output[0])
-
-    hooks = [
-        module.register_forward_hook(keep(path))
-        for path, module in base.named_modules()
-        if path.endswith(("k_proj", "v_proj"))
-    ]
-    base(torch.tensor([tokens.encode_word(word)]), torch.tensor([tokens.encode_pronunciation(spoken)]))
-    for hook in hooks:
-        hook.remove()
-    places = [path.removesuffix(".k_proj") for path in kept if path.endswith("k_proj")]
-    return {f"{path}.attend": torch.cat([kept[f"{path}.k_proj"], kept[f"{path}.v_proj"]], dim=1) for path in places}
-
-
-def with_prefixes(rows: dict[str, torch.Tensor]) -> PeftModel:
-    made = get_peft_model(load_base(), PTuningV2Config(num_virtual_tokens=10))
-    for path, layer in made.adapters["default"].layers.items():
-        layer.prefix = nn.Parameter(rows[path].clone())
-    return made.eval()
-
-
-torch.manual_seed(0)
-by_hand = ["bath", "water", "tomato"] if not quick() else ["bath"]
-settings = {f"by hand: {word}": keys_and_values(word, load("british")[word][0]) for word in by_hand}
-settings["zeros"] = {path: torch.zeros(10, 256) for path in prefixes}
-settings["random, N(0, 1)"] = {path: torch.randn(10, 256) for path in prefixes}
-errors = {"no prefix": 100 * evaluate(base, probe, "british").phoneme_error}
-errors |= {name: 100 * evaluate(with_prefixes(rows), probe, "british").phoneme_error for name, rows in settings.items()}
+base = load_base()
+by_hand = ["bath"] if quick() else ["bath", "water", "tomato"]
+settings = {f"by hand: {word}": keys_and_values(base, word) for word in by_hand}
+settings["zeros"] = {path: torch.zeros(10, 2 * base.config.d_model) for path in prefixes}
+settings["N(0, 1)"] = {path: torch.randn(10, 2 * base.config.d_model) for path in prefixes}
+errors = {"no prefix": british_error(base, probe)}
+errors |= {name: british_error(with_prefixes(rows), probe) for name, rows in settings.items()}
 errors["trained"] = found["all"]
-for name, error in errors.items():
-    print(f"{name:<22}{error:>6.1f} %")
+
+# %% tags=["hide-input"]
+hand = [error for name, error in errors.items() if name.startswith("by hand")]
+numbers = {
+    "none": errors["no prefix"],
+    "zeros": errors["zeros"],
+    "trained": errors["trained"],
+    "best": min(hand),
+    "worst": max(hand),
+}
+claim(numbers["best"] > 2 * numbers["none"], "by hand far worse than no prefix", **numbers)
+claim(hand == sorted(hand), "the longer the example the more harm", **numbers)
+claim(numbers["none"] < numbers["zeros"] < 1.2 * numbers["none"], "zeros cost little", **numbers)
+show_figure(
+    draw_bars(errors, len(probe), marked=("no prefix",)),
+    title="Set by hand: {best:.0f} to {worst:.0f} %; no prefix: {none:.1f} %; trained: {trained:.1f} %",
+    alt="Bars of British phoneme error: without a prefix {none:.1f} %, from real text {best:.0f} to {worst:.0f} %, zeros {zeros:.1f} %, "
+    "trained {trained:.1f} %.",
+    **numbers,
+)
 shown = ["dance", "better", "laboratory"]
-print("\nwith 'bath' in front:", predict(with_prefixes(settings["by hand: bath"]), shown))
+print("with 'bath' in front:", predict(with_prefixes(settings["by hand: bath"]), shown))
 print("no prefix:           ", predict(base, shown))
 
 # %% [markdown]
 # By hand it is far worse than no prefix at all, and the longer example does the most harm. Why? This model was trained on one
 # word at a time. It has never seen an example beside its word. So it takes the letters of *bath* for letters of this word, and the
-# sounds of *bath* for sounds that it has decoded already: *laboratory* loses its beginning. Zeros cost little; they only take
-# their share.
+# sounds of *bath* for sounds that it has decoded already. Zeros cost little; they only take their share.
 #
 # Large language models are another case. Their texts are full of examples before a task, so they can read a prefix of real
 # text as one.
-
-# %% [markdown]
-# ### By hand as a start
 #
-# The paper found another use for real text: as the place to *start* from. On its language models that helped. We train free keys and values (no network), from
-# N(0, 1) and from *tomato*, at two learning rates.
+# The paper found another use for real text: as the place to *start* from. On its language models that helped. We train free keys
+# and values (no network), from N(0, 1) and from real text, at two learning rates.
 
 # %%
-steps = 3 if quick() else 25
-examples = pairs("british", fine_tuning_words("british"), all_pronunciations=True)
-start_word = "bath" if quick() else "tomato"
-figure, axis = plt.subplots(figsize=(5.4, 2.9), layout="constrained")
-ends = {}
-for start, colour in (("random", "C0"), ("real text", "C1")):
-    for rate, line in ((0.01, "-"), (0.1, "--")):
-        torch.manual_seed(0)
-        length = len(settings[f"by hand: {start_word}"]["encoder.layers.0.self_attention.attend"])
-        trained = get_peft_model(load_base(), adapter_config("p_tuning_v2", num_virtual_tokens=length))
-        if start == "real text":
-            for path, layer in trained.adapters["default"].layers.items():
-                if isinstance(layer, PrefixAttend):
-                    layer.prefix = nn.Parameter(settings[f"by hand: {start_word}"][path].clone())
-        losses = train(trained, examples, training_config(steps, rate, seed=0))
-        ends[start, rate] = 100 * evaluate(trained, probe, "british").phoneme_error
-        axis.plot(losses, line, color=colour, label=f"{start}, rate {rate}: error {ends[start, rate]:.1f} %")
-        print(f"from {start:<10} rate {rate:<5} loss {losses[-1]:.2f}, phoneme error {ends[start, rate]:.1f} %")
-axis.set_xlabel("step")
-axis.set_ylabel("loss")
-axis.set_yscale("log")
-legend_below(figure, axis, columns=2)
-plt.show()
+steps, start_word = (3, "bath") if quick() else (25, "tomato")
+rows = settings[f"by hand: {start_word}"]
+starts = {"N(0, 1)": None, "real text": rows}
+runs = {
+    (start, rate): trained_from(begin, len(rows["encoder.layers.0.self_attention.attend"]), rate, steps)
+    for start, begin in starts.items()
+    for rate in (0.01, 0.1)
+}
+ends = {key: british_error(trained, probe) for key, (trained, _) in runs.items()}
 
-# %%
+# %% tags=["hide-input"]
+numbers = {
+    "random": min(ends["N(0, 1)", rate] for rate in (0.01, 0.1)),
+    "text": min(ends["real text", rate] for rate in (0.01, 0.1)),
+    "steps": steps,
+}
+claim(numbers["random"] < numbers["text"] - 1, "from real text it is worse here", **numbers)
+show_figure(
+    draw_starts({key: losses for key, (_, losses) in runs.items()}),
+    title="As a start, real text loses here: {text:.1f} % after {steps} steps, from N(0, 1) {random:.1f} %",
+    alt="The loss over {steps} steps, from both starts at two learning rates each. At its better rate the start from N(0, 1) ends at "
+    "{random:.1f} % British phoneme error, real text at {text:.1f} %.",
+    **numbers,
+)
 said_and_so(
-    "A prefix can be fixed, that is set by hand, or it can be trained.",
-    "Both exist. On this base only the trained one is of use: three set by hand gave 47 to 94 % phoneme error, no prefix 21 %, "
-    "the trained one 12 %. As a start of the training, real text was worse than N(0, 1) here too. It depends on the base: in "
-    "Hugging Face PEFT's benchmark on a language model of three billion parameters, the start from real text was the best one "
-    "(`method_comparison/MetaMathQA`).",
-    "the table and the figure above",
+    said="A prefix can be fixed, that is set by hand, or it can be trained.",
+    so="Both exist. On this base only the trained one is of use: from {best:.0f} to {worst:.0f} % phoneme error with three set by hand, "
+    "{none:.1f} % without a prefix, {trained:.1f} % with the trained one. As a start of the training real text was worse than N(0, 1) "
+    "here too. It depends on the base. In Hugging Face PEFT's benchmark on {model}, which has three billion parameters, the start from real text was the best of "
+    "{runs} (with a quarter of the virtual tokens, one seed): {real:.0f} % of the questions right, the others {other:.0f} % at most.",
+    shown_by="the figures above; `method_comparison/MetaMathQA` of Hugging Face PEFT",
+    best=min(hand),
+    worst=max(hand),
+    none=errors["no prefix"],
+    trained=errors["trained"],
+    **real_text_on_a_large_model(),
 )
 
 # %% [markdown]
 # ## What it trains, what it gains, what it costs
 #
-# The saved full run (`python -m lessons compare`, 300 steps, 3 seeds, the whole test part):
-
-# %%
-kept_run("prompt_tuning", "prefix_tuning", "p_tuning_v2", "lora")
-
-# %% [markdown]
 # | | trains | gain | price |
 # |---|---|---|---|
-# | prefix tuning | $p\,d + (d\,h + h) + L(2dh + 2d)$ for each kind of attention; keeps $2pd$ per attention | a small file; no position moves; no room taken from the words; works in every layer | every attention has $p$ more keys, always; nothing merges; start and rate matter |
+# | prefix tuning | $p\,d + (d\,h + h) + L(2dh + 2d)$ for each kind of attention; keeps $2pd$ per attention | a small file for each task; no position moves; no room taken from the words; works in every layer | every attention has $p$ more keys, always; nothing merges; start and rate matter, so it takes more trials |
 #
-# "Suited to generation" is often written because the paper did generation. Nothing in the formula needs it: P-Tuning v2 (lesson 21)
-# is the same thing on classification.
-#
-# ## Its neighbour: prompt tuning (lesson 18)
+# Its neighbour, prompt tuning ([lesson 18](18_prompt_tuning.ipynb)):
 #
 # | | prompt | prefix |
 # |---|---|---|
 # | changes | the input embeddings | keys and values of every attention |
+# | what it is thought of as | an instruction, like the words one would write | context that each layer looks up |
 # | deeper layers get | what the layers before made of the prompt | vectors of their own |
-# | goes through norms, W_K, W_V, feed forward | yes | no |
+# | goes through norms, $W_K$, $W_V$, feed forward | yes | no |
 # | counts towards `max_length`, has positions | yes | no |
-# | here, British phoneme error | 44 % | 12 % |
-#
-# ## The usual mistakes
 
-# %%
+# %% tags=["hide-input"]
 said_and_so(
-    "Hugging Face PEFT does prefix tuning on encoder-decoder models (T5, BART).",
-    "Not as in the paper. Only the decoder's self-attention gets a prefix, neither the encoder nor the cross-attention. And "
-    "the slots are handed out wrongly: of L prefixes, layer l takes number 2l mod L, so with four layers numbers 1 and 3 "
-    "are never used and get no gradient. This course follows the paper's own code: three prefixes.",
-    "HF PEFT, issues 410 and 1188, pull request 2989; the line below; `peft/prefix_tuning.py`, Note",
+    said="Prefix tuning is suited to natural language generation.",
+    so="The paper did generation, so it is written that way. Nothing in the formula needs it: P-Tuning v2 is the same thing on "
+    "classification, and our task is neither free text nor classes.",
+    shown_by="`PTuningV2Config` is a `PrefixTuningConfig`: `peft/p_tuning_v2.py`; lesson 21",
 )
-for layers in (3, 4):
-    print(f"{layers} layers take prefixes number {[2 * layer % layers for layer in range(layers)]}")
 
 # %% [markdown]
-# - **The mask grows on the wrong side** (HF PEFT, issue 674): the prefix is in front, so the new columns are in front.
+# ## The usual mistakes
+#
+# - **The mask grows on the wrong side** ([huggingface/peft#674](https://github.com/huggingface/peft/issues/674)): the prefix is in
+#   front, so the new columns are in front.
 # - **The prefix is put into the cache again at each step** of decoding. Here it is never in the cache.
 # - **"Zeros change nothing."** A zero key still takes its share. See above.
 # - **Positions.** With a prefix that goes through a cache of keys and values the words count from $p$ on (GPT-2 in the
-#   paper's code, HF PEFT). In the paper's BART code they count from 0, as here. An adapter trained in one way does not
+#   paper's code, Hugging Face PEFT). In the paper's BART code they count from 0, as here. An adapter trained in one way does not
 #   work in the other.
 # - **The network is kept and run at each call.** Drop it: `drop_encoders`, or save and load.
+
+# %% tags=["hide-input"]
+said_and_so(
+    said="Hugging Face PEFT does prefix tuning on encoder-decoder models (T5, BART).",
+    so="Not as in the paper. Only the decoder's self-attention gets a prefix, neither the encoder nor the cross-attention. And the "
+    "slots are handed out wrongly: of L prefixes, layer l takes number 2l mod L. With four layers that is {slots}: the others are "
+    "never used and get no gradient. This course follows the paper's own code: three prefixes.",
+    shown_by="huggingface/peft, issues 410 and 1188, pull request 2989; `peft/prefix_tuning.py`, Note",
+    slots=", ".join(str(2 * layer % 4) for layer in range(4)),
+)
+
+# %% [markdown]
+# ## Three questions
+#
+# <details><summary>The values of a prefix are all zero, its keys are not. Does it do anything?</summary>
+#
+# Yes. It takes a share $\lambda$ of the weights and gives nothing for it, so what the words say is made smaller by
+# $1 - \lambda$. A head can be switched off in this way.
+#
+# </details>
+#
+# <details><summary>Can a prefix change which word a head prefers among the words?</summary>
+#
+# Not in the same layer: all words lose by the same factor $1 - \lambda$, and their ratios stay. In the next layer it can, because
+# the vectors that the queries and keys are made from have changed.
+#
+# </details>
+#
+# <details><summary>Why can it not be merged into the weights?</summary>
+#
+# The softmax counts its keys beside the words' keys, at each query anew. No matrix that is applied to a word can do that.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercises
 
 # %%
 exercises_of(20)
 
 # %% [markdown]
+# ## Summary
+#
+# - A prefix is $p$ learnt keys and values in front of those of every attention. It is lookup, not text: no positions, no queries.
+# - It mixes: $\lambda$ of what the prefix says and $1 - \lambda$ of what the words say, and each query decides its $\lambda$.
+# - A small network makes the keys and values while training; only they are kept, a small file for each task.
+# - Here the decoder's prefixes do the work. A prefix set by hand is worse than none on this base.
+
+# %% [markdown]
 # ## Where to read on
 #
-# - *Prefix-Tuning: Optimizing Continuous Prompts for Generation* (arXiv 2101.00190).
-# - *Towards a Unified View of Parameter-Efficient Transfer Learning* (arXiv 2110.04366): the mixture formula, and how prefixes, adapters
-#   and LoRA are relatives.
-# - *P-Tuning v2* (arXiv 2110.07602): lesson 21.
-# - *When Do Prompting and Prefix-Tuning Work?* (arXiv 2310.19698): what a prefix cannot do.
+# - Li and Liang, [*Prefix-Tuning: Optimizing Continuous Prompts for Generation*, arXiv
+#   2101.00190](https://arxiv.org/abs/2101.00190)
+# - He et al., [*Towards a Unified View of Parameter-Efficient Transfer Learning*, arXiv
+#   2110.04366](https://arxiv.org/abs/2110.04366): the mixture formula, and how prefixes, adapters and LoRA are relatives
+# - Petrov, Torr and Bibi, [*When Do Prompting and Prefix-Tuning Work?*, arXiv
+#   2310.19698](https://arxiv.org/abs/2310.19698): what a prefix cannot do
+# - Next: [lesson 21](21_p_tuning_v2.ipynb), the same without the network. In the code:
+#   [`peft/prefix_tuning.py`](../../peft/prefix_tuning.py)

@@ -14,10 +14,6 @@ from lessons.teaching.notebooks import LESSONS, sources
 NOT_YET = {
     "08_output_and_loss",
     "19_p_tuning",
-    "20_prefix_tuning",
-    "21_p_tuning_v2",
-    "22_ssf",
-    "23_pill",
     "24_preferences",
 }
 """Lessons to be rewritten. The list only gets shorter."""

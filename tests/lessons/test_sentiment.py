@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 from lessons.data import feedback
 from lessons.data.feedback import RatedSentence
-from lessons.sentiment import command, encoder
+from lessons.sentiment import command, encoder, prompt_study
 from lessons.sentiment.measures import PEOPLE, correlation, measure_people, published, weighted_f1
 from lessons.sentiment.model import SentimentModel, as_batch
 from lessons.sentiment.rows import RATES, part_of, prepared
@@ -232,3 +233,40 @@ def test_lora_is_above_every_learner_that_was_published_with_the_same_training(t
     assert lora["domain"] == kept["run"]["domain"] == trained_on
     for domain, cell in kept["published"][f"best trained on {trained_on}"].items():
         assert lora["tested"][domain]["f1"] > cell
+
+
+def in_this_process(kept: Any, measure: Callable[..., Any], jobs: int) -> None:
+    """As `climb` runs a study, without processes of its own."""
+    for name in kept.names:
+        while wanted := kept.wanted(name):
+            for rate, seed in wanted:
+                kept.add(name, rate, seed, measure(name, rate, seed))
+
+
+def test_the_study_of_prompts_searches_trains_and_goes_on_with_more_seeds(
+    make_encoder: Callable[..., Path], few_ratings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_encoder()
+    steps: list[int] = []
+    monkeypatch.setattr(prompt_study, "encoder_folder", lambda: folder)
+    monkeypatch.setattr(prompt_study, "load_ratings", command.load_ratings)
+    monkeypatch.setattr(prompt_study, "climb", in_this_process)
+    monkeypatch.setattr(prompt_study, "development_error", lambda method, rate, seed, steps: abs(rate - 0.1))
+    train = prompt_study.train
+    monkeypatch.setattr(prompt_study, "train", lambda *given: steps.append(given[4]) or train(*given))
+    prompt_study.sentences_of.cache_clear()
+
+    for seeds in ("1", "2"):
+        assert prompt_study.main(["--steps", "2", "--seeds", seeds, "--out", str(tmp_path / "out")]) == 0
+
+    prompt_study.sentences_of.cache_clear()
+    rows = json.loads((tmp_path / "out" / "sentiment_prompts.json").read_text())["rows"]
+    assert [(row["name"], row["seed"]) for row in rows] == [
+        (name, seed) for name in prompt_study.PROMPTS for seed in (0, 1)
+    ]
+    assert steps == [2] * len(rows)
+    d_model = load_pretrained(folder).config.d_model
+    first = rows[0]
+    assert first["trainable_parameters"] == prompt_study.VIRTUAL_TOKENS * d_model + d_model + 1
+    assert 0 <= first["f1"] <= 1
+    assert first["sentences"] > 0
