@@ -25,5 +25,6 @@ LESSONS = {
     22: "SSF",
     23: "PILL",
     24: "Learning from preferences",
+    29: "From 2017 to today: the blocks of a language model",
     32: "Choosing a strategy",
 }
