@@ -67,7 +67,7 @@ def grouped_heads(seed: int) -> dict[str, Tensor]:
     draw, found = Draw(seed), {}
     for share in (1, 2, draw.size(3, 5)):
         kv_heads = draw.size(2, 4)
-        shared = draw.normal(2, kv_heads, draw.size(2, 5), draw.size(2, 5), grad=True)
+        shared = draw.normal(2, kv_heads, share * kv_heads, draw.size(2, 5), grad=True)  # as many keys as heads
         heads = attention.for_every_query(shared, share * kv_heads)
         found |= {f"{share} queries to a head": heads} | gradients(heads, **{f"the keys, {share} to a head": shared})
     return found
