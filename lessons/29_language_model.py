@@ -141,7 +141,7 @@ show_source(RMSNorm.forward, turned, rotation, for_every_query, GatedFeedForward
 # $\theta_1 = 100^{-2/4} = \tfrac1{10}$ for each position. At position 2 the pair $(1, 3)$ becomes
 # $(1 \cos 2 - 3 \sin 2,\; 3 \cos 2 + 1 \sin 2)$.
 #
-# The gate: $\varphi(2) \cdot 3$ passes nearly whole, $\varphi(-2) \cdot 3$ is nearly shut.
+# The gate: $\varphi(2)$ is near 2 and lets the 3 through, multiplied; $\varphi(-2)$ is near 0 and hardly lets it through.
 
 # %%
 layer_norm, rms_norm = normed()
@@ -185,7 +185,7 @@ show_figure(
 )
 prose(
     "({source}; {tokens} tokens.) As it is, the model says *{as_it_is_says}* With **LayerNorm** it loses {layernorm:.2f} nats and "
-    "still says it: the mean that LayerNorm takes off is nearly nothing. This is why it could be left out.\n\n"
+    "still says it: the mean that LayerNorm takes off is small in these vectors, so that the two norms nearly agree.\n\n"
     "**Without positions** it loses {no_positions:.1f} nats: it still sees which words there are, and what came before (the "
     "causal mask), but not in which order. With the paper's **sines added** (and its factor √d_model on the words) it loses {sines_added:.1f}. With **ReLU** for SiLU "
     "{relu:.1f}: from the outside the two curves are alike, and over 30 layers the small difference is not small.\n\n"

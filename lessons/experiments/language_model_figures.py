@@ -35,10 +35,10 @@ def draw_blocks() -> Figure:
     column(sketch, 5.9, "today", TODAY, around=[(0, 3), (3, 6)])
     for y, name, values in zip((11.8, 9.2, 6.6), ("x", "LayerNorm(x)", "RMSNorm(x)"), (X, *normed()), strict=True):
         sketch.matrix(12.4, y, [values.tolist()], name, cell=(1.55, 1.0), largest=5.0)
-    sketch.text(15.5, 4.6, "a pair (1, 0) is turned with its position t", size=9)
+    sketch.text(15.4, 4.6, "a pair (1, 0), turned by its position t", size=9)
     for at in range(4):
         pair = [[math.cos(at)], [math.sin(at)]]
-        sketch.matrix(12.15 + 1.7 * at, 1.2, pair, f"t = {at}", cell=(1.55, 1.0), form=".2f", largest=1.6)
+        sketch.matrix(11.95 + 1.7 * at, 1.2, pair, f"t = {at}", cell=(1.55, 1.0), form=".2f", largest=1.6)
     return sketch.figure
 
 
