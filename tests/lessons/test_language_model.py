@@ -3,7 +3,8 @@
 import torch
 
 from lessons.chat.milestone import says
-from lessons.experiments.language_model import PARTS, cache_bytes, positions, scores
+from lessons.experiments.language_model import cache_bytes, scores
+from lessons.experiments.language_model_parts import PARTS, positions
 from tests.smollm import needs_smollm
 from transformer import DecoderOnly, RMSNorm, TransformerConfig
 
