@@ -39,7 +39,9 @@ class VirtualTokenFiles(PeftConfig):
             raise ValueError(f"{type(self).__name__} needs a Transformer with its config, not a {type(model).__name__}")
         width, heads = self.width_and_heads(base)
         if self.token_dim not in (None, width):
-            raise ValueError(f"this adapter is made for token_dim {self.token_dim}; on this base it is {width}")
+            raise ValueError(
+                f"this adapter is made for token_dim {self.token_dim}; on a base with d_model {base.d_model} it is {width}"
+            )
         return replace(
             self,
             token_dim=width,

@@ -120,5 +120,5 @@ def test_a_saved_prefix_describes_the_keys_that_the_heads_share(tmp_path):
     prefix, prompt = (read_json(tmp_path / name / "adapter_config.json") for name in ("prefix", "prompt"))
     assert (prefix["token_dim"], prefix["num_attention_heads"]) == (2 * 8, 2)
     assert (prompt["token_dim"], prompt["num_attention_heads"]) == (24, 6)
-    with pytest.raises(ValueError, match="made for token_dim 24; on this base it is 16"):
+    with pytest.raises(ValueError, match="made for token_dim 24; on a base with d_model 24 it is 16"):
         get_peft_model(base(), PrefixTuningConfig(num_virtual_tokens=3, token_dim=24))
