@@ -277,6 +277,19 @@ def test_the_command_compares_all_techniques_and_says_why_some_are_left_out(
     assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_command_tells_what_one_two_eight_and_the_asked_number_of_cards_hold(
+    tmp_path: os.PathLike, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--model", "gpt2", "--method", "lora", "--length", "8", "--cards", "3", "--out", str(tmp_path)]
+    assert main(asked) == 0
+
+    told = capsys.readouterr().out
+    assert "gpt2, lora, sharded" in told
+    assert "on each of 3 cards" in told
+    assert [f"fits {cards} cards of 8 GB" in told for cards in (2, 3, 4, 8)] == [True, True, False, True]
+    assert {row["setting"]["cards"] for row in json.loads((tmp_path / "memory.json").read_text())["plans"]} == {3}
+
+
 def test_one_technique_stands_beside_full_fine_tuning_and_lora(
     tmp_path: os.PathLike, capsys: pytest.CaptureFixture[str]
 ) -> None:
