@@ -51,7 +51,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(d_model))
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        """The formula, over the last axis."""
+        """The formula, over the last axis; ε stands under the root. No mean is taken off, there is no bias. `x` stays as it is."""
         return self.weight * (x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps))
 
 

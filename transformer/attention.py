@@ -50,7 +50,10 @@ def scaled_dot_product_attention(
 def for_every_query(
     shared: Float[Tensor, "batch kv_heads key d_head"], num_heads: int
 ) -> Float[Tensor, "batch heads key d_head"]:
-    """Keys or values once for each head of queries: head h takes the (h · kv_heads / heads)-th, rounded down."""
+    """Keys or values once for each head of queries: head h takes the (h · kv_heads / heads)-th, rounded down.
+
+    So neighbours share one: with 6 heads and 2 of keys, 0 0 0 1 1 1. As many as there are queries stay as they are.
+    """
     return shared if shared.shape[1] == num_heads else shared.repeat_interleave(num_heads // shared.shape[1], dim=1)
 
 

@@ -50,7 +50,7 @@ class GatedFeedForward(FeedForward):
         self.fc3 = nn.Linear(d_model, d_ff, bias)
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        """W_2 (φ(W_1 x) ⊙ W_3 x), each with its bias where there is one."""
+        """W_2 (φ(W_1 x) ⊙ W_3 x) with W_1, W_2, W_3 = fc1, fc2, fc3, each with its bias where there is one."""
         return self.fc2(ACTIVATIONS[self.activation](self.fc1(x)) * self.fc3(x))
 
 

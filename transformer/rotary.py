@@ -29,8 +29,20 @@ Rotate = Callable[[Tensor], Tensor]
 
 
 def frequencies(config: TransformerConfig) -> Float64[Tensor, "half_d_head"]:
-    """θ_i of every pair, slowed where the config asks for it."""
+    """θ_i of every pair, from the fastest on: base^{-2i/d_head} of `config.rope_base`, `slowed` where the config asks for it.
+
+    In float64: in 32 bits the angle of a far position is wrong in the fourth place.
+    """
     theta = config.rope_base ** (-torch.arange(0, config.d_head, 2, dtype=torch.float64) / config.d_head)
+    return slowed(theta, config)
+
+
+def slowed(theta: Float64[Tensor, "half_d_head"], config: TransformerConfig) -> Float64[Tensor, "half_d_head"]:
+    """The formula for longer contexts: θ_i between θ_i / factor and itself, by how often the pair turns.
+
+    turns_i = `config.rope_original_length` θ_i / 2π; `config.rope_factor`, `rope_low_freq_factor`, `rope_high_freq_factor`
+    are factor, low and high. A factor of 1 changes nothing.
+    """
     low, high = config.rope_low_freq_factor, config.rope_high_freq_factor
     turns = config.rope_original_length * theta / (2 * math.pi)
     stays = ((turns - low) / (high - low)).clamp(0, 1)
@@ -42,7 +54,7 @@ def turned(
     cosine: Float[Tensor, "batch 1 time half_d_head"],
     sine: Float[Tensor, "batch 1 time half_d_head"],
 ) -> Float[Tensor, "batch heads time d_head"]:
-    """Every pair by its angle."""
+    """Every pair (x_i, x_{i + d/2}) by its angle: to (x_i cos - x_{i + d/2} sin, x_{i + d/2} cos + x_i sin)."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
 
@@ -53,6 +65,9 @@ def unturned(x: Tensor) -> Tensor:
 
 
 def rotation(places: Real[Tensor, "batch time"], config: TransformerConfig, dtype: torch.dtype) -> Rotate:
-    """How the tokens at these positions are turned; made once for all layers. Angles are computed in float64."""
+    """How the tokens at these positions are turned: a function of heads, (batch, heads, time, d_head), made once for all layers.
+
+    The angles t θ_i are computed in float64, whatever the type of `places`; their cosines and sines are given in `dtype`.
+    """
     angle = places[:, None, :, None] * frequencies(config).to(places.device)
     return partial(turned, cosine=angle.cos().to(dtype), sine=angle.sin().to(dtype))

@@ -26,6 +26,7 @@ LESSONS = {
     23: "PILL",
     24: "Learning from preferences",
     28: "An encoder that knows English: sentiment",
+    29: "From 2017 to today: the blocks of a language model",
     32: "Choosing a strategy",
 }
 

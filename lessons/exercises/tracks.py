@@ -12,6 +12,10 @@ TRACKS = {
         "PPO in 7 exercises",
         "response_mask token_log_probs kl_estimate token_rewards gae whiten ppo_policy_loss",
     ),
+    "language_model": (
+        "The blocks of today's language models in 6 exercises",
+        "rms_norm rotary slowed_rotary grouped_heads gated_feed_forward q4_1",
+    ),
     "dpo": ("Preferences without PPO in 3 exercises", "preference_loss dpo_loss grpo_advantages"),
 }
 """Name → what it is, and its exercises in order."""

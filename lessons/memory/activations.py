@@ -35,6 +35,7 @@ from peft import PeftModel
 from transformer.decoder_only import DecoderOnly
 from transformer.encoder_only import EncoderOnly
 from transformer.masks import causal_mask
+from transformer.rotary import rotation, unturned
 
 
 @dataclass
@@ -71,10 +72,13 @@ def counting(model: PeftModel) -> Iterator[Kept]:
     stacks = [getattr(model.base_model, name) for name in ("encoder", "decoder") if hasattr(model.base_model, name)]
     layers = [layer for stack in stacks for layer in stack.layers]
 
-    def pack(tensor: Tensor) -> Tensor:
+    def note(tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
             kept.storages[storage._cdata] = storage.nbytes()
+
+    def pack(tensor: Tensor) -> Tensor:
+        note(tensor)
         return tensor
 
     def unpack(tensor: Tensor) -> Tensor:
@@ -82,6 +86,9 @@ def counting(model: PeftModel) -> Iterator[Kept]:
 
     def enter(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
         kept.inputs += arguments[0].nbytes
+        for turns in arguments:  # cosines and sines are there once for all layers: no layer's own
+            for tensor in getattr(turns, "keywords", {}).values():
+                note(tensor)
         kept.inside -= kept.total
 
     def leave(layer: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> None:
@@ -108,11 +115,14 @@ def loss_of(peft_model: PeftModel, batch: int, length: int) -> Tensor:
     peft_model.context.source, peft_model.context.target = ids, ids
     everything = torch.ones(batch, 1, 1, length, dtype=torch.bool, device=device)
     x, mask = model.source_input(model.embedding_scale * model.source_embedding(ids), everything)
-    x = model.source_norm(x + model.source_positions(x.shape[1]).to(x))
+    places = model.source_positions(x.shape[1])
+    rotary = model.config.positions == "rotary"
+    x = model.source_norm(x if rotary else x + places.to(x))
     if isinstance(model, EncoderOnly):
         return model.output(model.encoder(x, mask)).float().square().mean()
     if isinstance(model, DecoderOnly):
-        hidden = model.decoder(x, mask & causal_mask(x.shape[1], 0, device))
+        rotate = rotation(places.to(device)[..., 0].expand(batch, -1), model.config, x.dtype) if rotary else unturned
+        hidden = model.decoder(x, mask & causal_mask(x.shape[1], 0, device), rotate=rotate)
     else:
         memory = model.encoder(x, mask)
         y = model.embedding_scale * model.target_embedding(ids)

@@ -3,6 +3,8 @@
     python -m lessons memory --model llama-7b              every technique
     python -m lessons memory --model llama-33b --method qlora --checkpointing
                                               one: what each byte is
+    python -m lessons memory --model qwen3-32b --method lora --cards 8
+                                              sharded over the cards
 
 Both draw stacked bars: every technique, or the one beside full fine-tuning and
 LoRA. Into --out come memory.png and memory.json. Weights stand in 16 bits (or
@@ -17,7 +19,7 @@ from rich.console import Console
 
 from lessons.memory.plan import Plan, Setting, plan
 from lessons.memory.shapes import ARCHITECTURES
-from lessons.memory.show import as_json, draw, print_plan, print_plans
+from lessons.memory.show import TOGETHER, as_json, draw, print_cards, print_plan, print_plans
 from lessons.memory.tally import OPTIMIZERS
 from lessons.task.outputs import out_folder
 from lessons.task.techniques import add_import_option, import_techniques
@@ -38,9 +40,10 @@ def main(arguments: list[str]) -> int:
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)
     asked = Setting(options.model, options.method or BESIDE[0], options.batch, options.length, options.checkpointing,
-                    options.optimizer, options.rank)  # fmt: skip
+                    options.optimizer, options.rank, options.cards)  # fmt: skip
     if options.method:
         print_plan(plan(asked), console)
+        print_cards([plan(replace(asked, cards=cards)) for cards in sorted({*TOGETHER, options.cards})], console)
     methods = [*dict.fromkeys([*BESIDE, options.method])] if options.method else list(RECIPES)
     plans, refused = plans_of(methods, asked)
     if not options.method:
@@ -82,6 +85,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rank", type=int, metavar="N", help="the rank of LoRA and its relatives (default: the recipe's, 8)"
     )
+    parser.add_argument("--cards", type=int, metavar="N", default=1, help="cards that share the model (default 1)")
     parser.add_argument("--out", type=out_folder, default=Path("runs/memory"), help="folder (default runs/memory)")
     add_import_option(parser)
     return parser.parse_args(arguments)

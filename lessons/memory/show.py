@@ -16,7 +16,8 @@ from lessons.memory.plan import KINDS, Plan
 
 GB = 10**9
 CARDS = (8, 16, 24, 48, 80)
-COLOURS = dict(zip(KINDS, (BEFORE, SKY, INDIGO, WINE, YELLOW, ORANGE, PINK, GREEN, BLACK), strict=True))
+TOGETHER = (1, 2, 8)
+COLOURS = dict(zip(KINDS, (BEFORE, SKY, INDIGO, WINE, YELLOW, ORANGE, PINK, GREEN, BLACK, NOTE), strict=True))
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -40,13 +41,30 @@ def circumstances(plan: Plan) -> str:
     asked = plan.setting
     checkpointing = "with checkpointing" if asked.checkpointing else "without checkpointing"
     rank = f", rank {asked.rank}" if asked.rank else ""
-    return f"batch {asked.batch} of {asked.length} tokens, {checkpointing}, {asked.optimizer}{rank}"
+    cards = f", on each of {asked.cards} cards" if asked.cards > 1 else ""
+    return f"batch {asked.batch} of {asked.length} tokens, {checkpointing}, {asked.optimizer}{rank}{cards}"
 
 
 def fits(plan: Plan) -> str:
     """The smallest usual card. Its gigabytes are taken as 10⁹ bytes, a little less than what it has."""
     card = next((card for card in CARDS if plan.total <= card * GB), None)
+    if plan.setting.cards > 1:
+        return (
+            f"fits {plan.setting.cards} cards of {card or CARDS[-1]} GB"
+            if card
+            else f"more than {CARDS[-1]} GB on each"
+        )
     return f"fits a card of {card} GB" if card else f"fits no single card of {CARDS[-1]} GB"
+
+
+def print_cards(plans: Sequence[Plan], console: Console) -> None:
+    """The same on more and more cards."""
+    table = Table(
+        "cards", "GB on each", "gathered", "", title=f"{plans[0].setting.model}, {plans[0].setting.method}, sharded"
+    )
+    for plan in plans:
+        table.add_row(str(plan.setting.cards), gigabytes(plan.total), gigabytes(plan.bytes["gathered"]), fits(plan))
+    console.print(table)
 
 
 def print_plans(plans: Sequence[Plan], refused: Mapping[str, str], console: Console) -> None:

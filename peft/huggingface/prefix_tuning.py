@@ -2,6 +2,9 @@
 
     prompt_embeddings   (p, 2 L d)    [P_K^1, P_V^1, P_K^2, P_V^2, ..., P_K^L, P_V^L]
 
+d is d_model, or kv_heads · d_head where heads share keys. HF puts the matrix into the cache, behind the turns of rotary
+positions: its keys are not turned, and words are turned from p on. So it is here.
+
 A model of one stack has one such matrix, an encoder-decoder one for each of its three kinds of attention.
 """
 
@@ -17,6 +20,7 @@ from peft.frame.config import PeftConfig, config_class
 from peft.frame.layers import AdaptedLayer
 from peft.frame.paths import base_modules, site_of
 from peft.huggingface.virtual_tokens import KEY, VirtualTokenFiles
+from transformer.config import TransformerConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,10 @@ class PrefixFiles(VirtualTokenFiles):
 
     shift_positions: bool | None = None
     ours: ClassVar[tuple[str, ...]] = ("sites", "shift_positions")
+
+    def width_and_heads(self, base: TransformerConfig) -> tuple[int, int]:
+        """Of a position's keys, which may have fewer heads than its queries."""
+        return base.kv_heads * base.d_head, base.kv_heads
 
     def submodules(self, model: nn.Module) -> int:
         """In how many stacks prefixes are: the encoder and the decoder, where there are both."""

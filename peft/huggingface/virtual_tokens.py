@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from peft.frame.config import PeftConfig
+from transformer.config import TransformerConfig
 
 KEY = "prompt_embeddings"
 TEXT = ("prompt_tuning_init_text", "tokenizer_name_or_path", "tokenizer_kwargs")
@@ -19,7 +20,8 @@ TEXT = ("prompt_tuning_init_text", "tokenizer_name_or_path", "tokenizer_kwargs")
 class VirtualTokenFiles(PeftConfig):
     """HF's fields that are read off the base and need not be given.
 
-    `token_dim`, `num_layers`, `num_attention_heads`   d_model, layers of the last stack, heads
+    `token_dim`, `num_layers`, `num_attention_heads`   d_model, layers of the last stack, heads; of a prefix the features of
+                                                       a position's keys, and their heads
     `num_transformer_submodules`                       in how many stacks there are virtual tokens
     `task_type`                                        what HF chooses its way of putting the tokens in front by
     """
@@ -35,18 +37,23 @@ class VirtualTokenFiles(PeftConfig):
         base = getattr(model, "config", None)
         if base is None or not hasattr(base, "d_model"):
             raise ValueError(f"{type(self).__name__} needs a Transformer with its config, not a {type(model).__name__}")
-        if self.token_dim not in (None, base.d_model):
+        width, heads = self.width_and_heads(base)
+        if self.token_dim not in (None, width):
             raise ValueError(
-                f"this adapter is made for token_dim {self.token_dim}; the base has d_model {base.d_model}"
+                f"this adapter is made for token_dim {self.token_dim}; on a base with d_model {base.d_model} it is {width}"
             )
         return replace(
             self,
-            token_dim=base.d_model,
+            token_dim=width,
             num_layers=base.num_decoder_layers or base.num_encoder_layers,
-            num_attention_heads=base.num_heads,
+            num_attention_heads=heads,
             num_transformer_submodules=self.submodules(model),
             task_type=task_type(base.num_encoder_layers, base.num_decoder_layers),
         )
+
+    def width_and_heads(self, base: TransformerConfig) -> tuple[int, int]:
+        """Of a virtual token: it is as wide as a word."""
+        return base.d_model, base.num_heads
 
     def submodules(self, model: nn.Module) -> int:
         """In how many stacks the virtual tokens are: a prompt stands in the first one's input only."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from lessons.memory.activations import kept_by
 from lessons.memory.blocks import build
 from lessons.memory.command import main
 from lessons.memory.four_bits import memory, word_errors
-from lessons.memory.plan import KINDS, Plan, Setting, activations, measured, plan, with_layers
+from lessons.memory.plan import KINDS, SHARDED, WEIGHTS, Plan, Setting, activations, measured, plan, with_layers
 from lessons.memory.shapes import ARCHITECTURES, Architecture, architecture
 from lessons.memory.show import fits, print_plan
 from lessons.memory.tally import optimizer_bytes
@@ -39,17 +40,51 @@ PUBLISHED = {
     "llama-13b": 13_015_864_320,
     "llama-33b": 32_528_943_616,
     "llama-65b": 65_285_660_672,
+    "smollm2-135m": 134_515_008,
+    "llama3-1b": 1_235_814_400,
+    "llama3-3b": 3_212_749_824,
+    "llama3-8b": 8_030_261_248,
+    "llama3-70b": 70_553_706_496,
+    "qwen2.5-0.5b": 494_032_768,
+    "qwen2.5-1.5b": 1_543_714_304,
+    "qwen2.5-3b": 3_085_938_688,
+    "qwen2.5-7b": 7_615_616_512,
+    "qwen2.5-14b": 14_770_033_664,
+    "qwen2.5-32b": 32_763_876_352,
+    "qwen2.5-72b": 72_706_203_648,
+    "qwen3-0.6b": 596_049_920,
+    "qwen3-1.7b": 1_720_574_976,
+    "qwen3-4b": 4_022_468_096,
+    "qwen3-8b": 8_190_735_360,
+    "qwen3-14b": 14_768_307_200,
+    "qwen3-32b": 32_762_123_264,
 }
 SMALL = {
     "decoder": Architecture("decoder", 50, 24, 4, 3, 40, positions=48, max_length=48),
     "encoder": Architecture("encoder", 50, 24, 4, 3, 40, norm="post", positions=48, segments=2, norm_embeddings=True),
     "both": Architecture("both", 50, 24, 4, 3, 40, bias=False, rms=True, distances=8, max_length=48),
+    "grouped": Architecture(
+        "decoder",
+        50,
+        24,
+        2,
+        4,
+        40,
+        d_head=10,
+        kv_heads=2,
+        rotary=True,
+        gated=True,
+        rms=True,
+        qkv_bias=True,
+        norm_heads=True,
+        max_length=48,
+    ),
     "gated": Architecture("decoder", 50, 24, 4, 3, 40, gated=True, rms=True, bias=False, tied=False, max_length=48),
 }
 
 
 FAST = [("decoder", "full"), ("decoder", "lora"), ("both", "qlora"), ("gated", "prefix_tuning"), ("encoder", "pill"),
-        ("both", "adapter_houlsby")]  # fmt: skip
+        ("both", "adapter_houlsby"), ("grouped", "lora"), ("grouped", "p_tuning_v2")]  # fmt: skip
 SLOW = [(stacks, method) for stacks in ("decoder", "both") for method in RECIPES if (stacks, method) not in FAST]
 COMBINATIONS = [*FAST, *(pytest.param(*both, marks=pytest.mark.slow) for both in SLOW if both != ("decoder", "pill"))]
 
@@ -173,14 +208,51 @@ def test_optimizers_remember_what_their_formulas_say() -> None:
         ({"batch": 0}, "batch must be at least 1, not 0"),
         ({"length": 1025}, "length 1025 is more than the 1024 positions of gpt2"),
         ({"method": "ia3", "rank": 3}, "ia3 has no rank"),
-        ({"model": "llama-7b", "method": "bitfit"}, "bitfit trains nothing in llama-7b"),
+        ({"cards": 0}, "cards must be at least 1, not 0"),
+        ({"model": "llama-7b", "method": "bitfit"}, "this base has no bias to train"),
         ({"model": "llama-7b", "method": "pill"}, "PILL needs a base with an encoder"),
-        ({"model": "t5-3b", "method": "p_tuning_v2"}, "1024; in t5-3b they have 4096"),
     ],
 )
 def test_what_cannot_be_planned_says_why(changes: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         planned(**{"model": "gpt2", "method": "lora", "length": 8, **changes})
+
+
+def test_a_prefix_is_as_wide_as_the_keys_that_the_heads_share() -> None:
+    prompt = RECIPES["p_tuning_v2"].config().num_virtual_tokens
+    assert planned("t5-3b", "p_tuning_v2", length=8).trained == prompt * 3 * 24 * 2 * (32 * 128)
+    assert planned("llama3-8b", "p_tuning_v2", length=8).trained == prompt * 32 * 2 * (8 * 128)
+
+
+def test_fewer_heads_of_keys_and_values_are_fewer_numbers() -> None:
+    whole, shared = (replace(SMALL["grouped"], kv_heads=heads) for heads in (4, 2))
+    trained = [measured(asked("full"), shape, 1)[0]["trained"] for shape in (whole, shared)]
+    assert trained[0] - trained[1] == 2 * 2 * (24 + 1) * 2 * 10, (
+        "two heads of 10, of keys and of values, with their biases"
+    )
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+def test_shards_share_what_lasts_and_a_card_holds_its_own_batch(method: str) -> None:
+    alone, eight = (planned("gpt2", method, length=8, cards=cards) for cards in (1, 8))
+    (one, _), (two, _) = (measured(asked(method, length=8, batch=1), architecture("gpt2"), layers) for layers in (1, 2))
+
+    assert all(8 * eight.bytes[kind] >= alone.bytes[kind] > 8 * (eight.bytes[kind] - 1) for kind in SHARDED)
+    assert eight.bytes["activations"] == alone.bytes["activations"]
+    assert eight.bytes["one matrix"] == alone.bytes["one matrix"]
+    assert alone.bytes["gathered"] == 0
+    layer = {kind: two[kind] - one[kind] for kind in (*WEIGHTS, "gradients")}
+    ends = sum(one[kind] - layer[kind] for kind in layer)
+    at_work = 2 * sum(layer[kind] for kind in WEIGHTS) + layer["gradients"]
+    assert eight.bytes["gathered"] == ends + at_work
+    assert at_work > 0
+
+
+def test_what_fits_one_two_and_eight_cards() -> None:
+    eight = planned("llama3-8b", "full", length=8, checkpointing=True, cards=8)
+    assert fits(planned("llama3-8b", "full", length=8, checkpointing=True)) == "fits no single card of 80 GB"
+    assert fits(eight) == "fits 8 cards of 24 GB"
+    assert fits(planned("qwen2.5-72b", "full", length=8, checkpointing=True, cards=2)) == "more than 80 GB on each"
 
 
 def test_a_table_says_what_each_byte_is() -> None:
@@ -203,6 +275,19 @@ def test_the_command_compares_all_techniques_and_says_why_some_are_left_out(
     assert [row["setting"]["method"] for row in kept["plans"]] == [name for name in RECIPES if name != "pill"]
     assert list(kept["refused"]) == ["pill"]
     assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_tells_what_one_two_eight_and_the_asked_number_of_cards_hold(
+    tmp_path: os.PathLike, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--model", "gpt2", "--method", "lora", "--length", "8", "--cards", "3", "--out", str(tmp_path)]
+    assert main(asked) == 0
+
+    told = capsys.readouterr().out
+    assert "gpt2, lora, sharded" in told
+    assert "on each of 3 cards" in told
+    assert [f"fits {cards} cards of 8 GB" in told for cards in (2, 3, 4, 8)] == [True, True, False, True]
+    assert {row["setting"]["cards"] for row in json.loads((tmp_path / "memory.json").read_text())["plans"]} == {3}
 
 
 def test_one_technique_stands_beside_full_fine_tuning_and_lora(

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import peft
+from tests.parity.language_models import LANGUAGE_MODELS
 from transformer.pretrained import adapter_from_hf, adapter_to_hf, load_pretrained
 
 pytestmark = pytest.mark.parity
@@ -28,22 +29,25 @@ CHECKPOINTS = {
         | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3},
     ),
 }
+ROTARY = ("Llama, tied", "Mistral, untied", "Qwen2, untied", "Qwen3, tied")
+CHECKPOINTS |= {family: LANGUAGE_MODELS[family] for family in ROTARY}
+DECODERS = ("GPT-2", *ROTARY)
 LAYERS = {
     "Marian": (["q_proj", "v_proj", "fc1"], ["q_proj", "v_proj", "fc1"]),
     "BERT": (["query", "value", "intermediate.dense"], ["q_proj", "v_proj", "fc1"]),
     "GPT-2": (["c_attn", "mlp.c_proj"], ["q_proj", "k_proj", "v_proj", "fc2"]),
-}
+} | dict.fromkeys(ROTARY, (["q_proj", "o_proj", "v_proj", "gate_proj", "up_proj"], ["q_proj", "v_proj", "fc1", "fc3"]))
 """HF's names of some layers, and ours."""
 SCALED = {
     "Marian": (["k_proj", "v_proj", "fc2"], ["fc2"], ["k_proj", "v_proj", "fc2"]),
     "BERT": (["key", "value", "output.dense"], ["output.dense"], ["k_proj", "v_proj", "out_proj", "fc2"]),
     "GPT-2": (["c_attn", "mlp.c_proj"], ["mlp.c_proj"], ["k_proj", "v_proj", "fc2"]),
-}
+} | dict.fromkeys(ROTARY, (["k_proj", "v_proj", "down_proj"], ["down_proj"], ["k_proj", "v_proj", "fc2"]))
 NORMS = {
     "Marian": ["self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm"],
     "BERT": ["LayerNorm"],
     "GPT-2": ["ln_1", "ln_2", "ln_f"],
-}
+} | {family: ["input_layernorm", "post_attention_layernorm", "model.norm"] for family in ROTARY}
 
 
 def techniques(family: str) -> dict[str, tuple[dict, dict]]:
@@ -92,7 +96,7 @@ CASES = [(family, name) for family in CHECKPOINTS for name in techniques(family)
 
 def random_inputs(family: str, pad_id: int) -> dict[str, torch.Tensor]:
     source = torch.randint(4, 28, (3, 7))
-    if family != "GPT-2":
+    if family not in DECODERS:
         source[1, 4:] = pad_id
     target = {"target": torch.randint(4, 28, (3, 5))} if family == "Marian" else {}
     return {"source": source, "mask": (source != pad_id).long()} | target

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import peft
+from tests.parity.language_models import LANGUAGE_MODELS
 from transformer.learning.checkpoint import read_json
 from transformer.pretrained import load_pretrained
 
@@ -27,7 +28,10 @@ CHECKPOINTS = {
         | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3},
     ),
 }
-TASKS = {"BART": "SEQ_2_SEQ_LM", "BERT": "FEATURE_EXTRACTION", "GPT-2": "CAUSAL_LM"}
+ROTARY = ("Llama, tied", "Llama 3.1, untied", "Mistral, untied", "Qwen2, tied", "Qwen3, untied")
+CHECKPOINTS |= {family: LANGUAGE_MODELS[family] for family in ROTARY}
+DECODERS = ("GPT-2", *ROTARY)
+TASKS = {"BART": "SEQ_2_SEQ_LM", "BERT": "FEATURE_EXTRACTION"} | dict.fromkeys(DECODERS, "CAUSAL_LM")
 PROMPT = 5
 PROMPT_TUNING = {"class": "PromptTuningConfig"}
 P_TUNING = {"class": "PromptEncoderConfig", "encoder_hidden_size": 7}
@@ -39,12 +43,12 @@ TECHNIQUES = {
     "prefix tuning": PREFIX | {"prefix_projection": True, "encoder_hidden_size": 7},
     "prefixes without a network": PREFIX | {"prefix_projection": False},
 }
-CASES = [(family, name) for family in CHECKPOINTS for name in TECHNIQUES if family == "GPT-2" or "prefix" not in name]
+CASES = [(family, name) for family in CHECKPOINTS for name in TECHNIQUES if family in DECODERS or "prefix" not in name]
 
 
 def random_inputs(family, pad_id):
     source = torch.randint(4, 29, (3, 7))
-    if family != "GPT-2":
+    if family not in DECODERS:
         source[1, 4:] = pad_id
     target = {"target": torch.randint(4, 29, (3, 5))} if family == "BART" else {}
     return {"source": source, "mask": (source != pad_id).long()} | target

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from peft import RECIPES, LNTuningConfig, PrefixTuningConfig, get_peft_model
+from peft import RECIPES, LNTuningConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from peft.prefix_tuning import PrefixAttend
 from transformer import DecoderOnly, TransformerConfig, generate
 from transformer.add_norm import RMSNorm
+from transformer.learning.checkpoint import read_json
 
 LLAMA = TransformerConfig(
     vocab_size=31,
@@ -110,3 +111,14 @@ def test_a_prefix_s_keys_are_not_turned():
     assert shifted.shape == seen["without"].shape
     assert not torch.equal(shifted, seen["without"]), "the words stand behind the prefix, at 3, 4, ..."
     torch.testing.assert_close(shifted.norm(dim=-1), seen["without"].norm(dim=-1))
+
+
+def test_a_saved_prefix_describes_the_keys_that_the_heads_share(tmp_path):
+    get_peft_model(base(), PrefixTuningConfig(num_virtual_tokens=3)).save_pretrained(tmp_path / "prefix")
+    get_peft_model(base(), PromptTuningConfig(num_virtual_tokens=3)).save_pretrained(tmp_path / "prompt")
+
+    prefix, prompt = (read_json(tmp_path / name / "adapter_config.json") for name in ("prefix", "prompt"))
+    assert (prefix["token_dim"], prefix["num_attention_heads"]) == (2 * 8, 2)
+    assert (prompt["token_dim"], prompt["num_attention_heads"]) == (24, 6)
+    with pytest.raises(ValueError, match="made for token_dim 24; on a base with d_model 24 it is 16"):
+        get_peft_model(base(), PrefixTuningConfig(num_virtual_tokens=3, token_dim=24))

@@ -45,7 +45,7 @@ def in_float32(constants: Float[np.ndarray, "blocks"]) -> Float32[np.ndarray, "b
 
 
 def in_half_bytes(q: UInt8[np.ndarray, "blocks 16"]) -> UInt8[np.ndarray, "blocks 32"]:
-    """The codes 0..15: first the low halves of all 16 bytes, then the high ones."""
+    """The codes 0..15 as bytes: first the low halves of a block's 16 bytes, then the high ones."""
     return np.concatenate([q & 15, q >> 4], axis=1)
 
 
@@ -65,7 +65,10 @@ def decode_q4_0(blocks: np.ndarray) -> Float32[np.ndarray, "blocks 32"]:
 
 
 def decode_q4_1(blocks: np.ndarray) -> Float32[np.ndarray, "blocks 32"]:
-    """w = d · q + m."""
+    """w = d · q + m. `blocks` has the fields "d" and "m", a constant of 16 bits each, and "q", the 16 bytes of codes.
+
+    d and m are read as float32 (`in_float32`) first; then the product is rounded to float32, and the sum once more.
+    """
     return in_float32(blocks["d"]) * in_half_bytes(blocks["q"]) + in_float32(blocks["m"])
 
 
