@@ -24,6 +24,9 @@ LESSONS = {
     21: "P-Tuning v2",
     22: "SSF",
     23: "PILL",
-    24: "Learning from preferences",
+    24: "A reward model",
+    25: "Policy gradient and PPO",
+    26: "DPO",
+    27: "GRPO, and a reward that is hacked",
     32: "Choosing a strategy",
 }
