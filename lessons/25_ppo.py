@@ -38,7 +38,7 @@ from lessons.experiments.ppo import (
     noise,
     price_of_leaving,
     scores,
-    weight_noise,
+    answer_weight,
 )
 from lessons.experiments.ppo_figures import draw_clip, draw_noise, draw_two_tokens, draw_watched
 from lessons.preferences.kept import kept_arms
@@ -198,7 +198,7 @@ prose(
 # The loss's own code, for a token that went better than expected and for one that went worse.
 
 # %% tags=["hide-input"]
-numbers = {"tokens": 20, "weight": weight_noise(20)}
+numbers = {"tokens": 20, "weight": answer_weight(20)}
 show_figure(
     draw_clip(),
     title="A gain beyond the clip is not believed, a loss always is",
@@ -226,24 +226,21 @@ show_figure(
     title="The mean ratio stays within {furthest_ratio:.3f} of 1; the KL ends at {free_kl_last:.0f}, {held_kl_last:.1f} and {tight_kl_last:.1f} nats",
     alt="Six panels over the steps, a curve for each price: mean ratio, share of clipped ratios, divergence from the rollout's policy, "
     "entropy, variance explained by the value head, KL to the reference. The KL ends at {free_kl_last:.0f} nats without a price, "
-    "at {held_kl_last:.1f} with β = 0.1 and at {tight_kl_last:.1f} with β = 0.4.",
-    **{name: value for name, value in inside_ppo().items() if name.endswith("kl_last") or name == "furthest_ratio"},
+    "at {held_kl_last:.1f} with β = {held_beta} and at {tight_kl_last:.1f} with β = {tight_beta}.",
+    **inside_ppo(),
 )
-values = inside_ppo()
 prose(
     "- **Clipped ratios**: {free_clipped_first:.0f} % in the first step, {free_clipped_last:.1f} % in the last (β = 0).\n"
-    "- **Entropy of a token**: from {held_entropy_first:.2f} to {held_entropy_last:.2f} nats for β = 0.1; for β = 0.4 it hardly moves "
+    "- **Entropy of a token**: from {held_entropy_first:.2f} to {held_entropy_last:.2f} nats for β = {held_beta}; for β = {tight_beta} it hardly moves "
     "({tight_entropy_last:.2f}).\n"
     "- **The value head** explains {free_explained_last:.0f} % of the returns' variance at the end (β = 0), {held_explained_last:.0f} and "
     "{tight_explained_last:.0f} % with a price. At the first step it knows nothing.",
-    **{name: value for name, value in values.items() if name.split("_")[1] in ("clipped", "entropy", "explained") and name in (
-        "free_clipped_first", "free_clipped_last", "held_entropy_first", "held_entropy_last", "tight_entropy_last",
-        "free_explained_last", "held_explained_last", "tight_explained_last")},  # fmt: skip
+    **inside_ppo(),
 )
 said_and_so(
     said="The KL term only keeps the language fluent; the smaller it is, the better the model follows people.",
     so="The smaller it is, the better the model follows the *reward model*: {tight_proxy:.2f}, {held_proxy:.2f}, {free_proxy:.2f} for "
-    "β = 0.4, 0.1 and 0. The truth goes {tight_gold:.1f}, {held_gold:.1f}, {free_gold:.1f}, from {before_gold:.1f} at the start. The "
+    "β = {tight_beta}, {held_beta} and 0. The truth goes {tight_gold:.1f}, {held_gold:.1f}, {free_gold:.1f}, from {before_gold:.1f} at the start. The "
     "middle price is best on each of the {seeds} seeds, and no price is worst.",
     shown_by="mean of the seeds, held-out prompts (`python -m lessons rlhf --seeds 3`)",
     **price_of_leaving(),

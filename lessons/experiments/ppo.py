@@ -45,8 +45,8 @@ def gains(ratios: Tensor, advantage: float) -> tuple[Tensor, Tensor]:
     return -clipped_surrogate(row.log(), torch.zeros_like(row), advantages, real)[0], advantage * ratios
 
 
-def weight_noise(tokens: int, shares: tuple[float, float] = (0.5, 0.6)) -> float:
-    """The largest weight π / π_old of an answer whose every token went from the first probability to the second."""
+def answer_weight(tokens: int, shares: tuple[float, float] = (0.5, 0.6)) -> float:
+    """The weight π / π_old of an answer whose every token went from the first probability to the second."""
     return (shares[1] / shares[0]) ** tokens
 
 
@@ -54,7 +54,7 @@ def weight_noise(tokens: int, shares: tuple[float, float] = (0.5, 0.6)) -> float
 def inside_ppo() -> Values:
     """First and last step of what one watches: clipped ratios, entropy, what the value head explains."""
     arms = {"free": "PPO β=0", "held": "PPO β=0.1", "tight": "PPO β=0.4"}
-    values: Values = {}
+    values: Values = {"held_beta": 0.1, "tight_beta": 0.4}
     for (name, arm), (column, scale) in product(
         arms.items(), (("clipped", 100), ("entropy", 1), ("explained", 100), ("kl", 1))
     ):
@@ -79,7 +79,7 @@ def price_of_leaving() -> Values:
     names = {"before": "reference", "free": "PPO β=0", "held": "PPO β=0.1", "tight": "PPO β=0.4"}
     values = {f"{name}_{what}": at_end(arm, what) for name, arm in names.items() for what in ("proxy", "gold", "kl")}
     by_seed = {name: seed_by_seed(arm, "gold") for name, arm in names.items()}
-    values["seeds"] = len(by_seed["held"])
+    values |= {"seeds": len(by_seed["held"]), "held_beta": 0.1, "tight_beta": 0.4}
     for before, free, held, tight in zip(*by_seed.values(), strict=True):
         claim(held > tight > before > free, "on each seed the middle price is best and none is worst", **values)
     claim(values["free_proxy"] > values["held_proxy"] > values["tight_proxy"], "less price, more proxy", **values)
