@@ -168,6 +168,7 @@ numbers = {
     "last": len(found) - 1,
 }
 claim(numbers["gold_last"] < numbers["gold"] - 4, "the truth falls by a point for each repeat", **numbers)
+claim(numbers["longer"] < 50, "short notes have the better chance", **numbers)
 claim(
     abs(numbers["proxy_last"] - numbers["proxy"]) < 0.5 * (numbers["gold"] - numbers["gold_last"]),
     "the reward model takes no notice to match",
@@ -188,9 +189,9 @@ prose(
 )
 prose(
     "**Length.** Where the two notes differ in length, the longer one was chosen in {longer:.0f} % of the pairs. Whenever this is not "
-    "half, length alone is a hint, and a reward model takes it, because a length is easier to see than a reason. In texts by "
-    "people the longer answer wins more often, and much of what training on feedback gains is length "
-    "([arXiv 2310.03716](https://arxiv.org/abs/2310.03716)). Measure it before you train: it takes one line.",
+    "half, length alone is a hint, and a reward model can take it instead of a reason. In this world filler costs points, so short "
+    "notes have the better chance. In texts for people the longer answer wins more often, and much of what training on feedback "
+    "gains is length ([arXiv 2310.03716](https://arxiv.org/abs/2310.03716)). Measure it before you train: it takes one line.",
     **numbers,
 )
 
@@ -198,7 +199,7 @@ prose(
 # ## Experiment: is it as right as it is sure?
 #
 # Held-out pairs, put into bins by the difference of their two rewards: across, how sure the model is; upwards, how often the
-# judge says the same. On the dashed line its sigmoid promises just what comes true; below it, the model is too sure of itself.
+# judge says the same. On the dashed line its sigmoid promises just what comes true; below it, the model would be too sure of itself.
 # *Notes* is the world above; in *words* the American base samples two pronunciations of a British word, and the dictionary
 # says which is nearer. (`python -m lessons rlhf --seeds 3`, saved in `lessons/results/rlhf.json`.)
 
@@ -212,8 +213,9 @@ show_figure(
     **as_sure_as_right(),
 )
 prose(
-    "Over all pairs it is right on {notes_right:.0f} % (notes) and {words_right:.0f} % (words). It is too sure of itself, as most "
-    "models are that read their training pairs more than once. A policy that is trained on it follows the surest claims first.",
+    "Over all pairs it is right on {notes_right:.0f} % (notes) and {words_right:.0f} % (words), which is little; but it knows how "
+    "little, and promises about what comes true. Do not be lulled: these pairs were written by the same first model as those it "
+    "learnt from. Of answers that this model never writes, such as the repeats above, the figure says nothing.",
     **as_sure_as_right(),
 )
 

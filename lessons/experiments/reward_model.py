@@ -69,7 +69,8 @@ def as_sure_as_right() -> Values:
         }
     for world in ("notes", "words"):
         claim(values[f"{world}_surest"] > values[f"{world}_right"], "where it is sure it is more often right", **values)
-        claim(values[f"{world}_promised"] > values[f"{world}_surest"], "it promises more than comes true", **values)
+        gap = abs(values[f"{world}_promised"] - values[f"{world}_surest"])
+        claim(gap < 5, "about what it promises comes true", **values)
     return values
 
 
