@@ -145,7 +145,9 @@ show_figure(
 # letter that is *said again*. A small model writes two notes on each source, and the judge takes one of them.
 
 # %%
-small = {"first_steps": 20, "pairs": 60, "sources": 32} if quick() else {"first_steps": 300, "pairs": 1000, "sources": 256}
+small = (
+    {"first_steps": 20, "pairs": 60, "sources": 32} if quick() else {"first_steps": 300, "pairs": 1000, "sources": 256}
+)
 world = make_world(seed=0, **small)
 right = calibration(world)["accuracy"]
 

@@ -156,7 +156,9 @@ show_source(token_rewards, gae, clipped_surrogate, ppo_policy_loss, kl_estimate,
 by_hand = (POLICY * REWARDS) @ scores()
 logits = POLICY.log().requires_grad_()
 (logits.softmax(dim=0) @ REWARDS).backward()
-print(f"sampled form  {[round(x, 2) for x in by_hand.tolist()]}, autograd {[round(x, 2) for x in logits.grad.tolist()]}")
+print(
+    f"sampled form  {[round(x, 2) for x in by_hand.tolist()]}, autograd {[round(x, 2) for x in logits.grad.tolist()]}"
+)
 rewards, advantages = advantages_by_hand()
 print(f"R {[round(x, 3) for x in rewards[0].tolist()]}   A {[round(x, 3) for x in advantages[0].tolist()]}")
 one, real = torch.tensor([[1.5]]).log(), torch.ones(1, 1, dtype=torch.bool)

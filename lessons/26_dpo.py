@@ -132,9 +132,13 @@ best, partition = best_policy(beta=1.0)
 print(f"Z {partition:.3f}   π* {[round(x, 3) for x in best.tolist()]}")
 read = (best / REFERENCE).log() + torch.tensor(partition).log()
 print(f"rewards read off π*: {[round(x, 3) for x in read.tolist()]}, given {REWARDS.tolist()}")
-print(f"goal of π* {goal(best, 1.0):.4f}, β log Z {torch.tensor(partition).log():.4f}, best of 20,000 at random {best_of_random(1.0):.4f}")
+print(
+    f"goal of π* {goal(best, 1.0):.4f}, β log Z {torch.tensor(partition).log():.4f}, best of 20,000 at random {best_of_random(1.0):.4f}"
+)
 pair = [torch.tensor([x]) for x in (POLICY_CHOSEN, POLICY_REJECTED, REFERENCE_CHOSEN, REFERENCE_REJECTED)]
-print(f"loss of the pair {dpo_loss(*pair, beta=BETA):.4f}, of a policy that is the reference {dpo_loss(pair[2], pair[3], pair[2], pair[3]):.4f}")
+print(
+    f"loss of the pair {dpo_loss(*pair, beta=BETA):.4f}, of a policy that is the reference {dpo_loss(pair[2], pair[3], pair[2], pair[3]):.4f}"
+)
 
 # %% [markdown]
 # ## Experiment: what β does
@@ -144,7 +148,11 @@ print(f"loss of the pair {dpo_loss(*pair, beta=BETA):.4f}, of a policy that is t
 # %% tags=["hide-input"]
 low, high = best_policy(0.3)[0], best_policy(4.0)[0]
 numbers = {"low": 100 * low[2].item(), "high": 100 * high[2].item(), "before": 100 * REFERENCE[2].item()}
-claim(numbers["before"] < numbers["high"] < numbers["low"], "the lower the price, the more the best answer gets", **numbers)
+claim(
+    numbers["before"] < numbers["high"] < numbers["low"],
+    "the lower the price, the more the best answer gets",
+    **numbers,
+)
 show_figure(
     draw_best(),
     title="The best answer gets {high:.0f} % at a high price and {low:.0f} % at a low one; before, {before:.0f} %",

@@ -121,12 +121,12 @@ print(f"first update   loss {loss:.4f}, gradient {[round(x, 4) for x in gradient
 # ## Experiment: six answers, one overrated
 #
 # The smallest world in which a reward can be hacked, with the real advantages and the real loss. Six answers. The reward
-# model is right on the four that the reference often gives. It overrates the last one, which the reference gives once
-# in a hundred times, so that hardly any pair showed it.
+# model is right on the four that the reference often gives. It overrates the last two, and one of them badly. The
+# reference gives them so seldom that hardly any pair showed them.
 
 # %%
 steps = 5 if quick() else 200
-free, held = followed(beta=0.0, steps=steps), followed(beta=4.0, steps=steps)
+free, held = followed(beta=0.0, steps=steps), followed(beta=2.0, steps=steps)
 
 # %% tags=["hide-input"]
 numbers = {
@@ -138,7 +138,7 @@ claim(numbers["free_proxy"] > numbers["held_proxy"] > numbers["proxy"], "the pro
 claim(numbers["best"] > numbers["truth"] > numbers["free_truth"], "the truth rises at first, and then falls", **numbers)
 claim(numbers["held_truth"] > numbers["truth"], "with a price the truth stays above the start", **numbers)
 show_figure(
-    draw_followed(free, held, (0.0, 4.0)),
+    draw_followed(free, held, (0.0, 2.0)),
     title="Without a price the truth rises for {at} steps, then falls to {free_truth:.1f}, while the proxy climbs",
     alt="Two panels over the steps. Without a price the proxy climbs from {proxy:.1f} to {free_proxy:.1f}; the truth rises from "
     "{truth:.1f} to {best:.1f} and then falls to {free_truth:.1f}. With a price the proxy ends at {held_proxy:.1f} and the truth at "

@@ -47,7 +47,9 @@ def both_sides_of_dpo() -> Values:
         "chosen_times": math.exp(-chosen), "rejected_times": math.exp(-rejected),
     }  # fmt: skip
     for row in rows:
-        claim(row["history"][-1]["chosen_log_ratio"] < 0, "the chosen answers become less likely on each seed", **values)
+        claim(
+            row["history"][-1]["chosen_log_ratio"] < 0, "the chosen answers become less likely on each seed", **values
+        )
     claim(rejected < chosen, "the rejected ones lose more", **values)
     return values
 

@@ -9,8 +9,8 @@ from rlhf import grpo_advantages, grpo_loss
 
 GROUP = torch.tensor([1.0, 0.0, 0.0, 1.0])
 """The rewards of four answers to one prompt, in the example by hand."""
-REFERENCE = torch.tensor([0.34, 0.25, 0.20, 0.15, 0.05, 0.01])
-PROXY = torch.tensor([0.0, 0.2, 0.5, 1.0, 1.2, 3.0])
+REFERENCE = torch.tensor([0.34, 0.25, 0.20, 0.16, 0.045, 0.005])
+PROXY = torch.tensor([0.0, 0.2, 0.5, 1.0, 0.9, 1.6])
 TRUTH = torch.tensor([0.0, 0.2, 0.5, 1.0, 0.2, -3.0])
 """Six answers: the reward model is right on the four that the reference often gives, and wrong on the two that it seldom gives."""
 
@@ -61,7 +61,9 @@ def answers_beside(names: tuple[str, ...], count: int = 6) -> list[list[str]]:
 def proxy_and_truth() -> Values:
     """The proxy and the truth at the start, and of GRPO and PPO without a price: on each seed one climbs, one falls."""
     names = {"before": "reference", "grpo": "GRPO β=0", "ppo": "PPO β=0", "held": "PPO β=0.1"}
-    values = {f"{name}_{what}": at_end(arm, what) for name, arm in names.items() for what in ("proxy", "gold", "length")}
+    values = {
+        f"{name}_{what}": at_end(arm, what) for name, arm in names.items() for what in ("proxy", "gold", "length")
+    }
     for name in ("grpo", "ppo"):
         for what, up in (("proxy", True), ("gold", False)):
             both = zip(seed_by_seed("reference", what), seed_by_seed(names[name], what), strict=True)

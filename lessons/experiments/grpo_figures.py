@@ -29,7 +29,9 @@ def draw_group() -> Figure:
     found = sketch.matrix(
         14.8, 0.4, [[number] for number in advantages.tolist()], "advantages", form=".4f", cell=(2.0, 1.0)
     )
-    middle = sketch.box(10.0, 1.5, 3.6, 1.8, f"less the mean {float(GROUP.mean()):g},\nby the deviation\n{float(GROUP.std()):.4f}")
+    middle = sketch.box(
+        10.0, 1.5, 3.6, 1.8, f"less the mean {float(GROUP.mean()):g},\nby the deviation\n{float(GROUP.std()):.4f}"
+    )
     sketch.arrow(rewards.right, middle.left)
     sketch.arrow(middle.right, found.left)
     return sketch.figure
@@ -39,7 +41,9 @@ def draw_followed(free: Curves, held: Curves, prices: tuple[float, float]) -> Fi
     """Proxy and truth over the steps, without a price and with one."""
     figure, panels = new_figure(columns=2, height=3.3, sharey=True)
     for axis, curves, price in zip(panels, (free, held), prices, strict=True):
-        for values, colour, name in zip(curves, (WINE, GREEN), ("proxy: what is followed", "truth: what is meant"), strict=True):
+        for values, colour, name in zip(
+            curves, (WINE, GREEN), ("proxy: what is followed", "truth: what is meant"), strict=True
+        ):
             axis.plot(values, color=colour, label=name)
         axis.set(title=f"β = {price:g}", xlabel="step")
     legend_below(figure, panels[0], 2)

@@ -68,7 +68,9 @@ def inside_ppo() -> Values:
     claim(about(values["tight_entropy_last"], values["tight_entropy_first"]), "it hardly moves for β = 0.4", **values)
     claim(values["free_explained_last"] > values["free_explained_first"], "the value head learns to explain", **values)
     claim(
-        values["tight_kl_last"] < values["held_kl_last"] < values["free_kl_last"], "the price holds the policy", **values
+        values["tight_kl_last"] < values["held_kl_last"] < values["free_kl_last"],
+        "the price holds the policy",
+        **values,
     )
     return values
 

@@ -37,7 +37,9 @@ def draw_clip() -> Figure:
     """The gain of a token over its ratio, for both signs of the advantage."""
     figure, panels = new_figure(columns=2, height=3.3)
     ratios = torch.linspace(0.4, 1.6, 241)
-    for axis, advantage, name in zip(panels, (1.0, -1.0), ("better than expected: A = 1", "worse: A = -1"), strict=True):
+    for axis, advantage, name in zip(
+        panels, (1.0, -1.0), ("better than expected: A = 1", "worse: A = -1"), strict=True
+    ):
         clipped, plain = gains(ratios, advantage)
         axis.plot(ratios, plain, "--", color=BEFORE, label="A · ratio")
         axis.plot(ratios, clipped, color=INDIGO, linewidth=2, label="min(A · ratio, A · clip(ratio))")
