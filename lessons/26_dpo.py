@@ -155,7 +155,7 @@ claim(
 )
 show_figure(
     draw_best(),
-    title="The best answer gets {high:.0f} % at a high price and {low:.0f} % at a low one; before, {before:.0f} %",
+    title="The best answer gets {high:.0f} % at a high price, {low:.0f} % at a low one",
     alt="Bars of the probabilities of three answers with rewards 0, 1 and 2: for the reference and for the best policies at three "
     "prices. The best answer goes from {before:.0f} % to {high:.0f} % at the highest price and {low:.0f} % at the lowest.",
     **numbers,

@@ -26,7 +26,7 @@ from lessons.teaching.figures import WIDTH
 def draw_pair() -> Figure:
     """Four log-probabilities, two log-ratios, one difference, the loss."""
     sketch = Sketch(18, 5.6)
-    size = {"cell": (1.5, 1.1), "largest": 14.0}
+    size: dict[str, Any] = {"cell": (1.5, 1.1), "largest": 14.0}
     values = [[POLICY_CHOSEN, REFERENCE_CHOSEN], [POLICY_REJECTED, REFERENCE_REJECTED]]
     logs = sketch.matrix(2.2, 1.4, values, "log π, log ref", ["chosen", "rejected"], **size)
     chosen, rejected = POLICY_CHOSEN - REFERENCE_CHOSEN, POLICY_REJECTED - REFERENCE_REJECTED

@@ -18,15 +18,15 @@ def draw_two_tokens() -> Figure:
     """An answer of two tokens: prices, the score on the last one, values, advantages."""
     rewards, advantages = advantages_by_hand()
     sketch = Sketch(18, 6.6)
-    size = {"cell": (1.3, 1.0)}
+    size: dict[str, Any] = {"cell": (1.3, 1.0)}
     both = sketch.matrix(
         2.0, 3.4, [*LOG_PROBS.tolist(), *REFERENCE.tolist()], "tokens 1, 2", ["log π", "log ref"], largest=4, **size
     )
-    paid = sketch.matrix(7.4, 3.9, rewards.tolist(), "R: rewards", **size)
-    sketch.arrow(both.right, paid.left, f"-{BETA:g} · (log π - log ref)")
-    score = sketch.box(7.4, 5.7, 2.6, 0.8, f"score {SCORE:g}")
-    sketch.arrow((score.right[0] - 0.6, 5.7), (paid.right[0] - 0.3, 4.9 + 0.6))
-    value = sketch.matrix(7.4, 0.6, VALUES.tolist(), "V: value head", learnt=True, **size)
+    paid = sketch.matrix(8.4, 3.4, rewards.tolist(), "R: rewards", **size)
+    sketch.arrow(both.right, paid.left, f"pay {BETA:g} · log-ratio")
+    score = sketch.box(8.4, 5.7, 2.6, 0.8, f"score {SCORE:g}")
+    sketch.arrow((score.right[0] - 0.3, score.bottom[1]), (paid.right[0] - 0.3, paid.top[1]))
+    value = sketch.matrix(8.4, 0.6, VALUES.tolist(), "V: value head", learnt=True, **size)
     found = sketch.matrix(13.6, 2.2, advantages.tolist(), "A: advantages", **size)
     sketch.arrow(paid.right, found.left, "GAE")
     sketch.arrow(value.right, found.left)
@@ -62,4 +62,6 @@ def draw_noise(shifts: Sequence[float], bare: Sequence[float], helped: Sequence[
 def draw_watched(arms: Mapping[str, Any]) -> Figure:
     figure = draw_inside(arms)
     figure.set_size_inches(WIDTH, 4.4)
+    for axis in figure.axes:
+        axis.set_title(axis.get_title(), fontsize=9)
     return figure
