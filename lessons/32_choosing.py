@@ -372,7 +372,7 @@ exercises_of(32)
 # | the base does not fit | QLoRA |
 # | hundreds of tasks, tiny files | the best small file of the table above |
 # | one task, all the machines, much data | full fine-tuning, as the measure for the others too |
-# | the answer is judged, not given | preferences ([lesson 24](24_preferences.ipynb)), on an adapter |
+# | the answer is judged, not given | preferences (lessons [24](24_reward_model.ipynb) to [27](27_grpo.ipynb)), on an adapter |
 # | a base of many billions, a few examples | prompt or prefix tuning: there they were found to work; here they are not the best |
 
 # %% [markdown]

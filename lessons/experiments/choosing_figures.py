@@ -44,7 +44,7 @@ def draw_tree() -> Figure:
     """Four questions downwards; what each answer leads to at the right."""
     small, sizes = best_of(f"a file below {KILOBYTES[2]} kB for each task"), twenty_customers()
     leaves = [
-        ("Can the right answer\nbe written down?", "no", "preferences\n(lesson 24)"),
+        ("Can the right answer\nbe written down?", "no", "preferences\n(lessons 24-27)"),
         ("Does the base fit\ninto the memory?", "no", leaf(best_of(NO_ROOM))),
         ("One task or many?", "one", leaf(best_of("no cost when used: it merges")) + f"\nmerged: {sizes['full']:.2f} MB"),
         (f"{CUSTOMERS} tasks: is {sizes['adapters']:.1f} MB\n(base + {CUSTOMERS} LoRA) too much?", "no",

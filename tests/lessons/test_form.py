@@ -14,7 +14,6 @@ from lessons.teaching.notebooks import LESSONS, sources
 NOT_YET = {
     "08_output_and_loss",
     "19_p_tuning",
-    "24_preferences",
 }
 """Lessons to be rewritten. The list only gets shorter."""
 

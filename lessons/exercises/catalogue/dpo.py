@@ -1,4 +1,4 @@
-"""Lesson 24: DPO."""
+"""Lesson 26: DPO."""
 
 from lessons.exercises.exercise import Exercise, Wrong
 
@@ -7,7 +7,7 @@ EXERCISES = [
         name="dpo_loss",
         title="Preferences straight into the policy",
         topic="preferences",
-        lesson=24,
+        lesson=26,
         module="rlhf.dpo_loss",
         targets=("dpo_loss",),
         difficulty=2,

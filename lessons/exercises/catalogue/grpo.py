@@ -1,4 +1,4 @@
-"""Lesson 24: GRPO."""
+"""Lesson 27: GRPO."""
 
 from lessons.exercises.exercise import Exercise, Wrong
 
@@ -7,7 +7,7 @@ EXERCISES = [
         name="grpo_advantages",
         title="Each answer against the others to the same prompt",
         topic="policy",
-        lesson=24,
+        lesson=27,
         module="rlhf.grpo_loss",
         targets=("grpo_advantages",),
         difficulty=2,

@@ -1,4 +1,4 @@
-"""Probes of lesson 24: what a policy is trained by, over responses of unequal length."""
+"""Probes of lessons 25 and 27: what a policy is trained by, over responses of unequal length."""
 
 import torch
 from torch import Tensor

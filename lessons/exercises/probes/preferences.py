@@ -1,4 +1,4 @@
-"""Probes of lesson 24: rewards, preferences, and how far the policy has moved."""
+"""Probes of lessons 24 to 26: rewards, preferences, and how far the policy has moved."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Wrong solutions of lessons 15, 16 and 24, from the usual mistakes of the field. See `wrong.py` for their form."""
+"""Wrong solutions of lessons 15, 16 and 24 to 27, from the usual mistakes of the field. See `wrong.py` for their form."""
 
 UNSEEN = {
     "pack_nibbles": [
