@@ -6,6 +6,7 @@ import torch
 
 from lessons.preferences import notes
 from lessons.preferences.notes_world import policy_of
+from peft import PeftModel
 from rlhf import PPOConfig, RewardConfig, RewardModel, ppo, roll_out, train_reward_model, value_head
 from rlhf.rollout import Judge
 
@@ -19,7 +20,7 @@ def ppo_raises_it() -> list[str]:
     torch.manual_seed(0)
     policy, generator = policy_of(first), torch.Generator().manual_seed(2)
     prompts, held_out = notes.sources(2000, generator), notes.sources(HELD_OUT, generator)
-    judges = {"the reward model's score": reward_model, "the hidden truth": notes.gold}
+    judges: dict[str, Judge] = {"the reward model's score": reward_model, "the hidden truth": notes.gold}
     before = {name: scored(policy, held_out, judge) for name, judge in judges.items()}
     settings = PPOConfig(learning_rate=3e-3, steps=STEPS, max_new_tokens=notes.LONGEST_NOTE)
     ppo(policy, value_head(policy.config.d_model), prompts, reward_model, settings)
@@ -29,7 +30,7 @@ def ppo_raises_it() -> list[str]:
     ]
 
 
-def scored(policy: torch.nn.Module, held_out: torch.Tensor, judge: Judge) -> float:
+def scored(policy: PeftModel, held_out: torch.Tensor, judge: Judge) -> float:
     """The mean over one drawn answer to each prompt that was not trained on."""
     rollout = roll_out(policy, held_out, notes.LONGEST_NOTE, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -82,10 +82,10 @@ def show_ways(console: Console, book: Workbook) -> None:
         console.print(f"  {name:14}{what}, {done} passed", markup=False)
     console.print("On what you have written: python -m lessons milestone NAME")
     for each in MILESTONES.values():
-        names = list(part(each))
-        done = sum(status[name] == PASSED for name in names)
+        mine = list(part(each))
+        done = sum(status[name] == PASSED for name in mine)
         where = f"lessons {each.lessons[0]} to {each.lessons[1]}"
-        console.print(f"  {each.name:14}{each.title} ({where}, {done} of {len(names)})", markup=False)
+        console.print(f"  {each.name:14}{each.title} ({where}, {done} of {len(mine)})", markup=False)
 
 
 def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
