@@ -15,6 +15,9 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## Make .venv and install the tested versions into it
+	@echo "Installed. To go on, type:"
+	@echo "    . $(VENV)/bin/activate          # python is then the one with the course in it"
+	@echo "    python -m lessons              # the lessons, the exercises, and what to do first"
 
 demo: install  ## Fine-tune the base with every technique: table, figures, report in runs/compare (QUICK=1: a minute)
 	$(RUN) -m lessons compare $(quick)

@@ -104,21 +104,17 @@ def test_what_is_no_python_or_empty_is_left_out_and_says_so():
 
 def test_a_pass_is_heard_with_the_students_own_file_and_a_wrong_file_is_heard_too(server):
     right = after_pass(server, *solved("scaled_dot_product_attention"))
-    wrong = after_pass(server, *broken("scaled_dot_product_attention", "-torch.inf", "0.0"))
+    wrong = after_pass(
+        server, *broken("scaled_dot_product_attention", "scores.masked_fill(~mask", "scores.masked_fill(mask")
+    )
 
     assert right.startswith("With your scaled_dot_product_attention, called ")
     assert "as the dictionary has it" in right
     assert "as the dictionary has it" not in wrong
 
 
-@pytest.mark.parametrize("name", ["lora", "pack_nibbles", "causal_mask", "prefix_tuning"])
-def test_the_students_functions_are_called(server, name):
-    assert "called" in after_pass(server, *solved(name))
-    assert "could not" not in after_pass(server, *solved(name))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in after_passing()])
+@pytest.mark.parametrize("name", list(after_passing()))
 def test_every_pass_runs_its_own_functions(server, name):
     assert after_pass(server, *solved(name)).startswith("With your ")
 
@@ -151,7 +147,7 @@ def test_a_milestone_says_whose_code_ran_and_a_wrong_attention_shows_in_its_numb
 
     assert milestone(["transformer", "--workbook", str(tmp_path)]) == 0
     right = capsys.readouterr().out
-    passed(book, broken("scaled_dot_product_attention", "-torch.inf", "0.0"))
+    passed(book, broken("scaled_dot_product_attention", "scores.masked_fill(~mask", "scores.masked_fill(mask"))
     assert milestone(["transformer", "--workbook", str(tmp_path)]) == 0
     wrong = capsys.readouterr().out
 

@@ -48,14 +48,14 @@ MILESTONES = {
             "Your LoRA learns British",
             (11, 14),
             ("label_smoothed_cross_entropy", "collate", "parameter_groups", "lora", "lora_start", "rslora"),
-            Run("learning.british", {"steps": 60, "count": 150}),
+            Run("learning.british", {"steps": 50, "count": 100}),
         ),
         Milestone(
             "four_bits",
             "Your NF4 carries British",
             (15, 16),
             ("pack_nibbles", "normal_float", "block_scales", "nearest_level", "double_quantization", "qlora"),
-            Run("four_bits.carried", {"count": 150}),
+            Run("four_bits.carried", {"count": 100}),
         ),
         Milestone(
             "modules",
@@ -87,7 +87,8 @@ AMERICAN = (
 )
 BEAMS = "finished_beams beam_search"
 SAMPLES = "truncate sample"
-FOUR_BITS = "pack_nibbles block_scales nearest_level double_quantization"
+FOUR_BITS = "pack_nibbles block_scales double_quantization"
+FORMULA = "normal_float nearest_level"
 LEARNING = "label_smoothed_cross_entropy collate parameter_groups lora_start"
 SHIPPED = {
     "bitfit": "bitfit owned_parameters",
@@ -120,6 +121,7 @@ def after_passing() -> dict[str, Run]:
     drawn = {"do_sample": True, "temperature": 0.7, "top_p": 0.9}
     runs |= {name: Run("speaking.tomato", drawn) for name in SAMPLES.split()}
     runs |= {name: Run("four_bits.tomato") for name in FOUR_BITS.split()}
+    runs |= {name: Run("four_bits.formula") for name in FORMULA.split()}
     runs |= {name: Run("learning.loss_falls") for name in LEARNING.split()}
     for method, names in SHIPPED.items():
         runs |= {name: Run("speaking.british", {"method": method}) for name in names.split()}

@@ -18,7 +18,8 @@ def tensors():
 
 
 def counted(parameters):
-    found = trainable_and_all(parameters) or ()
+    found = trainable_and_all(parameters)
+    assert isinstance(found, tuple), f"kind: a pair (trainable, all) is expected, not {found!r}"
     assert len(found) == 2, f"kind: a pair (trainable, all) is expected, not {found!r}"
     return torch.tensor(found)
 
