@@ -16,8 +16,8 @@ help:  ## List the targets
 
 install: $(VENV)/.installed  ## Make .venv and install the tested versions into it
 	@echo "Installed. To go on, type:"
-	@echo "    . $(VENV)/bin/activate          # python is then the one with the course in it"
-	@echo "    python -m lessons              # the lessons, the exercises, and what to do first"
+	@echo "    . $(VENV)/bin/activate     # python is then the one with the course"
+	@echo "    python -m lessons         # lessons, exercises, and what comes first"
 
 demo: $(VENV)/.installed  ## Fine-tune the base with every technique: table, figures, report in runs/compare (QUICK=1: a minute)
 	$(RUN) -m lessons compare $(quick)
