@@ -15,8 +15,10 @@ from lessons.exercises.milestones.plan import MILESTONES, SHIPPED, Run, after_pa
 from lessons.exercises.milestones.together import together
 from lessons.exercises.selfcheck.trials import edited
 from lessons.exercises.stub import live_source, stub_of
+from lessons.exercises.student.commands import overview
 from lessons.exercises.student.milestones import after_pass, milestone
 from lessons.exercises.student.workbook import Workbook
+from lessons.exercises.tracks import TRACKS
 from lessons.task.shipped import shipped
 
 EXERCISES = all_exercises()
@@ -167,3 +169,11 @@ def test_without_a_pass_a_milestone_says_where_to_begin(tmp_path, capsys):
     assert "start pack_nibbles" in capsys.readouterr().out
     with pytest.raises(ValueError, match="there is no milestone 'x'; there are transformer, lora"):
         milestone(["x", "--workbook", str(tmp_path)])
+
+
+def test_the_overview_names_every_track_and_milestone(tmp_path, capsys):
+    overview(["--workbook", str(tmp_path)])
+
+    printed = capsys.readouterr().out
+    assert all(f"  {name} " in printed for name in [*TRACKS, *MILESTONES])
+    assert "QLoRA in 5 exercises" in printed
