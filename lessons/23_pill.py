@@ -400,4 +400,4 @@ exercises_of(23)
 # - Shazeer et al., [*Outrageously Large Neural Networks*, arXiv 1701.06538](https://arxiv.org/abs/1701.06538): experts that a router
 #   chooses
 # - Shazeer, [*GLU Variants Improve Transformer*, arXiv 2002.05202](https://arxiv.org/abs/2002.05202): the form of the adapter
-# - Next: [lesson 24](24_preferences.ipynb), learning from preferences. In the code: [`peft/pill.py`](../../peft/pill.py)
+# - Next: [lesson 24](24_reward_model.ipynb), a reward model. In the code: [`peft/pill.py`](../../peft/pill.py)

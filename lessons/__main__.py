@@ -50,6 +50,7 @@ COMMANDS = {
     "solution": (f"{EXERCISES}:solution", "show the solution"),
     "reset": (f"{EXERCISES}:reset", "begin an exercise again"),
     "watch": (f"{CHECKING}:watch", "grade whenever a file is saved"),
+    "milestone": (f"{STUDENT}.milestones:milestone", "a part's experiment, run on all that you have passed"),
     "release": (f"{TEACHER}:release", "for teachers: make the students' repository"),
     "grade": (f"{TEACHER}:grade", "for teachers: grade a folder of submissions, or a download of Moodle or Canvas"),
     "guide": (f"{TEACHER}:guide", "for teachers: how, a syllabus, and each exercise's usual mistakes"),

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from peft import combine
-from peft.frame import explain, merging, mixed, saving
+from peft.frame import counting, explain, merging, mixed, saving
 from peft.frame.config import PeftConfig
 from peft.frame.core import Core
 from transformer import generate
@@ -80,11 +80,11 @@ class PeftModel(Core):
 
     def get_nb_trainable_parameters(self) -> tuple[int, int]:
         """(trainable, all)"""
-        return explain.count_parameters(self)
+        return counting.count_parameters(self)
 
     def print_trainable_parameters(self) -> None:
         """Both counts and their ratio, in one line."""
-        print(explain.trainable_line(self))
+        print(counting.trainable_line(self))
 
     def explain(self) -> list[dict[str, Any]]:
         """Every site where an adapter sits: prints a table and returns its rows."""

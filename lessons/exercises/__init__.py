@@ -12,6 +12,7 @@ Who reads in this order never turns back:
     filling, helpers, stub
                        the file that a student gets, and what is put back before it is run
     recognition/       a mistake recognized by its results
+    milestones/        what runs on a student's own code
     grading/           a student's file is run apart from everything else, and judged by what it answers
     student/           the workbook, the commands, the card of a check, the notebook
     teacher/           the students' repository, and the grades of a class

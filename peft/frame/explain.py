@@ -1,4 +1,4 @@
-"""Looking: what is trainable, and where every adapter sits."""
+"""Looking: where every adapter sits."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,33 +8,11 @@ from rich.table import Table
 from torch import nn
 
 from peft.frame.core import Core
+from peft.frame.counting import trainable_line
 from peft.frame.patterns import written_as_one
 
 WIDEST = 60
 """The columns that a site takes at most where several are written as one: of 80, the numbers need the rest."""
-
-
-def count_parameters(core: Core) -> tuple[int, int]:
-    """(trainable, all). All is what the model computes with: a parameter that an adapter has replaced counts once.
-
-    A layer in 4 bits counts the weights that it stands for.
-    """
-    parameters = {id(p): p for p in core.base_model.parameters()}
-    for name in core.active:
-        parameters |= {id(p): p for p in core.adapters[name].own_parameters().values()}
-    packed = sum(
-        module.in_features * module.out_features
-        for module in core.base_model.modules()
-        if hasattr(module, "dequantized")
-    )
-    trainable = sum(p.numel() for p in parameters.values() if p.requires_grad)
-    return trainable, packed + sum(p.numel() for p in parameters.values())
-
-
-def trainable_line(core: Core) -> str:
-    """Both counts and their ratio, in the words of Hugging Face PEFT."""
-    trainable, total = count_parameters(core)
-    return f"trainable params: {trainable:,} || all params: {total:,} || trainable%: {100 * trainable / total:.4f}"
 
 
 def explain(core: Core, console: Console | None = None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 tests   untrusted: pytest with the student's file in the library's place
 probe   untrusted: computes named tensors from a seed that is drawn after the file is loaded
+many    untrusted: runs a milestone with a student's files in the library's place
 judge   trusted: computes the same with the real code, and compares
 recognize   trusted: changes the real code until it computes what the student's computes
 """
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from lessons.exercises.grading import beside_student, tree, wire
+from lessons.exercises.grading import beside_many, beside_student, tree, wire
 from lessons.exercises.grading.judge import judge, recognize
 from lessons.exercises.grading.sandbox import limits
 from lessons.exercises.grading.sandbox.limits import Limits
@@ -50,17 +51,23 @@ def run_job(job: Job) -> Job:
         seeds[:] = [secrets.randbits(48) for _ in range(job.get("count", 0))]
         return f"{seeds}\n".encode()
 
+    if job["kind"] == "many":
+        work = partial(beside_many.run_many, **{name: job[name] for name in ("targets", "function", "given")})
+        return told(*apart(work, job, bounds, draw))
     file = {"module": job["module"], "pieces": job["pieces"], "targets": job["targets"]}
     if job["kind"] == "tests":
         file |= {"tests": job["tests"], "first_failure_only": job["first_failure_only"]}
-        outcome, without = apart(partial(beside_student.run_tests, **file), job, bounds, draw)
-        report = outcome.answer.removeprefix(wire.READY)[:LONGEST_REPORT].decode(errors="replace")
-    else:
-        outcome, without = apart(partial(beside_student.run_probe, **file, probe=job["probe"]), job, bounds, draw)
-        Path(job["answer"]).write_bytes(outcome.answer)
-        report = ""
+        return told(*apart(partial(beside_student.run_tests, **file), job, bounds, draw))
+    outcome, without = apart(partial(beside_student.run_probe, **file, probe=job["probe"]), job, bounds, draw)
+    Path(job["answer"]).write_bytes(outcome.answer)
+    return told(outcome, without) | {"answer": "", "seeds": seeds}
+
+
+def told(outcome: Outcome, without: str) -> Job:
+    """What came of it, for the side that asked."""
+    report = outcome.answer.removeprefix(wire.READY)[:LONGEST_REPORT].decode(errors="replace")
     printed = outcome.printed.decode(errors="replace")
-    return {"ended": outcome.ended, "printed": printed, "answer": report, "seeds": seeds, "without": without}
+    return {"ended": outcome.ended, "printed": printed, "answer": report, "without": without}
 
 
 def apart(work: Work, job: Job, bounds: Limits, ask: Callable[[], bytes]) -> tuple[Outcome, str]:

@@ -1,4 +1,4 @@
-"""Probes of lessons 1 and 32."""
+"""Probes of lessons 9 and 32."""
 
 import torch
 from torch import Tensor, nn

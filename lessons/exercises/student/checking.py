@@ -6,11 +6,12 @@ from rich.console import Console
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
-from lessons.exercises.grading.result import EXIT_CODES, FAILED, NOT_ATTEMPTED, NOT_GRADED, Result
+from lessons.exercises.grading.result import EXIT_CODES, FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.source import UnreadableSourceError
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.commands import asked_for, print_json
 from lessons.exercises.student.file_changes import saved_files
+from lessons.exercises.student.milestones import after_pass
 from lessons.exercises.student.overviews import what_now
 from lessons.exercises.student.wording import WITHOUT_WALL, as_json, show
 from lessons.exercises.student.workbook import Workbook, read_submission
@@ -43,6 +44,7 @@ def check(arguments: list[str]) -> int:
         print_json(as_json(result))
     else:
         show(console, result, str(file), what_now(result, exercise, book))
+        say_what_it_does(grader, exercise, file, result)
         say_what_is_missing(grader, book)
     return result.exit_code
 
@@ -62,6 +64,7 @@ def watch(arguments: list[str]) -> int:
         result = check_file(grader, exercises[path], path, must_exist=False)
         book.keep(exercises[path], result)
         show(console, result, str(path), what_now(result, exercises[path], book))
+        say_what_it_does(grader, exercises[path], path, result)
         say_what_is_missing(grader, book)
         if number == options.times:
             break
@@ -75,6 +78,12 @@ def check_file(grader: Grader, exercise: Exercise, path: Path, must_exist: bool)
         return grader.check(exercise, read_submission(path))
     except UnreadableSourceError as problem:
         return Result(exercise.name, FAILED, str(problem))
+
+
+def say_what_it_does(grader: Grader, exercise: Exercise, path: Path, result: Result) -> None:
+    """Under a pass: what the model does with the student's file in it."""
+    if result.status == PASSED and (line := after_pass(grader.server, exercise, read_submission(path))):
+        console.print(line, style="green", markup=False)
 
 
 def say_what_is_missing(grader: Grader, book: Workbook) -> None:

@@ -9,8 +9,10 @@ from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import NOT_ATTEMPTED, PASSED, Result
+from lessons.exercises.milestones.plan import MILESTONES, milestone_of, part
 from lessons.exercises.student.wording import COLOURS, MARKS
 from lessons.exercises.student.workbook import Workbook
+from lessons.exercises.tracks import TRACKS
 
 
 def listing(book: Workbook) -> list[dict[str, Any]]:
@@ -65,7 +67,25 @@ def show_course(console: Console, book: Workbook) -> None:
         begun = book.path(exercise).exists()
         verb = "check" if begun else "start"
         console.print(f"Next: {exercise.title}\n    python -m lessons {verb} {exercise.name}")
+    show_ways(console, book)
     console.print("`python -m lessons help` lists the commands.", markup=False)
+
+
+def show_ways(console: Console, book: Workbook) -> None:
+    """Under a course that is given out whole: the short ways through it, and what can be run on what is passed."""
+    if len(book.exercises) < len(all_exercises()):
+        return
+    status = book.statuses()
+    console.print("\nShort ways: python -m lessons next --track NAME")
+    for name, (what, names) in TRACKS.items():
+        done = sum(status[each] == PASSED for each in names.split())
+        console.print(f"  {name:14}{what}, {done} passed", markup=False)
+    console.print("On what you have written: python -m lessons milestone NAME")
+    for each in MILESTONES.values():
+        mine = list(part(each))
+        done = sum(status[name] == PASSED for name in mine)
+        where = f"lessons {each.lessons[0]} to {each.lessons[1]}"
+        console.print(f"  {each.name:14}{each.title} ({where}, {done} of {len(mine)})", markup=False)
 
 
 def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
@@ -86,5 +106,13 @@ def what_now(result: Result, exercise: Exercise, book: Workbook) -> dict[str, st
     if result.status == PASSED:
         following = book.next_open(near=exercise)
         more = {"Next:": f"python -m lessons start {following.name}"} if following else {}
-        return {"Compare with ours:": f"python -m lessons solution {exercise.name}"} | more
+        return {"Compare with ours:": f"python -m lessons solution {exercise.name}"} | more | part_done(exercise, book)
     return {} if result.status == NOT_ATTEMPTED else {"Stuck?": f"python -m lessons hint {exercise.name}"}
+
+
+def part_done(exercise: Exercise, book: Workbook) -> dict[str, str]:
+    """Its part's milestone, when all of the part is passed."""
+    mine, status = milestone_of(exercise.lesson), book.statuses()
+    if mine is None or any(status.get(name) != PASSED for name in part(mine)):
+        return {}
+    return {f"{mine.title}:": f"python -m lessons milestone {mine.name}"}

@@ -1,0 +1,32 @@
+"""What `make` says: after an installation how to go on, and nothing of it before another target's work."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from lessons.exercises.source import LIBRARY
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+
+
+def said(target):
+    """What the target would do where everything is installed already."""
+    made = subprocess.run(
+        ["make", "-n", "-o", ".venv/.installed", target], cwd=LIBRARY, capture_output=True, text=True, check=True
+    )
+    return [line.removeprefix("echo ").strip('"') for line in made.stdout.splitlines() if line.startswith("echo ")]
+
+
+def test_an_installation_ends_by_saying_how_to_go_on():
+    lines = said("install")
+
+    assert len(lines) == 3
+    assert "activate" in lines[1]
+    assert "python -m lessons" in lines[2]
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize("target", ["test", "lint", "demo"])
+def test_who_asks_for_something_else_is_not_told(target):
+    assert not said(target)
