@@ -35,6 +35,10 @@ COMMANDS = {
     "page": ("lessons.page.command:main", "one HTML page: type a word, choose a technique, slide its strength"),
     "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
     "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
+    "clinic": (
+        "lessons.clinic.command:main",
+        "why is my fine-tune silently wrong? illnesses on purpose, and a diagnosis",
+    ),
     "new-technique": (
         "lessons.new_technique.command:main",
         "begin a technique of your own: its file, its reference, its tests",
