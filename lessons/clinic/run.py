@@ -81,7 +81,7 @@ class Run:
             return self.model.active
         if not self.adapted or any(getattr(m, "disable_adapters", False) is True for m in self.model.modules()):
             return ()
-        names: Any = self.model.active_adapters  # type: ignore[union-attr]
+        names: Any = self.model.active_adapters
         return tuple(names() if callable(names) else names)
 
     @property
@@ -94,12 +94,12 @@ class Run:
         """The peft_type of the first adapter: "LORA". Empty where there is none."""
         if not self.adapted:
             return ""
-        kind = next(iter(self.model.peft_config.values())).peft_type  # type: ignore[union-attr,operator]
+        kind = next(iter(self.model.peft_config.values())).peft_type
         return str(getattr(kind, "value", kind))
 
     @cached_property
     def adapter_config(self) -> Any:
-        return next(iter(self.model.peft_config.values())) if self.adapted else None  # type: ignore[union-attr,operator]
+        return next(iter(self.model.peft_config.values())) if self.adapted else None
 
     @cached_property
     def own(self) -> dict[str, nn.Parameter]:
@@ -108,15 +108,15 @@ class Run:
             return {
                 f"{name}: {key}": parameter
                 for name, adapter in self.model.adapters.items()
-                for key, parameter in adapter.own_parameters().items()  # type: ignore[operator,union-attr]
+                for key, parameter in adapter.own_parameters().items()
             }
-        names = {f".{name}." for name in (self.model.peft_config if self.adapted else ())}  # type: ignore[union-attr]
+        names = {f".{name}." for name in (self.model.peft_config if self.adapted else ())}
         return {n: p for n, p in self.model.named_parameters() if any(name in f".{n}." for name in names)}
 
     @contextmanager
     def without(self) -> Iterator[None]:
         """Inside, the adapters are off."""
-        with self.model.disable_adapter() if self.adapted else nullcontext():  # type: ignore[operator]
+        with self.model.disable_adapter() if self.adapted else nullcontext():
             yield
 
     def losses(self, readings: Sequence[Reading], adapter: bool = True) -> float:
@@ -183,5 +183,5 @@ class Run:
         """The base's modules by path, as if no adapter were there."""
         if isinstance(self.model, Core):
             return dict(base_modules(self.model.base_model))
-        inner = self.model.get_base_model() if self.adapted else self.model  # type: ignore[operator]
+        inner = self.model.get_base_model() if self.adapted else self.model
         return {path.replace(".base_layer", ""): module for path, module in base_modules(inner)}

@@ -48,7 +48,7 @@ def cut_off(world: World) -> tuple[Settings, Settings]:
     sick, well = training(replace(world, adapt=world.bare, batches=world.other))
     for module in sick["model"].modules():
         if isinstance(module, Stack):
-            module.run = types.MethodType(reentrant, module)  # type: ignore[method-assign]
+            module.run = types.MethodType(reentrant, module)
     well["model"].base_model.gradient_checkpointing()
     return sick, well
 

@@ -9,8 +9,8 @@ MOST = 0.5
 
 
 def check(run: Run) -> Iterator[Measurement]:
-    if not run.tokens or not run.adapted or not run.active:
-        return
+    if not run.tokens or not run.active or run.optimizer is not None:
+        return  # a prompt or a prefix begins below the base, and rightly so
     rise = run.loss_now - run.loss_of_base
     says = f"{run.loss_now:.2f} nats a token with the adapter, {run.loss_of_base:.2f} without"
     yield Measurement("diverged", rise, says, rise > MOST)

@@ -22,5 +22,5 @@ def check(run: Run) -> Iterator[Measurement]:
 
 
 def names(run: Run) -> list[str]:
-    configs: dict[str, object] = run.model.peft_config  # type: ignore[assignment]
+    configs: dict[str, object] = run.model.peft_config
     return list(configs)

@@ -32,7 +32,7 @@ def first_module(run: Run) -> str:
         return hook
 
     leaves = [(path, module) for path, module in run.model.named_modules() if not list(module.children())]
-    handles = [module.register_forward_hook(note(path)) for path, module in leaves]  # type: ignore[arg-type]
+    handles = [module.register_forward_hook(note(path)) for path, module in leaves]
     try:
         run.logits(run.batches[0])
     finally:

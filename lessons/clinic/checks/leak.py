@@ -18,7 +18,7 @@ def check(run: Run) -> Iterator[Measurement]:
 
 def rows(reading: object) -> list[tuple[int, ...]]:
     """What is read, without padding: the source, or the text."""
-    batch, causal = reading.batch, reading.causal  # type: ignore[attr-defined]
+    batch, causal = reading.batch, reading.causal
     ids = batch["input_ids"] if causal else batch["source"]
     drop = 0 if causal else int(batch["pad"][0])
     return [tuple(token for token in row if token != drop) for row in ids.tolist()]

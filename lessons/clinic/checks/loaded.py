@@ -26,5 +26,5 @@ def held_by(run: Run) -> dict[str, torch.Tensor]:
     """What the model holds, by the names in an adapter's file."""
     if isinstance(run.model, Core):
         adapter = next(iter(run.model.adapters.values()))
-        return adapter.config.to_hf(adapter.saved())[0]  # type: ignore[operator,union-attr,no-any-return]
+        return adapter.config.to_hf(adapter.saved())[0]
     return {name.replace(".default", ""): parameter.detach() for name, parameter in run.own.items()}

@@ -15,6 +15,6 @@ def check(run: Run) -> Iterator[Measurement]:
     if not tied or head is None or table is None:
         return
     one, other = head.weight, table.weight  # the sum of both is what training moved
-    apart = 0.0 if one is other else float((one.detach() - other.detach()).abs().max())  # type: ignore[operator,union-attr]
+    apart = 0.0 if one is other else float((one.detach() - other.detach()).abs().max())
     says = f"embedding and head, tied by the config, differ by up to {apart:.2g}"
     yield Measurement("head-untied", apart, says, apart > 0)

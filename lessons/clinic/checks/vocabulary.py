@@ -17,4 +17,4 @@ def check(run: Run) -> Iterator[Measurement]:
 
 def size_of(tokenizer: object) -> int:
     count = getattr(tokenizer, "get_vocab_size", None)
-    return int(count()) if callable(count) else len(tokenizer)  # type: ignore[arg-type]
+    return int(count()) if callable(count) else len(tokenizer)
