@@ -1,8 +1,8 @@
-"""Why is my fine-tune silently wrong? Illnesses on purpose: seen, measured, repaired.
+"""Why is my fine-tune silently wrong? Illnesses made on purpose.
 
     python -m lessons clinic                 the cases
     python -m lessons clinic merged-twice    makes this illness on the base
-    python -m lessons clinic --table FILE    all of them, and healthy runs: a table
+    python -m lessons clinic --table FILE    all of them, and healthy runs
 
 Of a run of your own: lessons.clinic.diagnose.diagnose(model, batches).
 """
