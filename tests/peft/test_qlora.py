@@ -78,7 +78,8 @@ def test_a_merge_goes_back_into_the_four_bits_of_a_gguf(minimum: bool) -> None:
     with pytest.warns(UserWarning, match="% of the update's length is rounding error"):
         again = merged_in_4bit(layer)
 
-    assert isinstance(again, LinearQ4) and again.minimum == minimum
+    assert isinstance(again, LinearQ4)
+    assert again.minimum == minimum
     assert torch.equal(again.dequantized(), LinearQ4.from_linear(wanted, minimum).dequantized())
 
 
