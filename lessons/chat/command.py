@@ -3,6 +3,7 @@
     python -m lessons chat "What is the capital of France?"
     python -m lessons chat                       a conversation; Ctrl-D ends it
     python -m lessons chat --adapter DIR         with an adapter of peft/
+    python -m lessons chat --train               teaches it (--train --help)
     python -m lessons chat --temperature 0.7     drawn instead of greedy
 
 The model is SmolLM2 (`make smollm`), or --model: a .gguf file, or a Hugging
@@ -19,11 +20,14 @@ import torch
 from lessons.chat.answer import Answer, answer
 from lessons.chat.model import ChatModel, open_model
 from lessons.chat.smollm import smollm_file
+from lessons.chat.training import command as training
 from lessons.task.machine import set_threads
 from peft import PeftModel
 
 
 def main(arguments: list[str]) -> int:
+    if any(argument.split("=")[0] == "--train" for argument in arguments):
+        return training.main(arguments)
     options = parse(arguments)
     set_threads()
     check_settings(options)

@@ -1,7 +1,7 @@
 """American words and how they are written in Britain: `python -m lessons.data.spelling` makes spelling.tsv anew.
 
 A pair is found by a rule (-or → -our, -ize → -ise, ...) and kept where the British dictionary lists both spellings with
-one pronunciation. Pairs that a rule makes of two different words are taken out by hand (FALSE). A line of spelling.tsv is
+one pronunciation. Regular inflections are added. Pairs that a rule makes of two different words are taken out by hand (FALSE). A line of spelling.tsv is
 the American spelling, the British one and the stem, by which words are split: what is trained and what is tested share none.
 
 Source    the dictionaries of this folder, from misaki (Apache-2.0, LICENSE-misaki.txt); rules and FALSE are ours
@@ -47,7 +47,17 @@ def british_spellings() -> dict[str, str]:
             written = re.sub(pattern, british, word)
             if written != word and set(heard.get(written, ())) & set(heard.get(word, ())):
                 found.setdefault(word, written)
-    return {word: written for word, written in found.items() if word not in FALSE}
+    kept = {word: written for word, written in found.items() if word not in FALSE}
+    return {form: written for pair in kept.items() for form, written in inflected(*pair)} | kept
+
+
+def inflected(american: str, british: str) -> list[tuple[str, str]]:
+    """The forms that a dictionary need not list: centers, centered, centering → centres, centred, centring."""
+    forms = [(f"{american}s", f"{british}s")]
+    if not re.search(r"(iz|yz|or|er)e?$", american):
+        return forms
+    before, after = american.removesuffix("e"), british.removesuffix("e")
+    return [*forms, *((f"{before}{end}", f"{after}{end}") for end in ("ed", "ing"))]
 
 
 def stem(word: str) -> str:
