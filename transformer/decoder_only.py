@@ -8,11 +8,12 @@ Papers    "Language Models are Unsupervised Multitask Learners" (GPT-2); pre-nor
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import repeat
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from transformer.attention import AttentionCache
 from transformer.config import TransformerConfig
@@ -170,3 +171,11 @@ class DecoderOnly(TokenModel):
     def tie_weights(self) -> None:
         if self.config.tie_embeddings:
             self.output.weight = self.source_embedding.weight
+
+    def untie_weights(self) -> None:
+        """Embedding and output get a matrix of their own each, with the numbers that it has now."""
+        for module in (self.source_embedding, self.output):
+            module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
+        if self.config.bias and self.output.bias is None:
+            self.output.bias = nn.Parameter(self.output.weight.new_zeros(self.config.vocab_size))
+        self.config = replace(self.config, tie_embeddings=False)

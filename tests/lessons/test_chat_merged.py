@@ -35,3 +35,19 @@ def test_each_way_has_its_loss(method, kind, gguf):  # noqa: F811
 def test_a_base_in_full_precision_has_no_four_bits_to_go_back_to(gguf):  # noqa: F811
     with pytest.raises(TypeError, match="needs a Linear4bit or LinearQ4 base"):
         merged_back(open_tuned("lora", gguf).model)
+
+
+def test_a_merge_into_a_tied_output_unties_it(gguf):  # noqa: F811
+    """The embedding keeps its numbers, and the model says what it said."""
+    chat = open_tuned("lora", gguf, target_modules=["output", "q_proj"])
+    assert chat.config.tie_embeddings
+    torch.nn.init.normal_(chat.model.base_model.output.layers["default"].lora_B.weight)
+    ids = torch.tensor([[5, 9, 4]])
+    said, embedding = chat.model(ids), chat.model.base_model.source_embedding.weight.clone()
+
+    merged = chat.model.merge_and_unload()
+
+    torch.testing.assert_close(merged(ids), said, atol=1e-5, rtol=1e-5)
+    assert torch.equal(merged.source_embedding.weight, embedding)
+    assert not merged.config.tie_embeddings
+    assert set(merged.state_dict()) == set(type(merged)(merged.config).state_dict())
