@@ -4,7 +4,7 @@
     python -m lessons chat                       a conversation; Ctrl-D ends it
     python -m lessons chat --adapter DIR         with an adapter of peft/
     python -m lessons chat --train               teach it: --train --help
-    python -m lessons chat --compare             every technique: --compare --help
+    python -m lessons chat --compare             techniques: --compare --help
     python -m lessons chat --temperature 0.7     drawn instead of greedy
 
 The model is SmolLM2 (`make smollm`), or --model: a .gguf file, or a Hugging

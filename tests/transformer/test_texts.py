@@ -153,3 +153,12 @@ def test_a_run_goes_on_where_it_stopped(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(5, tmp_path / "b.safetensors")
     assert run(0, tmp_path / "b.safetensors") == whole
+
+
+def test_accumulation_reaches_the_batches(monkeypatch):
+    sizes = []
+    real = Texts.collate
+    monkeypatch.setattr(Texts, "collate", lambda self, some, shape: sizes.append(len(some)) or real(self, some, shape))
+    train(model().float(), Texts(texts()), TrainingConfig(steps=1, warmup=1, max_tokens=100, accumulation=3))
+
+    assert sizes == [2, 2, 2]

@@ -1,6 +1,6 @@
 """Teach a language model British spelling by every technique; one table.
 
-    python -m lessons chat --compare                 every technique that has a place
+    python -m lessons chat --compare       each technique with a place
     python -m lessons chat --compare --quick         a few steps: does it run?
     python -m lessons chat --compare --methods lora ia3
 

@@ -3,7 +3,7 @@
     python -m lessons chat --train                     British spelling, LoRA
     python -m lessons chat --train sentiment --method dora
     python -m lessons chat --train FILE.jsonl          conversations of your own
-    python -m lessons chat --adapter runs/chat/lora "Rewrite in British spelling: ..."
+    python -m lessons chat --adapter runs/chat/lora   asks it
 
 A line of FILE.jsonl is {"messages": [{"role": "user", "content": "..."}, ...]}.
 The adapter goes into --out. What is stopped is kept there, and the same command
