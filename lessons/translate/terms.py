@@ -6,7 +6,7 @@ from functools import cache
 
 from lessons.teaching.notebooks import LESSONS
 
-EVERYDAY = {
+EVERYDAY = {"merging", 
     "inputs",
     "output",
     "outputs",
