@@ -6,7 +6,8 @@ from functools import cache
 
 from lessons.teaching.notebooks import LESSONS
 
-EVERYDAY = {"merging", 
+EVERYDAY = {
+    "merging",
     "inputs",
     "output",
     "outputs",

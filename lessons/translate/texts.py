@@ -12,6 +12,7 @@ from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
+from lessons.translate.fixed import SITE
 from lessons.translate.po import Text
 
 README = LESSONS.parent / "README.md"
@@ -82,6 +83,7 @@ def course_texts() -> Iterator[Text]:
     words = [label for label, _ in boxes.ROWS] + [tasks.NONE, tasks.NEXT, tasks.MINUTES, tasks.AFTER]
     for word in [
         *words,
+        *SITE.values(),
         *course_map.HEADINGS,
         *PARTS.values(),
         *sounds.HEADINGS,
