@@ -12,7 +12,6 @@ from lessons.teaching.form import complaints, minutes_of
 from lessons.teaching.notebooks import LESSONS, sources
 
 NOT_YET = {
-    "19_p_tuning",
     "20_prefix_tuning",
     "21_p_tuning_v2",
     "22_ssf",
