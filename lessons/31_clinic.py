@@ -50,6 +50,7 @@ from lessons.experiments.clinic import (
     learnt,
     symptoms,
     times_in,
+    with_all_words,
 )
 from lessons.experiments.clinic_figures import draw_cases, draw_losses, draw_stations, draw_times
 from lessons.task.dictionary import words
@@ -218,12 +219,12 @@ prose(
 # %% [markdown]
 # ## Experiment: a loss that falls
 #
-# We train a new adapter twice, on the same words with the same steps. Healthy: each place is asked for the token that comes
+# We train a new adapter twice, on the same 1,000 words with the same steps. Healthy: each place is asked for the token that comes
 # next. Sick: the labels are not shifted, and each place is asked for the token that it has just read.
 
 # %%
 steps = 6 if quick() else 60
-wrong, right = (run["batches"] for run in CASES["labels-not-shifted"].make(world))
+wrong, right = (run["batches"] for run in CASES["labels-not-shifted"].make(with_all_words(world)))
 sick_model, sick_losses = learnt(world, wrong, steps)
 model, losses = learnt(world, right, steps)
 share = {

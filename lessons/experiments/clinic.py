@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,10 +12,10 @@ from lessons.clinic.case import GROUPS
 from lessons.clinic.cases import CASES
 from lessons.clinic.checks import accumulation, diverged, forgetting, four_bits, merge, order, rows, shift
 from lessons.clinic.reading import logits_of, read, token_losses
-from lessons.clinic.world import Example, World
+from lessons.clinic.world import Example, World, examples
 from lessons.compare.study import RESULTS
 from lessons.drawing.grids import as_markdown
-from lessons.task.dictionary import vocabulary
+from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.scoring import evaluate
 from lessons.teaching import Values, claim, kept_claim
 from transformer.learning.checkpoint import read_object
@@ -65,6 +66,14 @@ def times_in(weight: Tensor) -> float:
 def errors_over_times(world: World, british: Sequence[str], times: Sequence[float] = TIMES) -> dict[float, float]:
     """How often the update stands in the weights → British phoneme error in per cent."""
     return {k: 100 * evaluate(world.merged(times=k), british, "british").phoneme_error for k in times}
+
+
+def with_all_words(world: World, size: int = 50) -> World:
+    """The same with batches of all 1,000 British words."""
+    found = pairs("british", fine_tuning_words("british"))
+    shape = world.base().config
+    sizes = [size] * (len(found) // size)
+    return replace(world, batches=examples(found, shape.pad_id, shape.bos_id, sizes))
 
 
 def learnt(world: World, batches: Sequence[Example], steps: int) -> tuple[nn.Module, list[float]]:
