@@ -81,11 +81,11 @@ def show_ways(console: Console, book: Workbook) -> None:
     for name, (what, names) in TRACKS.items():
         done = sum(status[each] == PASSED for each in names.split())
         console.print(f"  {name:{wide}}  {what}, {done} passed", markup=False)
-    console.print("On what you have written: python -m lessons milestone NAME")
+    console.print("What you have written, at work (by lessons): python -m lessons milestone NAME")
     for each in MILESTONES.values():
         mine = list(part(each))
         done = sum(status[name] == PASSED for name in mine)
-        where = f"lessons {each.lessons[0]}–{each.lessons[1]}"
+        where = f"{each.lessons[0]}–{each.lessons[1]}"
         console.print(f"  {each.name:{wide}}  {each.title} ({where}): {done} of {len(mine)}", markup=False)
 
 
