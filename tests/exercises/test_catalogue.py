@@ -23,7 +23,7 @@ TECHNIQUE_OF = {
 """Which exercise is about a technique, where it has another name."""
 
 WITHOUT = {31}
-"""Lessons whose exercise is a diagnosis of a run of one's own."""
+"""Lessons without an exercise of their own: `exercises_of` says so, and names the next."""
 
 
 def test_there_are_at_least_45_over_the_lessons():
