@@ -20,7 +20,7 @@ def stations() -> list[tuple[str, Numbers, Numbers, str, str]]:
     right, whole = [[torch.cat([LONG, SHORT]).mean().item()]], (W + UPDATE).tolist()
     sick = [[(LONG.mean() + SHORT.mean()).item() / 2]]
     return [
-        ("tokens", [[1, 3, 4, 2]], [[1, 3, 6, 2]], "a table of 5 rows\nhas no row 6", "another-tokenizer"),
+        ("tokens", [[1, 3, 4, 2]], [[1, 4, 3, 2]], "the same word under\nother numbers", "another-tokenizer"),
         ("template", [[1, 3, 4, 2]], [[1, 3, 4]], "the end, 2,\nis not asked for", "eos-masked"),
         ("mask, labels", [[3, 4, 2]], [[1, 3, 4]], "asked for what\nwas just read", "labels-not-shifted"),
         ("loss", right, sick, "(1 + 3) / 2, a mean\nof means", "accumulation-by-batches"),
@@ -32,10 +32,10 @@ def stations() -> list[tuple[str, Numbers, Numbers, str, str]]:
 
 def draw_stations() -> Figure:
     """From top to bottom: what a batch passes, with right numbers and with sick ones."""
-    sketch = Sketch(18.6, 15.6)
+    sketch = Sketch(18.6, 16.6)
     for x, title in ((2.0, "station"), (6.5, "right"), (11.2, "silently wrong"), (16.0, "what happened")):
-        sketch.text(x, 15.2, title, size=11)
-    top, above = 14.6, None
+        sketch.text(x, 16.2, title, size=11)
+    top, above = 15.75, None
     for name, right, sick, what, case in stations():
         height = 1.75 + 0.85 * (len(right) - 1)
         middle = top - height / 2
@@ -67,7 +67,8 @@ def draw_losses(losses: Mapping[str, Sequence[float]]) -> Figure:
     for (name, values), colour in zip(losses.items(), (ORANGE, GREEN), strict=True):
         axis.plot(range(1, len(values) + 1), values, color=colour, label=name)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set(xlabel="step", ylabel="loss, nats per token", ylim=(0, None))
+    axis.set(xlabel="step", ylabel="loss, nats per token", yscale="log")
+    axis.yaxis.set_major_formatter("{x:g}")
     legend_below(figure, axis)
     return figure
 
