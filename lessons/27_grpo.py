@@ -264,5 +264,5 @@ exercises_of(27)
 # - [DeepSeekMath](https://arxiv.org/abs/2402.03300): GRPO.
 # - [Understanding R1-Zero-Like Training: A Critical Perspective](https://arxiv.org/abs/2503.20783): its two biases.
 # - [Scaling Laws for Reward Model Overoptimization](https://arxiv.org/abs/2210.10760): the frontier, at scale.
-# - Next: [lesson 32](32_choosing.ipynb), which technique when.
+# - Next: [lesson 28](28_sentiment.ipynb), an encoder that knows English.
 # - The code: [rlhf/grpo.py](../../rlhf/grpo.py), [rlhf/grpo_loss.py](../../rlhf/grpo_loss.py).

@@ -307,4 +307,4 @@ exercises_of(28)
 # - Hutto and Gilbert, [*VADER*, 2014](https://ojs.aaai.org/index.php/ICWSM/article/view/14550): the rated sentences
 # - [The command's own page](../sentiment/README.md), with every number. In the code:
 #   [`transformer/pooling.py`](../../transformer/pooling.py), [`lessons/sentiment/model.py`](../sentiment/model.py). Next:
-#   [lesson 32](32_choosing.ipynb)
+#   [lesson 29](29_language_model.ipynb)

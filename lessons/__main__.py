@@ -37,6 +37,10 @@ COMMANDS = {
     "translate": ("lessons.translate.command:main", "the course in Chinese: update, check, status, build"),
     "amounts": ("lessons.compare.amounts:main", "a few techniques on 100, 1,000 and 10,000 words"),
     "memory": ("lessons.memory.command:main", "how much memory fine-tuning a large model takes"),
+    "clinic": (
+        "lessons.clinic.command:main",
+        "why is my fine-tune silently wrong? illnesses on purpose, and a diagnosis",
+    ),
     "new-technique": (
         "lessons.new_technique.command:main",
         "begin a technique of your own: its file, its reference, its tests",

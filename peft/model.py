@@ -49,10 +49,10 @@ class PeftModel(Core):
         self.context.target = target
         return self.base_model.decode(target, *rest, **named)
 
-    def states(self, source: Tensor, *rest: Any) -> Tensor:
+    def states(self, source: Tensor, *rest: Any, **named: Any) -> Tensor:
         """The base's last vectors, which its output reads."""
         self.context.source, self.context.target = source, rest[0] if rest else None
-        return self.base_model.states(source, *rest)
+        return self.base_model.states(source, *rest, **named)
 
     def decoding(self, *settings: Any) -> Any:
         """The base's way of decoding, by way of `encode` and `decode` here, which say what is read."""

@@ -6,7 +6,7 @@ Changes   a weight matrix (place 1)        Identity at start   yes, to the quant
 Trains    r (d_in + d_out) per layer       Merges              into the dequantized weight; back into 4 bits with a loss
 Paper     "QLoRA" (arXiv 2305.14314)
 
-There is no QLoRA layer: it is LoraLinear around a Linear4bit. What is special is what is done to the base first, and
+There is no QLoRA layer: it is LoraLinear around a Linear4bit, or around the LinearQ4 of a model published in 4 bits. What is special is what is done to the base first, and
 what a merge loses. A student's path: quantize → place LoRA → train → merge → measure what the rounding took.
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from peft.frame.layers import AdditiveLayer
 from peft.frame.weights import weight_of
-from quant import FP4_CODEBOOK, INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, quantize_model
+from quant import FP4_CODEBOOK, INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, LinearQ4, quantize_model
 
 
 def on_nf4(model: nn.Module) -> nn.Module:
@@ -35,18 +35,20 @@ def on_int4(model: nn.Module) -> nn.Module:
     return quantize_model(model, codebook=INT4_CODEBOOK, double_quant=True)
 
 
-def merged_in_4bit(layer: AdditiveLayer) -> Linear4bit:
+def merged_in_4bit(layer: AdditiveLayer) -> Linear4bit | LinearQ4:
     """W ← quantize(Ŵ + ΔW): small again, but the rounding takes a part of the update. Warns how much, measured.
 
     Raises TypeError where the base is not in 4 bits.
     """
-    if not isinstance(layer.base, Linear4bit):
-        raise TypeError(f"merging back into 4 bits needs a Linear4bit base, not {type(layer.base).__name__}")
+    if not isinstance(layer.base, Linear4bit | LinearQ4):
+        raise TypeError(
+            f"merging back into 4 bits needs a Linear4bit or LinearQ4 base, not {type(layer.base).__name__}"
+        )
     before = weight_of(layer.base)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         wanted = layer.merged()
-    again = Linear4bit.from_linear(wanted, **layer.base.settings)
+    again = type(layer.base).from_linear(wanted, **layer.base.settings)
     lost = lost_share(wanted.weight - before, weight_of(again) - before)
     warnings.warn(f"merged back into 4 bits: {100 * lost:.0f} % of the update's length is rounding error", stacklevel=2)
     return again

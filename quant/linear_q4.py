@@ -126,6 +126,11 @@ class LinearQ4(PackedWeight):
         return {"minimum": self.minimum, "compute_dtype": self.compute_dtype}
 
     @property
+    def format(self) -> str:
+        """Its name in ggml."""
+        return "q4_1" if self.minimum else "q4_0"
+
+    @property
     def nbytes(self) -> int:
         """Codes, scales, minimums and bias."""
         return sum(tensor.nbytes for tensor in (*self.parameters(), *self.buffers()))
@@ -136,6 +141,5 @@ class LinearQ4(PackedWeight):
         return 8 * sum(tensor.nbytes for tensor in self.buffers()) / (self.in_features * self.out_features)
 
     def extra_repr(self) -> str:
-        kind = "Q4_1" if self.minimum else "Q4_0"
         sizes = f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
-        return f"{sizes}, {kind}, compute_dtype={self.compute_dtype}"
+        return f"{sizes}, {self.format.upper()}, compute_dtype={self.compute_dtype}"

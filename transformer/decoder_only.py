@@ -8,11 +8,12 @@ Papers    "Language Models are Unsupervised Multitask Learners" (GPT-2); pre-nor
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import repeat
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from transformer.attention import AttentionCache
 from transformer.config import TransformerConfig
@@ -21,7 +22,7 @@ from transformer.decoding import steps
 from transformer.decoding.cache import PromptCache
 from transformer.embedding import embed_tokens
 from transformer.encoder import EncoderLayer
-from transformer.masks import causal_mask, prompt_mask
+from transformer.masks import causal_mask, places_in, prompt_mask, same_document
 from transformer.rotary import Rotate, rotation, unturned
 from transformer.stack import Stack
 from transformer.token_model import TokenModel, output_projection
@@ -87,8 +88,13 @@ class DecoderOnly(TokenModel):
         source: Int[Tensor, "batch time"],
         real: Bool[Tensor, "batch time"] | None = None,
         cache: PromptCache | None = None,
+        documents: Int[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch time d_model"]:
-        """The last vector of each of `source`: what the output projection reads."""
+        """The last vector of each of `source`: what the output projection reads.
+
+        `documents`   of each token, the number of the text that it belongs to, where several are packed into a row: each
+                      sees its own alone, and its positions begin at 0
+        """
         if cache is None or cache.length == 0:
             self.check_ids("source", source)
             x, mask = self.embed_source(source, real)
@@ -97,10 +103,12 @@ class DecoderOnly(TokenModel):
         else:
             x = embed_tokens(source, self.source_embedding, self.embedding_scale)
             mask = cache.advance(source.shape[1])
-        positions = self.positions_of(mask, x.shape[1])
+        positions = self.positions_of(mask, x.shape[1], documents)
         rotary = self.config.positions == "rotary"
         rotate = rotation(positions[..., 0], self.config, x.dtype) if rotary else unturned
         x = self.place(x, torch.zeros_like(x) if rotary else positions, self.source_norm)
+        if documents is not None:
+            mask = mask & same_document(documents)
         sees_all = cache is not None and x.shape[1] == 1 and not cache.padded  # no mask is cheaper than one of Trues
         visible = None if sees_all else mask & causal_mask(x.shape[1], mask.shape[-1] - x.shape[1], x.device)
         return self.decoder(x, visible, None if cache is None else cache.layers, rotate)[:, -source.shape[1] :]
@@ -122,10 +130,19 @@ class DecoderOnly(TokenModel):
         x = embed_tokens(source, self.source_embedding, self.embedding_scale)
         return self.source_input(x, real[:, None, None, :])
 
-    def positions_of(self, mask: Bool[Tensor, "batch 1 1 memory"], length: int) -> Float[Tensor, "batch new d_model"]:
-        """The positions of the last `length` places; padding in front takes none."""
+    def positions_of(
+        self, mask: Bool[Tensor, "batch 1 1 memory"], length: int, documents: Int[Tensor, "batch time"] | None = None
+    ) -> Float[Tensor, "batch new d_model"]:
+        """The positions of the last `length` places; padding in front takes none, and each of `documents` begins anew."""
         self.check_length("source", mask.shape[-1])
         index = (mask[:, 0, 0].cumsum(dim=1) - 1).clamp(min=0)
+        if documents is not None:
+            if documents.shape != index.shape:
+                raise ValueError(
+                    f"documents of {tuple(documents.shape)} tokens do not fit rows of {tuple(index.shape)}: "
+                    "a prompt stands in front of a row, not of each text that is packed into it; do not pack"
+                )
+            index = places_in(documents)
         return self.source_positions(mask.shape[-1])[index[:, -length:]]
 
     def new_cache(self, max_length: int) -> PromptCache:
@@ -154,3 +171,11 @@ class DecoderOnly(TokenModel):
     def tie_weights(self) -> None:
         if self.config.tie_embeddings:
             self.output.weight = self.source_embedding.weight
+
+    def untie_weights(self) -> None:
+        """Embedding and output get a matrix of their own each, with the numbers that it has now."""
+        for module in (self.source_embedding, self.output):
+            module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
+        if self.config.bias and self.output.bias is None:
+            self.output.bias = nn.Parameter(self.output.weight.new_zeros(self.config.vocab_size))
+        self.config = replace(self.config, tie_embeddings=False)

@@ -38,6 +38,19 @@ def causal_mask(length: int, past: int = 0, device: torch.device | None = None) 
     return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(diagonal=past)
 
 
+def same_document(documents: Int[Tensor, "batch time"]) -> Bool[Tensor, "batch 1 time time"]:
+    """True where query and key are of one document: what is packed into a row together stays apart."""
+    return documents[:, None, :, None] == documents[:, None, None, :]
+
+
+def places_in(documents: Int[Tensor, "batch time"]) -> Int[Tensor, "batch time"]:
+    """Where each token stands in its own document, from 0; a document is a run of equal numbers."""
+    place = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
+    begins = torch.ones_like(documents, dtype=torch.bool)
+    begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    return place - torch.where(begins, place, 0).cummax(dim=1).values
+
+
 def check_mask(mask: Tensor, batch: int, heads: int, query: int, key: int) -> None:
     """Raises TypeError for a mask that is not boolean, ValueError for one that does not broadcast."""
     if mask.dtype != torch.bool:

@@ -3,6 +3,8 @@
     python -m lessons chat "What is the capital of France?"
     python -m lessons chat                       a conversation; Ctrl-D ends it
     python -m lessons chat --adapter DIR         with an adapter of peft/
+    python -m lessons chat --train               teach it: --train --help
+    python -m lessons chat --compare             techniques: --compare --help
     python -m lessons chat --temperature 0.7     drawn instead of greedy
 
 The model is SmolLM2 (`make smollm`), or --model: a .gguf file, or a Hugging
@@ -17,13 +19,19 @@ from pathlib import Path
 import torch
 
 from lessons.chat.answer import Answer, answer
+from lessons.chat.comparing import command as comparing
 from lessons.chat.model import ChatModel, open_model
 from lessons.chat.smollm import smollm_file
+from lessons.chat.training import command as training
 from lessons.task.machine import set_threads
 from peft import PeftModel
 
 
 def main(arguments: list[str]) -> int:
+    asked = {argument.split("=")[0] for argument in arguments}
+    for name, command in (("--train", training.main), ("--compare", comparing.main)):
+        if name in asked:
+            return command(arguments)
     options = parse(arguments)
     set_threads()
     check_settings(options)

@@ -17,7 +17,7 @@ from transformer import DecoderOnly, TransformerConfig
 from transformer.pretrained import load_pretrained
 from transformer.pretrained.gguf import Vocabulary, read_gguf
 from transformer.pretrained.gguf.vocabulary import CONTROL, NORMAL
-from transformer.pretrained.load import load_gguf
+from transformer.pretrained.load import Packed, load_gguf
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -52,8 +52,8 @@ class ChatModel:
         return str(self.tokenizer.decode(list(ids)))
 
 
-def open_model(path: str | Path, **changes: Any) -> ChatModel:
-    """The model in a .gguf file or in a Hugging Face folder; `changes` as `load_pretrained` takes them.
+def open_model(path: str | Path, packed: Packed | None = None, **changes: Any) -> ChatModel:
+    """The model in a .gguf file or in a Hugging Face folder; `packed` and `changes` as `load_pretrained` takes them.
 
     Raises FileNotFoundError or ValueError, in one line, for what is no language model with a tokenizer and a chat template.
     """
@@ -64,10 +64,10 @@ def open_model(path: str | Path, **changes: Any) -> ChatModel:
             raise ValueError(f"{path} has no tokenizer or no chat template: take a model that was trained to chat")
         template = ChatTemplate(file.chat_template, file.tokenizer)
         tokenizer = make_tokenizer(file.tokenizer)
-        return ChatModel(load_gguf(file, changes=changes), tokenizer, template)
+        return ChatModel(load_gguf(file, packed, changes), tokenizer, template)
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}: --model takes a folder with config.json, or a .gguf file")
-    model = load_pretrained(path, **changes)
+    model = load_pretrained(path, packed, **changes)
     if not isinstance(model, DecoderOnly):
         raise ValueError(f"{path} holds a model of the kind {type(model).__name__}: chat needs one that continues text")
     tokenizer = read_tokenizer(path, model.config.vocab_size)

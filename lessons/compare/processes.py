@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import Field, asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from rich.progress import Progress
 
@@ -18,12 +18,36 @@ from lessons.compare.row import RowSetting
 from transformer.learning.checkpoint import read_json
 
 
+class Setting(Protocol):
+    """What decides a row: a dataclass that JSON can hold, and whose `name` is its file's."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+Kind = TypeVar("Kind", bound=Setting)
+
+
 class RowProcesses:
     """At most `jobs` rows at once. Leaving `running()` early, by Ctrl-C or an error, ends the processes; so does a kill of
-    this one, after which nobody holds the other end of their stdin."""
+    this one, after which nobody holds the other end of their stdin.
 
-    def __init__(self, folder: Path, jobs: int, progress: Progress):
-        self.folder, self.progress = folder, progress
+    `program`   the module that a row's process runs, with the row's setting, the folder and the row's name
+    """
+
+    def __init__(self, folder: Path, jobs: int, progress: Progress, program: str = "lessons.compare.row"):
+        self.folder, self.progress, self.program = folder, progress, program
         self.pool = ThreadPoolExecutor(jobs)
         self.processes: set[subprocess.Popen[str]] = set()
         self.stopped = False
@@ -39,22 +63,22 @@ class RowProcesses:
                 process.kill()
             self.pool.shutdown(wait=True)
 
-    def run(self, settings: Sequence[RowSetting]) -> Iterator[tuple[RowSetting, dict[str, Any]]]:
+    def run(self, settings: Sequence[Kind]) -> Iterator[tuple[Kind, dict[str, Any]]]:
         """Each row as it is done; a row that crashed is {"method", "seed", "failed": its last words}."""
-        waiting: dict[Future[dict[str, Any]], RowSetting] = {self.pool.submit(self.row, s): s for s in settings}
+        waiting: dict[Future[dict[str, Any]], Kind] = {self.pool.submit(self.row, s): s for s in settings}
         while waiting:
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
                 yield waiting.pop(future), future.result()
 
-    def row(self, setting: RowSetting) -> dict[str, Any]:
+    def row(self, setting: Setting) -> dict[str, Any]:
         log = self.folder / "logs" / f"{setting.method}-{setting.seed}.txt"
         name = setting.name
         self.forget_others(setting)
         bar = self.progress.add_task(f"{setting.method} {setting.seed}", total=setting.steps, loss="starting")
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lessons.compare.row", json.dumps(asdict(setting)), str(self.folder), name],
+                [sys.executable, "-m", self.program, json.dumps(asdict(setting)), str(self.folder), name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -80,7 +104,7 @@ class RowProcesses:
             return {"method": setting.method, "seed": setting.seed, "failed": f"{reason} (all of it: {log})"}
         return read_json(self.folder / "rows" / f"{name}.json")
 
-    def forget_others(self, setting: RowSetting) -> None:
+    def forget_others(self, setting: Setting) -> None:
         """A row's adapter takes the place of that technique's and seed's last one: so the last one's row goes too."""
         for file in (self.folder / "rows").glob(f"{setting.method}-{setting.seed}-*.json"):
             if file.stem != setting.name:
@@ -94,7 +118,7 @@ def rows_of_others(settings: Sequence[RowSetting], folder: Path) -> list[RowSett
     return [RowSetting(**row["setting"]) if "setting" in row else None for row in others]
 
 
-def read_row(setting: RowSetting, folder: Path) -> dict[str, Any] | None:
+def read_row(setting: Setting, folder: Path) -> dict[str, Any] | None:
     """The row of exactly this setting, if it is there."""
     file = folder / "rows" / f"{setting.name}.json"
     return read_json(file) if file.is_file() else None

@@ -14,7 +14,8 @@ NO_STRESS = str.maketrans("", "", "ˈˌ")
 TEMPLATE = """\
 # The pronouncing dictionaries
 
-`python -m lessons.data.build` makes everything in this folder but the Python files and `ipa.tsv`, the table of sounds: this page too.
+`python -m lessons.data.build` makes everything in this folder but the Python files, `ipa.tsv`, the table of sounds, and
+`spelling.tsv`, American words and their British spelling, which `python -m lessons.data.spelling` makes of the dictionaries: this page too.
 
 ## Origin
 | dictionary | package, file | licence | sha256 of the wheel |

@@ -6,11 +6,14 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from lessons.clinic.folder import CHECKS as FOLDER_CHECKS
 from lessons.install.own_peft import find_peft, require_own_peft
 from lessons.install.packages import PACKAGES
 from lessons.task.base import base_folder, load_base
@@ -104,9 +107,11 @@ CHECKS: dict[str, Callable[[], str]] = {
 
 
 def main(arguments: list[str]) -> int:
-    argparse.ArgumentParser(prog="python -m lessons doctor", description=__doc__).parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m lessons doctor", description=__doc__)
+    parser.add_argument("--model", type=Path, metavar="DIR", help="look at a saved model or adapter instead")
+    options = parser.parse_args(arguments)
     console, healthy = Console(soft_wrap=True, highlight=False), True
-    for name, check in CHECKS.items():
+    for name, check in (folder_checks(options.model) if options.model else CHECKS).items():
         try:
             with warnings.catch_warnings(action="ignore"):
                 found, sign = check(), "[green]✓[/]"
@@ -116,3 +121,8 @@ def main(arguments: list[str]) -> int:
     if not healthy:
         console.print("Something is not in order: the lines with ✗ say what to do.")
     return 0 if healthy else 1
+
+
+def folder_checks(model: Path) -> dict[str, Callable[[], str]]:
+    """What can be told from the files of a model or an adapter alone."""
+    return {name: partial(check, model) for name, check in FOLDER_CHECKS.items()}

@@ -16,7 +16,8 @@ from nbformat import NotebookNode
 
 from lessons.site.links import ROOT, address, colab, relinked
 from lessons.teaching.notebooks import is_hidden
-from lessons.teaching.said import KEY
+from lessons.teaching.said import KEY, Say, in_english
+from lessons.translate.fixed import SITE
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,13 @@ class Place:
     `page`      "lessons/13_lora"
     `static`    the folder that takes its pictures
     `sources`   file of the repository → page of the site
+    `say`       the words of the page's language
     """
 
     page: str
     static: Path
     sources: dict[str, str]
+    say: Say = in_english
 
 
 def page_of(file: Path, place: Place) -> str:
@@ -41,21 +44,24 @@ def page_of(file: Path, place: Place) -> str:
         parts += [cell.source] if cell.cell_type == "markdown" else list(code_parts(cell, place))
     head, _, rest = "\n\n".join(parts).partition("\n")
     folder = file.parent.relative_to(ROOT).as_posix()
-    return relinked(f"{head}\n\n{doors(file)}\n{rest}\n", folder, place.page, place.sources)
+    return relinked(f"{head}\n\n{doors(file, place.say)}\n{rest}\n", folder, place.page, place.sources)
 
 
-def doors(notebook: Path) -> str:
+def doors(notebook: Path, say: Say) -> str:
     """The notebook, its source, and Colab."""
     source = f"lessons/{notebook.stem}.py"
     file = notebook.relative_to(ROOT).as_posix()
-    return f"[Notebook]({address()}/blob/main/{file}) · [Source]({address()}/blob/main/{source}) · [Colab]({colab(notebook)})"
+    return (
+        f"[{say(SITE['notebook'])}]({address()}/blob/main/{file}) · "
+        f"[{say(SITE['source file'])}]({address()}/blob/main/{source}) · [Colab]({colab(notebook)})"
+    )
 
 
 def code_parts(cell: NotebookNode, place: Place) -> Iterator[str]:
     code = f"```python\n{cell.source}\n```"
     shows_source = any("show_source" in line for line in cell.source.splitlines()) and len(cell.source) < 400
     if is_hidden(cell):
-        yield f'<details class="code"><summary>Code</summary>\n\n{code}\n\n</details>'
+        yield f'<details class="code"><summary>{place.say(SITE["code"])}</summary>\n\n{code}\n\n</details>'
     elif not shows_source:
         yield code
     for output in cell.outputs:
@@ -73,11 +79,11 @@ def output_part(output: NotebookNode, place: Place) -> str:
         return f"```{{raw}} html\n{data['text/html']}\n```"
     if "text/markdown" in data:
         text = data["text/markdown"]
-        return f"::::{{admonition}} {TITLES[said['by']]}\n{text}\n::::" if said.get("by") in TITLES else text
+        return f"::::{{admonition}} {place.say(TITLES[said['by']])}\n{text}\n::::" if said.get("by") in TITLES else text
     return f"```text\n{data.get('text/plain', '').rstrip()}\n```"
 
 
-TITLES = {"exercises_of": "Exercises"}
+TITLES = {"exercises_of": SITE["exercises"]}
 
 
 def picture(encoded: str, about: NotebookNode, place: Place) -> str:

@@ -12,6 +12,8 @@ from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.teacher.guide import guide
 from lessons.site.links import ROOT, relinked
 from lessons.teaching.notebooks import LESSONS
+from lessons.teaching.said import Say
+from lessons.translate.fixed import SITE
 
 SUBJECT = (
     "transformer/embedding.py transformer/attention.py transformer/add_norm.py transformer/feed_forward.py transformer/encoder.py "
@@ -25,26 +27,18 @@ SUBJECT = (
 PACKAGES = ("transformer", "quant", "peft", "rlhf")
 
 
-def front(lessons: Sequence[str], files: Sequence[str]) -> str:
+def front(lessons: Sequence[str], files: Sequence[str], say: Say) -> str:
     """The first page, with the tree of all others."""
-    return "\n".join(
-        [
-            "# Fine-tuning, by hand",
-            "",
-            "A Transformer and 22 ways to fine-tune it, written by hand: lessons, exercises, and every line of the code.",
-            "",
-            '```{raw} html\n<img class="figure" src="_static/cover.png" alt="Where each technique sits in the Transformer" width="700" height="277">\n```',
-            "",
-            "- Begin with [lesson 1](lessons/01_fine_tuning.md).",
-            "- [See a fine-tune](see.md): type a word, choose a technique, slide its strength.",
-            "- [What each technique costs and gives](results.md), measured.",
-            "",
-            tree("Lessons", [f"lessons/{name}" for name in lessons]),
-            tree("To look and to look up", ["see", "results", "exercises", "glossary", "teachers"]),
-            tree("The code beside its text", [f"source/{page_name(file)}" for file in files]),
-            tree("API", [f"api/{package}" for package in PACKAGES]),
-        ]
-    )
+    cover = f'<img class="figure" src="_static/cover.png" alt="{say(SITE["cover"])}" width="700" height="277">'
+    words = [f"# {say(SITE['title'])}", say(SITE["what"]), f"```{{raw}} html\n{cover}\n```"]
+    doors = [f"- {say(SITE[name])}" for name in ("begin", "see", "measured")]
+    trees = [
+        tree(say(SITE["lessons"]), [f"lessons/{name}" for name in lessons]),
+        tree(say(SITE["look"]), ["see", "results", "exercises", "glossary", "teachers"]),
+        tree(say(SITE["source"]), [f"source/{page_name(file)}" for file in files]),
+        tree(say(SITE["api"]), [f"api/{package}" for package in PACKAGES]),
+    ]
+    return "\n\n".join([*words, "\n".join(doors), *trees])
 
 
 def tree(caption: str, pages: Sequence[str]) -> str:
@@ -55,22 +49,26 @@ def page_name(file: str) -> str:
     return file.removesuffix(".py").replace("/", "-")
 
 
-def results() -> str:
+def results(say: Say) -> str:
     report = kept_report()
     lines = [[*HEADINGS], base_line(report), *prepared_lines(report), *technique_lines(report)]
-    said = "Errors in per cent, mean ± standard deviation over the seeds. A click on a column's head sorts."
-    return f"# Results\n\n{said}\n\n::::{{container}} sorted\n{as_markdown(lines)}\n::::\n"
+    title, sorts = say(SITE["results"]), say(SITE["sorts"])
+    return f"# {title}\n\n{sorts}\n\n::::{{container}} sorted\n{as_markdown(lines)}\n::::\n"
 
 
-def exercises() -> str:
-    lines = ["# Exercises", "", "Each is started by `python -m lessons start NAME`.", ""]
+def exercises(say: Say) -> str:
+    lines = [f"# {say(SITE['exercises'])}", "", say(SITE["started"]), ""]
     for number, title in TITLES.items():
         found = [each for each in all_exercises().values() if each.lesson == number]
         if found:
-            lines += [f"## {number}. {title}", ""]
-            lines += [f"- **{each.title}**: `{each.name}`, {each.minutes} minutes" for each in found]
+            lines += [f"## {number}. {say(title)}", ""]
+            lines += [f"- **{say(each.title)}** · `{each.name}` · {minutes(each.minutes, say)}" for each in found]
             lines.append("")
     return "\n".join(lines)
+
+
+def minutes(count: int, say: Say) -> str:
+    return say(SITE["minutes"]).format(minutes=count)
 
 
 def glossary(sources: Mapping[str, str]) -> str:
@@ -98,9 +96,11 @@ def directive(package: str, name: str, thing: object) -> str:
     return f"```{{eval-rst}}\n.. {kind}:: {package}.{name}\n{option}\n```\n"
 
 
-def see() -> str:
-    frame = '<iframe class="page" src="_static/page.html" title="A fine-tune to look at"></iframe>'
-    return f'# See a fine-tune\n\n```{{raw}} html\n<p><a href="_static/page.html">Open it alone</a></p>\n{frame}\n```\n'
+def see(say: Say) -> str:
+    title = say(SITE["see it"])
+    frame = f'<iframe class="page" src="_static/page.html" title="{title}"></iframe>'
+    alone = f'<p><a href="_static/page.html">{say(SITE["alone"])}</a></p>'
+    return f"# {title}\n\n```{{raw}} html\n{alone}\n{frame}\n```\n"
 
 
 def existing(files: Sequence[str]) -> list[str]:

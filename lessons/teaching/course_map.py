@@ -9,7 +9,7 @@ a notebook that was built before titles were kept, or none, leaves the lesson's 
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
@@ -19,6 +19,7 @@ from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS, PARTS
 from lessons.teaching.form import minutes_of
 from lessons.teaching.notebooks import notebook_of, read_lesson, sources
+from lessons.teaching.said import Say, in_english
 from lessons.teaching.wording import sections
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -27,13 +28,21 @@ KEPT_TITLE = re.compile(r"\[figure: (.+)\]\Z", re.DOTALL)
 QUESTION = re.compile(r"\*\*The question\.\*\*\s+(.+?)(?:\n\n|\Z)", re.DOTALL)
 
 
-def course_map() -> str:
-    """The table: part, lesson, minutes, finding."""
-    lines = [["part", "lesson", "minutes", "what comes out, or what is asked"]]
+HEADINGS = ("part", "lesson", "minutes", "what comes out, or what is asked")
+
+
+def course_map(
+    say: Say = in_english,
+    folder: str = "lessons/notebooks",
+    told: Callable[[Path], str] = lambda source: finding(source) or question(source),
+) -> str:
+    """The table: part, lesson, minutes, finding. In another language `say`, `folder` and `told` are that language's."""
+    lines = [[say(heading) for heading in HEADINGS]]
     for source in sources():
         number = int(source.stem[:2])
-        link = f"[{number}. {LESSONS[number]}](lessons/notebooks/{source.stem}.ipynb)"
-        lines.append([PARTS.get(number, ""), link, minutes(source), cell(finding(source) or question(source))])
+        link = f"[{number}. {say(LESSONS[number])}]({folder}/{source.stem}.ipynb)"
+        part = say(PARTS[number]) if number in PARTS else ""
+        lines.append([part, link, minutes(source), cell(told(source))])
     head, *rows = as_markdown(lines).splitlines()
     rule, *rows = rows
     return "\n".join([head, rule.replace("---:", "---"), *rows])

@@ -12,16 +12,19 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from lessons.teaching.course_map import BEGIN, END, course_map
 from lessons.teaching.notebooks import NOTEBOOKS, write
 from lessons.teaching.said import KEY, Say, Values, said_again
 from lessons.teaching.source import FOLDED
 from lessons.teaching.templates import filled
+from lessons.teaching.wording import sections
 from lessons.translate.blocks import translated
 from lessons.translate.po import po_of, translations
-from lessons.translate.texts import COURSE, EXERCISES, README
+from lessons.translate.texts import COURSE, EXERCISES, README, around_map
 
 ZH_NOTEBOOKS = NOTEBOOKS / "zh"
 MARK = "未翻译"
+EXPERIMENT = "实验"
 OUTSIDE = re.compile(r"(\]\()(\.\./)")
 """A link that leaves the notebooks' folder; from lessons/notebooks/zh/ it has one step more to go."""
 
@@ -30,7 +33,7 @@ def build(name: str) -> Path | None:
     """Writes one lesson's notebook, or README.zh.md. Raises ValueError where the English notebook is not there."""
     if name == "README":
         path = README.with_name("README.zh.md")
-        path.write_text(translated(README.read_text(encoding="utf-8"), speaker(name)) + "\n", encoding="utf-8")
+        path.write_text(readme_in_chinese(speaker(name)), encoding="utf-8")
         return path
     if name in (COURSE, EXERCISES):
         return None
@@ -40,6 +43,31 @@ def build(name: str) -> Path | None:
     path = ZH_NOTEBOOKS / english.name
     write(in_chinese(nbformat.read(english, as_version=4), speaker(name)), path)
     return path
+
+
+def readme_in_chinese(say: Say) -> str:
+    before, after = around_map(README.read_text(encoding="utf-8"))
+    table = course_map(say, "lessons/notebooks/zh", told)
+    parts = [translated(before, say, rows=True), BEGIN, table, END, translated(after, say, rows=True)]
+    return "\n\n".join(parts) + "\n"
+
+
+def told(source: Path) -> str:
+    """What README's map says of a lesson: the finding of its first experiment's figure, else its question."""
+    path = ZH_NOTEBOOKS / f"{source.stem}.ipynb"
+    if not path.is_file():
+        return ""
+    notebook = nbformat.read(path, as_version=4)
+    for heading, cell in sections(notebook):
+        for words, picture in zip(cell.get("outputs", []), cell.get("outputs", [])[1:]):
+            if heading.startswith(EXPERIMENT) and "image/png" in picture.get("data", {}) and is_title(words):
+                return str(words.data["text/markdown"]).strip("*")
+    questions = re.findall(r"[^。？！]+？", notebook.cells[0].source.split("\n\n")[1])
+    return questions[-1].strip(" *") if questions else ""
+
+
+def is_title(output: NotebookNode) -> bool:
+    return bool(re.fullmatch(r"\*\*.+\*\*", output.get("data", {}).get("text/markdown", "")))
 
 
 def speaker(name: str) -> Say:

@@ -14,11 +14,13 @@ ITEM = re.compile(r"\s*(?:[-*]|\d+\.)\s")
 def blocks(text: str) -> list[str]:
     """The text cut at its blank lines; a code block or a formula over several lines is one block."""
     found: list[list[str]] = [[]]
-    inside = ""
+    inside = ""  # the mark that will close what is open
     for line in text.splitlines():
         if not line.strip() and not inside:
             found.append([])
             continue
+        if not inside and found[-1] and found[-1][-1].startswith("#") and not found[-1][-1].startswith("#!"):
+            found.append([])  # a heading ends where its line ends
         found[-1].append(line.rstrip() if not line.endswith("  ") else line)
         for mark in (FENCE, DISPLAY):
             if inside in ("", mark) and line.count(mark) % 2:
@@ -30,7 +32,9 @@ def is_text(block: str) -> bool:
     """Whether it is translated."""
     bare = block.strip()
     is_formula = bare.startswith(DISPLAY) and bare.endswith(DISPLAY) and bare.count(DISPLAY) == 2
-    return not (bare.startswith(FENCE) or is_formula or BARE_TAG.fullmatch(bare) or re.fullmatch(r"[-*_]{3,}", bare))
+    is_code = bare.startswith(FENCE) or all(line.startswith("    ") for line in block.splitlines())
+    is_mark = BARE_TAG.fullmatch(bare) or re.fullmatch(r"<!--.*-->|[-*_]{3,}", bare, re.DOTALL)
+    return not (is_code or is_formula or is_mark)
 
 
 def one_line_each(block: str) -> str:
@@ -45,11 +49,28 @@ def one_line_each(block: str) -> str:
     return "\n".join(lines)
 
 
-def entries(text: str) -> list[str]:
-    """What is to be translated of a text, in its order."""
-    return [one_line_each(block) for block in blocks(text) if is_text(block)]
+def is_row(line: str) -> bool:
+    """A row of a table that has words: not of numbers, code and links alone."""
+    bare = re.sub(r"`[^`]*`|\]\([^)]*\)", "", line)
+    return bool(re.search(r"[A-Za-z]{2}", bare))
 
 
-def translated(text: str, translate: Callable[[str], str]) -> str:
+def entries(text: str, rows: bool = False) -> list[str]:
+    """What is to be translated of a text, in its order; with `rows` each row of a table is an entry, if it has words."""
+    found = [one_line_each(block) for block in blocks(text) if is_text(block)]
+    if not rows:
+        return found
+    apart = [block.splitlines() if block.startswith("|") else [block] for block in found]
+    return [part for parts in apart for part in parts if not part.startswith("|") or is_row(part)]
+
+
+def translated(text: str, translate: Callable[[str], str], rows: bool = False) -> str:
     """The text with every entry given to `translate`."""
-    return "\n\n".join(translate(one_line_each(block)) if is_text(block) else block for block in blocks(text))
+
+    def one(block: str) -> str:
+        whole = one_line_each(block)
+        if not rows or not whole.startswith("|"):
+            return translate(whole)
+        return "\n".join(translate(line) if is_row(line) else line for line in whole.splitlines())
+
+    return "\n\n".join(one(block) if is_text(block) else block for block in blocks(text))

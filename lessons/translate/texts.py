@@ -6,10 +6,13 @@ from pathlib import Path
 
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
-from lessons.teaching import boxes, kept, sounds, source, tasks
+from lessons.exercises.course import PARTS
+from lessons.teaching import boxes, course_map, kept, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
+from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
+from lessons.translate.fixed import SITE
 from lessons.translate.po import Text
 
 README = LESSONS.parent / "README.md"
@@ -24,7 +27,7 @@ def names() -> list[str]:
 def texts(name: str) -> list[Text]:
     """The texts of one file, in the order in which a reader meets them. Raises ValueError for a name that is none."""
     if name == "README":
-        return list(markdown_texts(README.read_text(encoding="utf-8"), README.name))
+        return list(readme_texts())
     if name == COURSE:
         return list(course_texts())
     if name == EXERCISES:
@@ -48,6 +51,18 @@ def lesson_texts(source: Path) -> Iterator[Text]:
                 )
 
 
+def readme_texts() -> Iterator[Text]:
+    """README but for its map, which is made of the Chinese lessons."""
+    before, after = around_map(README.read_text(encoding="utf-8"))
+    for entry in [*entries(before, rows=True), *entries(after, rows=True)]:
+        yield Text(entry, kind_of(entry), (README.name, 0))
+
+
+def around_map(readme: str) -> tuple[str, str]:
+    before, _, rest = readme.partition(BEGIN)
+    return before, rest.partition(END)[2]
+
+
 def folded_lines(calls: Sequence[Call]) -> Iterator[str]:
     """The lines behind which tables of sounds open."""
     for name, node in calls:
@@ -66,7 +81,16 @@ def course_texts() -> Iterator[Text]:
     for number, title in TITLES.items():
         yield Text(title, "title of a lesson", ("lessons/exercises/course.py", number))
     words = [label for label, _ in boxes.ROWS] + [tasks.NONE, tasks.NEXT, tasks.MINUTES, tasks.AFTER]
-    for word in [*words, *sounds.HEADINGS, *kept.COLUMNS, kept.UNTUNED, source.FOLDED]:
+    for word in [
+        *words,
+        *SITE.values(),
+        *course_map.HEADINGS,
+        *PARTS.values(),
+        *sounds.HEADINGS,
+        *kept.COLUMNS,
+        kept.UNTUNED,
+        source.FOLDED,
+    ]:
         yield Text(word, "a fixed word of the pages", ("lessons/teaching", 0))
 
 

@@ -76,5 +76,8 @@ def restore_gradients(core: Core) -> None:
 def untie_if_needed(model: nn.Module) -> None:
     """A matrix that was merged in one of its tied modules only is tied no more, and the config must say so."""
     config = getattr(model, "config", None)
-    if getattr(config, "tie_embeddings", False) and model.output.weight is not model.target_embedding.weight:
+    if not getattr(config, "tie_embeddings", False) or not hasattr(model, "output"):
+        return
+    embedding = model.target_embedding if hasattr(model, "target_embedding") else model.source_embedding
+    if model.output.weight is not embedding.weight:
         model.untie_weights()

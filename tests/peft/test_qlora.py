@@ -7,7 +7,7 @@ import torch
 
 from peft import LoraConfig, LoraLinear, PeftModel, get_peft_model
 from peft.qlora import lost_share, merged_in_4bit, on_fp4, on_int4, on_nf4
-from quant import Linear4bit
+from quant import Linear4bit, LinearQ4, linear_layers
 from tests.peft.small import batch, small_base, take_steps, technique
 
 
@@ -65,3 +65,28 @@ def test_an_adapter_of_one_format_is_refused_on_another(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="was trained on another base"):
         PeftModel.from_pretrained(on_fp4(small_base()), tmp_path)
+
+
+@pytest.mark.parametrize("minimum", [True, False])
+def test_a_merge_goes_back_into_the_four_bits_of_a_gguf(minimum: bool) -> None:
+    torch.manual_seed(0)
+    layer = LoraLinear(LinearQ4.from_linear(torch.nn.Linear(64, 24), minimum), rank=2, alpha=6)
+    torch.nn.init.normal_(layer.lora_B.weight)
+    with pytest.warns(UserWarning, match="into a quantized base"):
+        wanted = layer.merged()
+
+    with pytest.warns(UserWarning, match="% of the update's length is rounding error"):
+        again = merged_in_4bit(layer)
+
+    assert isinstance(again, LinearQ4)
+    assert again.minimum == minimum
+    assert torch.equal(again.dequantized(), LinearQ4.from_linear(wanted, minimum).dequantized())
+
+
+def test_a_model_in_the_four_bits_of_a_gguf_is_quantized_already_and_listed() -> None:
+    model = torch.nn.Sequential(LinearQ4.from_linear(torch.nn.Linear(32, 8)), torch.nn.Linear(8, 4))
+
+    assert [row.kind for row in linear_layers(model)] == ["q4_1", "linear"]
+    assert linear_layers(model)[0].nbytes == 32 * 8 * 5 // 8 + 4 * 8
+    with pytest.raises(ValueError, match="quantized already: 0 and 0 more are LinearQ4"):
+        on_nf4(model)

@@ -1,4 +1,4 @@
 """Learning: what turns pairs of sequences into weights, and keeps them.
 
-Read in this order: loss, schedule, config, batching, files, checkpoint, resume, distributed, training.
+Read in this order: loss, schedule, config, batching, texts, files, checkpoint, resume, distributed, training.
 """

@@ -6,10 +6,13 @@ so that a run that was interrupted finds its way back to the same batches.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from transformer.config import TransformerConfig
 
 Pair = tuple[Sequence[int], Sequence[int]]
 
@@ -24,6 +27,12 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(self.source.to(device), self.inputs.to(device), self.labels.to(device))
+
+    def logits(self, network: nn.Module, starts: Sequence[Sequence[int]] = ()) -> Float[Tensor, "batch target vocab"]:
+        """What the network says of `labels`; `starts`: where the sources begin, if not all at 0."""
+        offset = {"offset": torch.tensor(starts, device=self.source.device)} if starts else {}
+        logits: Tensor = network(self.source, self.inputs, **offset)
+        return logits
 
 
 def pad(rows: Sequence[Sequence[int]], pad_id: int) -> Int[Tensor, "batch time"]:
@@ -64,3 +73,50 @@ def epoch_batches(pairs: Sequence[Pair], max_tokens: int, seed: int, epoch: int)
             width = len(pairs[index][1])
     order = torch.randperm(len(batches), generator=generator).tolist()
     return [batches[index] for index in order]
+
+
+@runtime_checkable
+class Examples(Protocol):
+    """What the training loop asks of its examples: pairs of sequences here, texts of which a part is learnt in texts.py."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, max_tokens: int, seed: int, epoch: int) -> list[list[int]]:
+        """The indices of each batch of an epoch."""
+
+    def tokens(self, indices: Sequence[int]) -> int:
+        """How many tokens of these examples count in the loss."""
+
+    def collate(self, indices: Sequence[int], shape: TransformerConfig) -> Any:
+        """A batch: `to(device)`, `logits(network, starts)` and `labels`."""
+
+    def label_padding(self, shape: TransformerConfig) -> int:
+        """The label that is none."""
+
+    def network(self, model: nn.Module) -> nn.Module:
+        """What a batch's `logits` calls."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of sequences as examples: every token of a target is learnt."""
+
+    pairs: Sequence[Pair]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batches(self, max_tokens: int, seed: int, epoch: int) -> list[list[int]]:
+        return epoch_batches(self.pairs, max_tokens, seed, epoch)
+
+    def tokens(self, indices: Sequence[int]) -> int:
+        return sum(len(self.pairs[index][1]) for index in indices)
+
+    def collate(self, indices: Sequence[int], shape: TransformerConfig) -> Batch:
+        return collate([self.pairs[index] for index in indices], shape.pad_id, shape.bos_id)
+
+    def label_padding(self, shape: TransformerConfig) -> int:
+        return shape.pad_id
+
+    def network(self, model: nn.Module) -> nn.Module:
+        return model

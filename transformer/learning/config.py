@@ -16,6 +16,7 @@ class TrainingConfig:
     `schedule`           what the rate does after its warm-up: "cosine" down to 0, "constant", "noam" (schedule.py)
     `warmup`             steps in which the rate rises
     `max_tokens`         target tokens of a batch, padding counted (batching.py)
+    `accumulation`       parts in which a batch is computed, one after the other: the same step with less memory
     `betas`              AdamW's decay of the mean of the gradients and of their squares
     `weight_decay`       AdamW's pull of matrices towards 0, in parts of the rate
     `clip_norm`          a gradient longer than this is shortened to it
@@ -43,10 +44,11 @@ class TrainingConfig:
     seed: int = 0
     checkpoint_every: int = 500
     first_position: int = 0
+    accumulation: int = 1
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("steps", "warmup", "max_tokens", "checkpoint_every"):
+        for name in ("steps", "warmup", "max_tokens", "checkpoint_every", "accumulation"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("learning_rate", "clip_norm"):

@@ -10,7 +10,7 @@ Papers    "Attention Is All You Need" (arXiv 1706.03762), section 5; AdamW: "Dec
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from transformer.learning.batching import Batch, Pair, collate, epoch_batches
+from transformer.learning.batching import Examples, Pair, Pairs
 from transformer.learning.config import TrainingConfig
 from transformer.learning.distributed import Processes
 from transformer.learning.loss import check_finite, label_smoothed_cross_entropy
@@ -42,39 +43,55 @@ def parameter_groups(model: nn.Module, learning_rate: float, weight_decay: float
 
 
 def one_step(
-    model: nn.Module,
-    batch: Batch,
+    network: nn.Module,
+    parts: Sequence[Any],
     tokens: float,
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     pad_id: int,
-    starts: Sequence[Sequence[int]] = (),
+    starts: Sequence[Sequence[Sequence[int]]] = (),
     step: int = 1,
 ) -> Float[Tensor, ""]:
     """Forward, loss, backward, clip, step. Returns the loss: the sum over the batch's real tokens, divided by `tokens`.
 
-    `starts`   where the sources begin (`first_positions`), if not all at 0
+    `parts`    of the batch, one after the other; their gradients add up to the batch's, as each counts by its tokens
+    `starts`   where the sources of each part begin (`first_positions`), if not all at 0
     `step`     its number, for the message
 
     Raises ValueError, before a weight is changed, where the loss or its gradient is not finite.
     """
-    offset = {"offset": torch.tensor(starts, device=batch.source.device)} if starts else {}
-    with torch.autocast(batch.source.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        logits = model(batch.source, batch.inputs, **offset)
     settings = (config.label_smoothing, pad_id, config.never)
-    loss = label_smoothed_cross_entropy(logits, batch.labels, *settings, reduction="sum") / tokens
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    losses = []
+    for part, batch in enumerate(parts):
+        with shared_once(network, last=part == len(parts) - 1):
+            with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                logits = batch.logits(network, starts[part] if starts else ())
+            loss = label_smoothed_cross_entropy(logits, batch.labels, *settings, reduction="sum") / tokens
+            loss.backward()
+        losses.append(loss.detach())
+    loss = torch.stack(losses).sum()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-    check_finite(step, loss.detach(), norm)
+    check_finite(step, loss, norm)
     optimizer.step()
-    return loss.detach()
+    return loss
+
+
+def shared_once(network: nn.Module, last: bool) -> AbstractContextManager[None]:
+    """Several processes share their gradients in the last part only: a process may have more parts than another."""
+    return network.no_sync() if isinstance(network, DistributedDataParallel) and not last else nullcontext()
+
+
+def in_parts(rows: Sequence[Any], count: int) -> list[Sequence[Any]]:
+    """The rows of a batch in at most `count` parts, none empty."""
+    size = -(-len(rows) // count)
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def train(
     model: Any,
-    pairs: Sequence[Pair],
+    pairs: Sequence[Pair] | Examples,
     config: TrainingConfig,
     groups: list[dict[str, Any]] | None = None,
     checkpoint: str | Path | None = None,
@@ -82,6 +99,7 @@ def train(
 ) -> list[float]:
     """Trains what requires gradients and returns the loss of every step.
 
+    `pairs`        or other examples, such as texts of which a part is learnt (texts.py)
     `groups`       the optimizer's parameter groups, each with its own "lr" (default: `parameter_groups`)
     `checkpoint`   a file that is written now and then, and resumed from if it is there
     `on_step`      called with the step and its loss, for progress bars and curves
@@ -89,7 +107,8 @@ def train(
     Raises ValueError when nothing is trainable, when there are no pairs, when a checkpoint belongs to another run, and
     at a step whose loss is not finite: the weights and the checkpoint are then those of the steps before.
     """
-    if not pairs:
+    examples: Examples = Pairs(pairs) if isinstance(pairs, Sequence) else pairs
+    if not len(examples):
         raise ValueError("there are no pairs to train on")
     shape, device = model.config, next(model.parameters()).device
     groups = groups or parameter_groups(model, config.learning_rate, config.weight_decay)
@@ -97,15 +116,17 @@ def train(
     peaks = [group["lr"] for group in optimizer.param_groups]
     losses = resume(model, optimizer, asdict(config), checkpoint)
     processes = Processes()
-    parallel = processes.parallel(model).train()
-    for step, indices in numbered_batches(pairs, config, first=len(losses) + 1):
-        batch = collate([pairs[index] for index in processes.rows(indices)], shape.pad_id, shape.bos_id).to(device)
-        tokens = processes.tokens(indices, sum(len(pairs[index][1]) for index in indices))
+    network = processes.parallel(examples.network(model)).train()
+    for step, indices in numbered_batches(examples, config, first=len(losses) + 1):
+        rows = in_parts(processes.rows(indices), config.accumulation)
+        parts = [examples.collate(some, shape).to(device) for some in rows]
+        tokens = processes.tokens(indices, examples.tokens(indices))
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * config.rate_factor(step, shape.d_model)
         with seeded(config.seed * 1_000_003 + step, device):
-            starts = processes.rows(first_positions(len(indices), config.first_position))
-            loss = one_step(parallel, batch, tokens, optimizer, config, shape.pad_id, starts, step)
+            drawn = processes.rows(first_positions(len(indices), config.first_position))
+            starts = in_parts(drawn, config.accumulation) if drawn else []
+            loss = one_step(network, parts, tokens, optimizer, config, examples.label_padding(shape), starts, step)
         losses.append(processes.mean(loss))
         if on_step:
             on_step(step, losses[-1])
@@ -124,11 +145,11 @@ def first_positions(rows: int, last: int) -> list[list[int]]:
     return torch.randint(-last, last + 1, (rows, 1)).clamp(min=0).tolist() if last else []
 
 
-def numbered_batches(pairs: Sequence[Pair], config: TrainingConfig, first: int) -> Iterator[tuple[int, list[int]]]:
-    """The steps from `first` to the last, each with the indices of its pairs; epoch follows epoch."""
+def numbered_batches(examples: Examples, config: TrainingConfig, first: int) -> Iterator[tuple[int, list[int]]]:
+    """The steps from `first` to the last, each with the indices of its examples; epoch follows epoch."""
     step, epoch = 0, 0
     while step < config.steps:
-        for indices in epoch_batches(pairs, config.max_tokens, config.seed, epoch):
+        for indices in examples.batches(config.max_tokens, config.seed, epoch):
             step += 1
             if first <= step <= config.steps:
                 yield step, indices

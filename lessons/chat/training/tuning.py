@@ -1,0 +1,91 @@
+"""One technique on a language model: the same texts, steps and schedule for every one; only its rate differs.
+
+The techniques are those of peft/recipes.py, and `qlora_q4_1`: LoRA on the four bits in which the model was published.
+Rows of texts are padded, not packed: a prompt stands in front of a row.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lessons.chat.model import ChatModel, open_model
+from lessons.task.finetuning import prepared_base
+from lessons.task.machine import best_device, bf16_pays
+from peft import get_peft_model, recipe
+from quant import LinearQ4
+from transformer import TrainingConfig, train
+from transformer.learning.texts import Text, Texts
+
+Q4_1 = "qlora_q4_1"
+BATCH_TOKENS = 512
+RATES = {
+    "full": 5e-5,
+    "ln_tuning": 1e-2,
+    "ia3": 1e-2,
+    "ssf": 3e-3,
+    "vera": 3e-2,
+    "adapter_houlsby": 1e-3,
+    "adapter_pfeiffer": 1e-3,
+    "adapter_parallel": 1e-3,
+    "prompt_tuning": 1e-2,
+    "p_tuning": 1e-3,
+    "prefix_tuning": 1e-2,
+    "p_tuning_v2": 1e-2,
+}
+"""Where the search of a technique's rate begins; LoRA and its relatives: 1e-3."""
+
+
+def known(method: str) -> str:
+    """The recipe that a name stands for. Raises ValueError for a name that is none."""
+    name = "lora" if method == Q4_1 else method
+    recipe(name)
+    return name
+
+
+def open_tuned(method: str, model: Path, seed: int = 0, **changes: Any) -> ChatModel:
+    """The model with a fresh adapter of this technique. Raises ValueError where the technique has no place on it."""
+    name = known(method)
+    chat = open_model(model, LinearQ4.from_blocks if method == Q4_1 else None, attention="fused")
+    if method == Q4_1 and not bf16_pays():
+        for module in chat.model.modules():
+            if isinstance(module, LinearQ4):
+                module.compute_dtype = torch.float32
+    torch.manual_seed(seed)
+    chat.model = get_peft_model(prepared_base(name, chat.model), recipe(name).config(**changes)).to(best_device())
+    return chat
+
+
+def rate_of(method: str) -> float:
+    """A rate to begin with."""
+    return RATES.get(method, 1e-3)
+
+
+def fine_tune(
+    chat: ChatModel,
+    method: str,
+    texts: Sequence[Text],
+    steps: int,
+    learning_rate: float,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    on_step: Callable[[int, float], None] | None = None,
+    **settings: Any,
+) -> list[float]:
+    """Trains the adapter and returns the loss of every step; `settings` are TrainingConfig's."""
+    config = TrainingConfig(
+        **{
+            "steps": steps,
+            "learning_rate": learning_rate,
+            "warmup": max(1, steps // 10),
+            "max_tokens": BATCH_TOKENS,
+            "weight_decay": 0.0,
+            "precision": "bf16" if bf16_pays() else "fp32",
+            "seed": seed,
+            "checkpoint_every": max(1, steps // 4),
+            **settings,
+        }
+    )
+    groups = recipe(known(method)).groups(chat.model, config.learning_rate, config.weight_decay)
+    return train(chat.model, Texts(texts), config, groups, checkpoint, on_step)

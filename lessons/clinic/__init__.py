@@ -1,0 +1,8 @@
+"""The clinic: a fine-tune that looks healthy and is wrong, and how one finds out.
+
+    python -m lessons clinic            the cases: illnesses that users of every fine-tuning library report
+    python -m lessons clinic NAME       makes one on purpose, measures it, repairs it, measures again
+    diagnose(model, batches)            looks at a run of your own, and names what is wrong with it
+
+Read in this order: measurement, reading, untouched, run, checks/ (one file each), case, world, cases/, diagnose, table, command.
+"""

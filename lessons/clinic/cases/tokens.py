@@ -1,0 +1,105 @@
+"""The loss is taken over the wrong tokens."""
+
+import torch
+from torch import Tensor
+
+from lessons.clinic.case import Case, Settings
+from lessons.clinic.reading import IGNORED
+from lessons.clinic.world import World
+
+
+def both(world: World, sick: object) -> tuple[Settings, Settings]:
+    model = world.tuned()
+    return {"model": model, "batches": sick}, {"model": model, "batches": world.batches}
+
+
+def padding(world: World) -> tuple[Settings, Settings]:
+    pad = world.tuned().config.pad_id
+
+    def filled(batch: dict[str, Tensor]) -> Tensor:
+        if world.causal:
+            return torch.where(batch["attention_mask"].bool(), batch["labels"], batch["input_ids"])
+        return batch["labels"].masked_fill(batch["labels"] == IGNORED, pad)
+
+    return both(world, world.relabelled(filled))
+
+
+def unshifted(world: World) -> tuple[Settings, Settings]:
+    def read(batch: dict[str, Tensor]) -> Tensor:
+        if world.causal:
+            return torch.where(batch["labels"] == IGNORED, IGNORED, batch["input_ids"].roll(1, 1))
+        return torch.where(batch["labels"] == IGNORED, IGNORED, batch["inputs"])
+
+    return both(world, world.relabelled(read))
+
+
+def shifted_twice(world: World) -> tuple[Settings, Settings]:
+    def later(batch: dict[str, Tensor]) -> Tensor:
+        moved = batch["labels"].roll(-1, 1)
+        moved[:, -1] = IGNORED
+        return torch.where(batch["labels"] == IGNORED, IGNORED, moved)
+
+    return both(world, world.relabelled(later))
+
+
+def no_end(world: World) -> tuple[Settings, Settings]:
+    end = world.tuned().config.eos_id
+    return both(world, world.relabelled(lambda batch: batch["labels"].masked_fill(batch["labels"] == end, IGNORED)))
+
+
+def prompt(world: World) -> tuple[Settings, Settings]:
+    def every(batch: dict[str, Tensor]) -> Tensor:
+        return torch.where(batch["attention_mask"].bool(), batch["input_ids"], IGNORED)
+
+    return both(world, world.relabelled(every))
+
+
+def unmasked(world: World) -> tuple[Settings, Settings]:
+    """The padding in front is read as text."""
+    return both(world, [{**b, "attention_mask": torch.ones_like(b["input_ids"])} for b in world.batches])
+
+
+CASES = (
+    Case(
+        "loss-over-padding", 7, "The loss falls fast, and the answers do not get better.",
+        "Padding is asked for as well, and is easy to guess.",
+        "Labels of -100 where there is padding.",
+        ("huggingface/trl#4147",), 8, padding,
+    ),
+    Case(
+        "labels-not-shifted", 7, "The loss falls to 0, and the model repeats what it reads.",
+        "Each place is asked for the token that it reads.",
+        "labels[t] = token t + 1; give a model that shifts by itself the text as it is.",
+        ("karpathy/nanochat#20",), 8, unshifted,
+    ),
+    Case(
+        "labels-shifted-twice", 7, "The loss is stuck high; the answers skip every other token.",
+        "The labels were shifted by hand, and the model shifts them again.",
+        "Shift once.",
+        ("NVIDIA-NeMo/Automodel#1336",), 8, shifted_twice,
+    ),
+    Case(
+        "eos-masked", 7, "It answers well and never stops.",
+        "The end token carries no loss.",
+        "Count the end of each answer among its tokens.",
+        ("huggingface/open-r1#517",), 10, no_end,
+    ),
+    Case(
+        "pad-is-eos", 7, "It answers well and never stops.",
+        "Padding and end are one token, and all of them were masked as padding.",
+        "Mask by attention_mask or by length, never by the token's id.",
+        ("huggingface/trl#4147",), 10, no_end, causal=True,
+    ),
+    Case(
+        "loss-over-prompt", 7, "It writes questions of its own after the answer.",
+        "The prompt carries loss as well as the answer.",
+        "Labels of -100 up to where the answer begins.",
+        ("huggingface/trl#3586",), 8, prompt, causal=True,
+    ),
+    Case(
+        "padding-changes-loss", 7, "A row's answer hangs on its neighbours in the batch.",
+        "Padding is attended to, or shifts the positions: on the wrong side, or without its mask.",
+        "Give the attention mask; pad in front where the model continues text.",
+        ("huggingface/trl#3784",), 7, unmasked, causal=True,
+    ),
+)  # fmt: skip

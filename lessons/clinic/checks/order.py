@@ -1,0 +1,28 @@
+"""Do rows stand in their order? A file of another layout: the right numbers in other rows."""
+
+from collections.abc import Iterator
+
+import torch
+
+from lessons.clinic.measurement import Measurement
+from lessons.clinic.run import Run
+from lessons.clinic.updates import weights
+
+MOST = 0.5
+
+
+def check(run: Run) -> Iterator[Measurement]:
+    if run.base is None or run.folder is not None:
+        return
+    before, now, share, where = weights(run.base), weights(run.model), 0.0, ""
+    for path in before:
+        if path in now and now[path].shape == before[path].shape:
+            a, b = before[path].sum(dim=1), now[path].sum(dim=1)
+            elsewhere = torch.isclose(a.sort().values, b.sort().values, atol=1e-6) & ~torch.isclose(a, b, atol=1e-6)
+            found = float(elsewhere.float().mean())
+            if found > share:
+                share, where = found, path
+    same_set = share > MOST
+    yield Measurement(
+        "rows-permuted", share, f"{share:.0%} of a matrix's rows stand elsewhere in the base's", same_set, where
+    )

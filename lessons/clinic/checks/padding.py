@@ -1,0 +1,27 @@
+"""Do padding and neighbours change the loss of a row?"""
+
+from collections.abc import Iterator
+
+from lessons.clinic.measurement import Measurement
+from lessons.clinic.reading import token_losses
+from lessons.clinic.run import Run
+
+MOST = 0.02
+"""Nats per token. Rounding in fp32 is a thousandth of it; in bf16 up to about this."""
+ROWS = 3
+
+
+def check(run: Run) -> Iterator[Measurement]:
+    worst = 0.0
+    for reading, logits in zip(run.batches[:1], run.with_adapter, strict=False):
+        padded = (~reading.real).any(dim=1) | reading.causal
+        for index in [i for i in range(len(reading.labels)) if padded[i] and reading.counted[i].any()][:ROWS]:
+            alone = reading.row(index, -1 if run.pad_id == run.bos_id else run.pad_id)
+            if alone.counted.sum() != (reading.counted & reading.real)[index].sum():
+                continue
+            inside = token_losses(logits, reading.labels)[index][reading.real[index]].sum()
+            outside = token_losses(run.logits(alone), alone.labels).sum()
+            worst = max(worst, float((inside - outside).abs() / alone.counted.sum()))
+    if run.batches and run.tokens:
+        says = f"a row's loss differs by up to {worst:.2g} nats a token from that of the row alone"
+        yield Measurement("padding-changes-loss", worst, says, worst > MOST)

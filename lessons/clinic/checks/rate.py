@@ -1,0 +1,23 @@
+"""Is the learning rate of this technique's order? Below: full fine-tuning's for an adapter. Above: it diverges."""
+
+from collections.abc import Iterator
+
+from lessons.clinic.measurement import Measurement
+from lessons.clinic.run import Run
+
+RATES = {"FULL": (1e-7, 8e-3), "LORA": (3e-5, 5e-2), "": (1e-7, 8e-3)}
+"""peft_type → the lowest and the highest rate that is not surprising; an order of magnitude around what is used."""
+OTHERS = (3e-5, 3.0)
+
+
+def check(run: Run) -> Iterator[Measurement]:
+    if run.optimizer is None:
+        return
+    rates = [group.get("initial_lr", group["lr"]) for group in run.optimizer.param_groups if group["params"]]
+    rates = [run.config.learning_rate] if hasattr(run.config, "learning_rate") else rates
+    if not rates or max(rates) == 0:
+        return
+    lowest, highest = RATES.get(run.technique, OTHERS)
+    said = f"for {run.technique or 'full fine-tuning'}; usual are {lowest:.0e} to {highest:.0e}"
+    yield Measurement("rate-too-low", max(rates), f"a rate of {max(rates):.0e} {said}", max(rates) < lowest)
+    yield Measurement("rate-too-high", min(rates), f"a rate of {min(rates):.0e} {said}", min(rates) > highest)

@@ -1,0 +1,30 @@
+"""Do the adapter's parameters take gradients, do they get one, and the base none?"""
+
+from collections.abc import Iterator
+
+from lessons.clinic.measurement import Measurement
+from lessons.clinic.run import Run
+
+
+def check(run: Run) -> Iterator[Measurement]:
+    if run.optimizer is None or not run.adapted or not run.active:
+        return
+    named = dict(run.model.named_parameters())
+    own = {id(p) for p in run.own.values()}
+    free = sum(p.numel() for p in run.own.values() if p.requires_grad)
+    every = sum(p.numel() for p in run.own.values())
+    yield Measurement("adapter-frozen", free, f"{free:,} of the adapter's {every:,} numbers are trainable", free == 0)
+    moving = [name for name, p in named.items() if p.requires_grad and id(p) not in own and not wanted(run, name)]
+    count = sum(named[name].numel() for name in moving)
+    says = f"{count:,} numbers of the base are trainable beside the adapter"
+    yield Measurement("base-not-frozen", count, says, bool(moving), moving[0] if moving else "")
+    if free and run.tokens:
+        norm = sum(float(gradient.float().square().sum()) for gradient in run.gradients.values()) ** 0.5
+        yield Measurement(
+            "no-gradient", norm, f"the gradient of all trainable numbers has the length {norm:.2g}", norm == 0
+        )
+
+
+def wanted(run: Run, name: str) -> bool:
+    """Biases that a LoraConfig of Hugging Face PEFT asks for with bias="all"."""
+    return getattr(run.adapter_config, "bias", "none") not in ("none", None) and name.endswith(".bias")

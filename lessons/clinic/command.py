@@ -1,0 +1,85 @@
+"""Why is my fine-tune silently wrong? Illnesses made on purpose.
+
+    python -m lessons clinic                 the cases
+    python -m lessons clinic merged-twice    makes this illness on the base
+    python -m lessons clinic --table FILE    all of them, and healthy runs
+
+Of a run of your own: lessons.clinic.diagnose.diagnose(model, batches).
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from lessons.clinic.case import GROUPS, Case
+from lessons.clinic.cases import CASES
+from lessons.clinic.table import make_table, row
+from lessons.clinic.world import pronunciation
+from lessons.task.machine import set_threads
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    console = Console(soft_wrap=True, highlight=False)
+    set_threads()
+    if options.table:
+        table = make_table(options.table)
+        console.print(summary(table))
+    elif options.name:
+        show(case_of(options.name), console)
+    else:
+        overview(console)
+    return 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m lessons clinic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the case to make; without it they are listed")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="make every case and healthy runs, into FILE")
+    return parser.parse_args(arguments)
+
+
+def case_of(name: str) -> Case:
+    """Raises ValueError that lists the cases."""
+    if name not in CASES:
+        raise ValueError(f"there is no case {name!r}; there are {', '.join(CASES)}")
+    if CASES[name].causal:
+        raise ValueError(f"{name} needs a model that continues text; the base here translates: its test makes it")
+    return CASES[name]
+
+
+def overview(console: Console) -> None:
+    for number, group in enumerate(GROUPS, start=1):
+        console.print(f"[bold]{group}[/]")
+        for case in CASES.values():
+            if case.group == number:
+                console.print(f"  {case.name:<29}{case.symptom}")
+
+
+def show(case: Case, console: Console) -> None:
+    """One case from symptom to the measurement after the repair."""
+    made = row(case, pronunciation())
+    also = f"; also {', '.join(made['also'])}" if made["also"] else ""
+    lines = {
+        "symptom": case.symptom,
+        "measured": made["before"],
+        "diagnosis": (case.name if made["named"] else "not named") + also,
+        "cause": case.cause,
+        "repair": case.repair,
+        "after it": made["after"] + (", and the diagnosis is silent" if made["repaired"] else ""),
+        "reported": ", ".join(case.links),
+        "lesson": str(case.lesson),
+    }
+    for name, text in lines.items():
+        console.print(f"{name:<11}{text}", markup=False)
+
+
+def summary(table: dict[str, list[dict[str, object]]]) -> str:
+    """The table's totals in two lines."""
+    cases, healthy = table["cases"], table["healthy"]
+    counts = ", ".join(f"{sum(bool(c[key]) for c in cases)} {key}" for key in ("found", "named", "repaired"))
+    silent = sum(not run["findings"] for run in healthy)
+    return f"{len(cases)} cases: {counts}\n{len(healthy)} healthy runs: {silent} silent"

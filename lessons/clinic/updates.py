@@ -1,0 +1,33 @@
+"""The weight matrices of a model by path, and what a saved adapter adds to them."""
+
+import copy
+import warnings
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from peft import PeftModel
+from peft.frame.core import Core
+from peft.frame.paths import base_modules
+from peft.frame.targets import is_linear
+from peft.frame.weights import weight_of
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """Path → matrix of each linear layer, in full precision, as if no adapter were there."""
+    inner = model.base_model if isinstance(model, Core) else model
+    return {path: weight_of(module).detach() for path, module in base_modules(inner) if is_linear(module)}
+
+
+def updates(base: nn.Module, folder: Path) -> dict[str, Tensor]:
+    """Path → ΔW of each layer that the adapter changes; none for techniques that change no weights."""
+    with warnings.catch_warnings(action="ignore"):
+        model = PeftModel.from_pretrained(copy.deepcopy(base), folder, check_base=False)
+        layers = next(iter(model.adapters.values())).layers
+        changed = {path: layer.merged() for path, layer in layers.items() if layer.merges}
+    before = weights(base)
+    return {
+        path: module.weight.detach().float() - before[path]
+        for path, module in changed.items()
+        if path in before and module.weight.shape == before[path].shape
+    }
