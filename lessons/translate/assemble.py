@@ -19,6 +19,7 @@ from lessons.teaching.source import FOLDED
 from lessons.teaching.templates import filled
 from lessons.teaching.wording import sections
 from lessons.translate.blocks import translated
+from lessons.translate.fixed import VALUES
 from lessons.translate.po import po_of, translations
 from lessons.translate.texts import COURSE, EXERCISES, README, around_map
 
@@ -108,6 +109,11 @@ def spoken(output: NotebookNode, say: Say) -> list[NotebookNode]:
     said = output.get("metadata", {}).get(KEY)
     if said is None:
         return [output]
+    values = {
+        name: say(value) if isinstance(value, str) and value in VALUES else value
+        for name, value in said["values"].items()
+    }
+    said = {**said, "values": values}
     made = copy.deepcopy(output)
     if said["by"] == "show_figure":
         title, alt = (filled(say(text), said["values"]) for text in said["texts"])

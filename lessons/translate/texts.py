@@ -12,7 +12,7 @@ from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
-from lessons.translate.fixed import SITE
+from lessons.translate.fixed import SITE, VALUES
 from lessons.translate.po import Text
 
 README = LESSONS.parent / "README.md"
@@ -84,6 +84,7 @@ def course_texts() -> Iterator[Text]:
     for word in [
         *words,
         *SITE.values(),
+        *VALUES,
         *course_map.HEADINGS,
         *PARTS.values(),
         *sounds.HEADINGS,

@@ -166,3 +166,14 @@ def test_what_is_said_of_the_published_comparison_is_in_its_results() -> None:
     assert shared["lora"] >= shared["full"]
     assert sorted(shared, key=shared.__getitem__)[:3] == ["ln_tuning", "prompt_tuning", "p_tuning"]
     assert [each.method for each in both(KEPT)][-2:] == ["prompt_tuning", "p_tuning"]
+
+
+def test_what_is_said_of_the_clinic_is_in_its_table() -> None:
+    kept = json.loads((REPORT.parent / "clinic.json").read_text(encoding="utf-8"))
+    cases, healthy = kept["cases"], kept["healthy"]
+    found, repaired = (sum(bool(case[what]) for case in cases) for what in ("named", "repaired"))
+    silent = sum(not run["findings"] for run in healthy)
+    said = f"{len(cases)} cases are kept: {found} found and named, {repaired} repaired; of {len(healthy)} healthy runs {silent} are"
+    assert said in " ".join(README.split())
+    shown = next(case for case in cases if case["case"] == "merged-twice")
+    assert f"merged-twice: {shown['before']}" in README
