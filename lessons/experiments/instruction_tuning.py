@@ -18,7 +18,7 @@ from lessons.data.feedback import load_ratings
 from lessons.experiments.instruction_tuning_parts import LEARNT, in_sight, kinds_of, loss_of_kinds, of_kind, pulls
 from lessons.experiments.language_model import TEXT
 from lessons.task.machine import set_threads
-from lessons.teaching import Values, about, claim, falls, highest, kept_claim, lowest, quick
+from lessons.teaching import quick
 from transformer.learning.checkpoint import write_json
 from transformer.learning.texts import Text
 
@@ -54,12 +54,9 @@ def state(chat: ChatModel, held_out: Sequence[Item]) -> dict[str, Any]:
     }
 
 
-def tuned(
-    texts: Sequence[Text], on_step: Callable[[int, float], None] | None = None
-) -> tuple[ChatModel, list[float]]:
-    """SmolLM2 with a LoRA that learns these texts, and the loss of every step."""
-    chat = open_tuned("lora", smollm_file())
-    return chat, fine_tune(chat, "lora", texts, STEPS, rate_of("lora"), on_step=on_step)
+def learn(chat: ChatModel, texts: Sequence[Text], on_step: Callable[[int, float], None] | None = None) -> list[float]:
+    """The LoRA learns these texts; the loss of every step."""
+    return fine_tune(chat, "lora", texts, STEPS, rate_of("lora"), on_step=on_step)
 
 
 def measure(show: Callable[[str], object] = lambda line: None) -> dict[str, Any]:
@@ -76,8 +73,9 @@ def measure(show: Callable[[str], object] = lambda line: None) -> dict[str, Any]
     }
     show(json.dumps(found, indent=1))
     for name, learnt in LEARNT.items():
-        chat, losses = tuned(of_kind(parts, *learnt), lambda step, loss: show(f"{step} {loss:.3f}"))
-        found["losses"][name], found["states"][name] = losses, state(chat, held_out)
+        chat = open_tuned("lora", smollm_file())
+        losses = learn(chat, of_kind(parts, *learnt), lambda step, loss: show(f"{step} {loss:.3f}"))
+        found["losses"][name], found["states"][name] = [round(loss, 3) for loss in losses], state(chat, held_out)
         show(f"{name}: {json.dumps(found['states'][name], indent=1)}")
     return found
 
@@ -85,6 +83,23 @@ def measure(show: Callable[[str], object] = lambda line: None) -> dict[str, Any]
 def kept() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
     return found
+
+
+def measured() -> tuple[dict[str, Any], str]:
+    """Losses of the eight steps, and one answer before and after: measured now where SmolLM2 is here, or kept."""
+    there, states = kept(), kept()["states"]
+    own = {"losses": there["losses"]["answer"], "before": states["before"]["says"], "after": states["answer"]["says"]}
+    try:
+        smollm_file()
+    except FileNotFoundError:
+        return own, f"kept results of `{COMMAND}`; `make smollm` fetches the model"
+    if quick():
+        return own, f"kept results of `{COMMAND}`"
+    chat = open_tuned("lora", smollm_file())
+    before = says(chat)
+    texts = of_kind(kinds_of(chat, items()[0]), *LEARNT["answer"])
+    losses = learn(chat, texts)
+    return {"losses": losses, "before": before, "after": says(chat)}, "measured now"
 
 
 if __name__ == "__main__":

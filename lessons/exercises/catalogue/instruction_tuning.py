@@ -15,6 +15,10 @@ EXERCISES = [
         difficulty=3,
         minutes=25,
         after=("collate",),
+        harmless=(  # a text with a learnt token has two tokens at least
+            "documents = torch.stack([filled(row, source.shape[1], row[(-2)] + 1) for row in numbers])",
+            "documents = torch.stack([filled(row, source.shape[1], row[-(2)] + 1) for row in numbers])",
+        ),
         hints=(
             "A token is predicted at the place before it. Which places does the loss need, and which tokens are right there?",
             "`pad` makes the matrix of ids, `filled` a row of marks: fill `learnt` up with False, and the numbers of the texts "

@@ -5,8 +5,7 @@ from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw, gradients, refusal
 from lessons.exercises.probes.models import random_model
-from transformer.learning import batching, loss, schedule
-from transformer.learning import texts
+from transformer.learning import batching, loss, schedule, texts
 from transformer.learning import training as trainer
 
 

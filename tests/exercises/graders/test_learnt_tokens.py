@@ -23,7 +23,9 @@ def test_the_texts_of_a_row_stand_one_after_the_other_and_padding_behind():
 def test_a_learnt_token_is_predicted_at_the_place_before_it():
     mistakes = {
         "these are the learnt tokens themselves; each is predicted at the place before it": LEARNT,
-        "these are the places after the learnt tokens: the shift goes the wrong way": LEARNT.roll(1, dims=1),
+        "these are the places after the learnt tokens: the shift goes the wrong way": torch.tensor(
+            [[0, 0, 0, 1, 1, 0, 1], [0, 0, 1, 1, 0, 0, 0]]
+        ).bool(),
         "every place is marked, whatever is learnt": torch.tensor([[1] * 6 + [0]] * 2).bool(),
         "a learnt token with the padding's id is left out": torch.tensor(
             [[0, 1, 1, 0, 1, 1, 0], [1, 0, 0, 0, 0, 0, 0]]
@@ -37,7 +39,12 @@ def test_a_learnt_token_is_predicted_at_the_place_before_it():
 def test_the_labels_are_the_learnt_tokens_row_by_row():
     mistakes = {"these are the tokens before the learnt ones": SOURCE[BEFORE][None]}
     assert_matches(
-        text_batch(ROWS, PAD).labels, SOURCE[LEARNT][None], "1 learnt", name="labels", mistakes=mistakes, dtype=torch.int64
+        text_batch(ROWS, PAD).labels,
+        SOURCE[LEARNT][None],
+        "1 learnt",
+        name="labels",
+        mistakes=mistakes,
+        dtype=torch.int64,
     )
 
 
