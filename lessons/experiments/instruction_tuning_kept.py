@@ -28,7 +28,11 @@ def kept_shares() -> Values:
         values["loss"] < values["tokens"], "the answer's share of the loss is below its share of the tokens", **values
     )
     claim(values["question_nats"] > 5 * values["answer_nats"], "the question is what is hard", **values)
-    claim(values["times"] > 5 and abs(values["cosine"]) < 0.1, "the prompt's gradient is longer, at right angles", **values)
+    claim(
+        values["times"] > 5 and abs(values["cosine"]) < 0.1,
+        "the prompt's gradient is longer, at right angles",
+        **values,
+    )
     return values | {"shares": shares}
 
 
@@ -52,6 +56,16 @@ def kept_runs() -> Values:
         values |= {f"{name}_{kind}": loss for kind, loss in state["nats"].items()}
         values |= {f"{name}_text": state["text"], f"{name}_says": state["says"]}
         values[f"{name}_exact"] = sum(state["exact"].values()) / len(state["exact"])
+    values |= states["answer"]["exact"]
+    claim(values["answer_answer"] < 0.6 * values["whole_text_answer"], "the answer falls more where it alone is learnt")
+    claim(values["whole_text_template"] < 0.5 * values["before_template"], "on the whole text the template is learnt")
+    claim(values["whole_text_question"] < values["before_question"] - 0.5, "and the question")
+    claim(values["answer_exact"] > 3 * values["whole_text_exact"], "more is exactly right")
+    claim(about(values["no_end_answer"], values["answer_answer"]), "without the end the answers are as good")
+    claim(values["no_end_end"] > 10 * values["answer_end"], "the end is not learnt")
+    texts = [values[f"{name.replace(' ', '_')}_text"] for name in states]
+    claim(max(texts) - min(texts) < 0.02, "nothing is forgotten")
+    claim(values["unchanged"] > values["seen"] > values["never"], "the form comes first")
     return values
 
 
