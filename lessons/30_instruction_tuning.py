@@ -150,7 +150,7 @@ print(f"over tokens {over_tokens:.3f}, mean of means {of_means:.3f}")
 means = {"tokens": float(over_tokens), "means": float(of_means), "times": float(of_means / over_tokens)}
 claim(about(means["tokens"], 0.875, 1e-6) and about(means["means"], 1.25, 1e-6), "the two means by hand", **means)
 prose(
-    "The mean of means is {times:.2f} times the loss of the step, and its gradient points elsewhere. The trainer most people use "
+    "The mean of means is {times:.2f} times the loss of the step, and its gradient points elsewhere. The `Trainer` of transformers "
     "did this until autumn 2024 ([transformers#34191](https://github.com/huggingface/transformers/pull/34191)): short answers "
     "counted for more than long ones as soon as a step was computed in parts.",
     **means,
@@ -175,7 +175,8 @@ show_figure(
 prose(
     "(Kept results, {conversations} conversations.) A token of the template costs {template_nats:.2f} nats, one of the question "
     "{question_nats:.2f}, one of the answer {answer_nats:.2f}: the answer repeats the question but for one word, so that most of it "
-    "is easy. What is hard is the question, and nobody asks the model to guess that.\n\n"
+    "is easy. What is hard is the question, and nobody asks the model to guess that. The template's tokens, always the same, are hardly "
+    "easier: a hint that SmolLM2 itself was never trained to say them.\n\n"
     "The gradient says the same. That of the prompt's loss is {times:.1f} times as long as that of the answer's, and the cosine "
     "between the two is {cosine:.2f}. Who takes the loss on the whole text, walks mostly in the prompt's direction.",
     **shares,
@@ -195,7 +196,14 @@ print("before:", live["before"])
 print("after: ", live["after"])
 
 # %% tags=["hide-input"]
-steps = {"first": live["losses"][0], "last": live["losses"][-1], "steps": len(live["losses"]), "source": source}
+american = sum(word in live["after"] for word in ("neighbor", "theater", "favorite", "color"))
+steps = {
+    "american": american,
+    "first": live["losses"][0],
+    "last": live["losses"][-1],
+    "steps": len(live["losses"]),
+    "source": source,
+}
 claim(steps["last"] < steps["first"] / 2, "the loss falls below a half", first=steps["first"], last=steps["last"])
 show_figure(
     draw_steps(live["losses"]),
@@ -205,8 +213,8 @@ show_figure(
 )
 prose(
     "({source}.) Before, it repeats the request, in quotation marks. After eight steps it has the *form*: the sentence, nothing in front, "
-    "and an end. Compare the spelling yourself: the form comes first, and the words that must change are few tokens of all. "
-    "`python -m lessons chat --train` takes sixty steps.",
+    "and an end. Of its four American words {american} are still American: the words that must change are few of the answer's "
+    "tokens, so that most of the loss is gone before they are right. `python -m lessons chat --train` takes sixty steps.",
     **steps,
 )
 
@@ -234,7 +242,7 @@ prose(
     "{answer_exact:.0%} with the loss on the **answers**. Asked for our sentence it still begins with the request: "
     "*{whole_text_says}*\n\n"
     "**Without the end** the answers are as good, and the token that ends them costs {no_end_end:.2f} nats, where it costs "
-    "{answer_end:.3f} if it is learnt. SmolLM2 stops nevertheless, because it had learnt that before; a model that had not, would never.\n\n"
+    "{answer_end:.3f} if it is learnt. SmolLM2 stops nevertheless, because it had learnt that before; a model that had not could not learn it from these steps.\n\n"
     "**Forgetting.** The English text costs {before_text:.2f} nats before, and {answer_text:.2f} to {whole_text_text:.2f} after: eight "
     "steps of LoRA cost nothing there.",
     **runs,
@@ -243,9 +251,9 @@ prose(
 # %% tags=["hide-input"]
 said_and_so(
     said="Instruction tuning teaches the model knowledge; the loss is taken on the whole text.",
-    so="It learns the form first. After {steps} steps {unchanged:.0%} of the sentences with nothing to change are exactly right, "
-    "{seen:.0%} of those with words that stand in the training sentences, and {never:.0%} of those whose words were never shown. It "
-    "repeats and stops; it does not know more words. And the loss is on the answer: on the whole text most of a step goes into the "
+    so="It learns the form first. After {steps} steps, of {items} sentences of each kind, {unchanged:.0%} are exactly right where nothing is to change, "
+    "{seen:.0%} where the words stand in the training sentences, and {never:.0%} where they were never shown. What came first is to "
+    "repeat and to stop. And the loss is on the answer: on the whole text most of a step goes into the "
     "prompt, which nobody wants from it.",
     shown_by="the figures above",
     **runs,
@@ -269,8 +277,8 @@ show_figure(
 prose(
     "(Kept results.) Kept apart, packed texts have the loss of texts alone, {packed:.4f} and {alone:.4f}, and take "
     "{packed_places:,} places where padded rows take {padded_places:,}. In sight of one another the loss is {lower:.0%} lower. "
-    "That looks better, and is worse: every conversation but the first reads solved examples of the same task, and learns to lean on "
-    "them. In use nothing stands before a question. No shape is wrong and nothing warns.",
+    "That looks better, and is worse: every conversation but the first of its row reads solved examples of the same task, and who trains "
+    "so trains a model to lean on them. In use nothing stands before a question. No shape is wrong and nothing warns.",
     **packing,
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lessons.experiments.instruction_tuning import PACKED, PARTS, STEPS, kept
+from lessons.experiments.instruction_tuning import HELD_OUT, PACKED, PARTS, STEPS, kept
 from lessons.teaching import Values, about, claim, kept_claim
 
 
@@ -50,7 +50,7 @@ def kept_packing() -> Values:
 def kept_runs() -> Values:
     """After eight steps on each choice of tokens: nats of the parts, of an English text, and what is exactly right."""
     states = kept()["states"]
-    values: Values = {"steps": STEPS}
+    values: Values = {"steps": STEPS, "items": HELD_OUT}
     for run, state in states.items():
         name = run.replace(" ", "_")
         values |= {f"{name}_{kind}": loss for kind, loss in state["nats"].items()}
