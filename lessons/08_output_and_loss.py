@@ -14,69 +14,125 @@
 """
 # 8. Output, softmax and loss
 
-The decoder's last vector becomes one number for each symbol, softmax makes probabilities of them, and the loss says how
-surprised the model was by the right symbol. This lesson computes all of it by hand, and asks whether the base's
-probabilities can be trusted.
+**The question.** The decoder ends with a vector; what is asked for is a symbol. And when the model is sure of its symbol, nine
+to one, is it then right in nine of ten cases?
+
+**You will be able to**
+
+- say what the output embedding is, and what it is not
+- compute logits, softmax, the loss and its gradient by hand, with label smoothing and without
+- say why a symbol that never occurs is left out of the softmax
+- measure whether a model's probabilities can be trusted, and repair them with one number
+
+**Time:** 35 minutes. **Before it:** the decoder, from [lesson 7](07_masks_and_decoder.ipynb), and the embedding, from
+[lesson 2](02_input_embedding.ipynb).
 """
 
-# %%
+# %% tags=["hide-input"]
 import math
-from dataclasses import replace
 
 import torch
-from matplotlib import pyplot as plt
 
+from lessons.experiments.output_and_loss import (
+    LOGITS,
+    SETTINGS,
+    best_temperature,
+    by_formula,
+    calibration,
+    choices,
+    gradient,
+    guesses,
+    loss_of,
+    most_likely,
+    unseen_over_training,
+)
+from lessons.experiments.output_and_loss_figures import (
+    draw_calibration,
+    draw_choices,
+    draw_output,
+    draw_softmax_and_smoothing,
+    draw_unseen,
+)
 from lessons.task.base import load_base
-from lessons.task.dictionary import pairs, unseen_symbols, vocabulary, words
+from lessons.task.dictionary import load, vocabulary, words
 from lessons.task.machine import set_threads
-from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
-from transformer import TrainingConfig, Transformer, collate, label_smoothed_cross_entropy, train
+from lessons.teaching import (
+    claim,
+    exercises_of,
+    lit_diagram,
+    prose,
+    quick,
+    said_and_so,
+    show_drawing,
+    show_figure,
+    show_source,
+)
+from transformer import Transformer, label_smoothed_cross_entropy
 
 set_threads()
 lit_diagram("output_embedding", "linear", "softmax")
 
 # %% [markdown]
+# ## The picture
+
+# %% tags=["hide-input"]
+show_drawing(
+    draw_output(),
+    title="From the last vector to the loss; below, the same matrix reads the symbol in again",
+    alt="The learnt matrix W out has the rows (0, 0), (1, 0), (0, 1) for a, b, c. Times h = (0.693, 1.61) it gives the logits 0, 0.693, 1.61. "
+    "Their exponentials are 1, 2, 5, with the sum 8, so that p = (0.125, 0.25, 0.625). For b the loss is 1.386. An arrow from the matrix "
+    "leads to the row of b, (1, 0), which the decoder is given at the next step.",
+)
+
+# %% [markdown]
+# ## The idea
+#
+# The decoder's last vector $h$ says in $d$ numbers what should come next. Each symbol of the vocabulary has a vector of its own.
+# The **linear layer** compares $h$ with all of them by dot products: one number for each symbol, its **logit**. **Softmax** makes
+# probabilities of the logits. The **loss** is the surprise at the right symbol: small if it was likely, large if it was not.
+#
+# **The output embedding.** In the figure of 2017 this name stands at the decoder's *foot*, not at its head. It means: the outputs so
+# far, made into vectors, which the decoder reads. It is an input embedding as in [lesson 2](02_input_embedding.ipynb): one row of
+# a table for each symbol, times $\sqrt d$, plus a position. It begins with the sign *begin*, so it is one place behind the labels
+# ("shifted right"). The model's answer comes out at the top, and goes in again at the foot at the next step.
+#
+# Others call the linear layer's matrix the output embedding, because it too has a row for each symbol. The two meet: one matrix
+# can serve at both ends ("tied"). The row with which a symbol is read is then the row with which it is recognized. That
+# is the case here.
+
+# %% [markdown]
 # ## The formula
 #
-# $$z = W_{out}\,h, \qquad p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad
-# L = -\log p_y \quad \text{for the right symbol } y$$
+# $$x_i = \sqrt d\, E[y_{i-1}] + P[i] \quad \text{(in, at the foot)} \qquad\qquad z = W_{out}\,h, \quad W_{out} = E \quad \text{(out, if tied)}$$
+#
+# $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad L = -\log p_y \quad \text{for the right symbol } y$$
 #
 # With label smoothing, a share $\varepsilon$ of the target goes to all $K$ allowed symbols alike:
 #
 # $$L_\varepsilon = (1-\varepsilon)\,(-\log p_y) + \varepsilon \cdot \frac{1}{K} \sum_{k} (-\log p_k)$$
 #
 # The loss of a batch is the mean over the *real* symbols: padding counts for nothing.
-#
-# The output matrix is the embedding matrix: one row for each symbol, as input and as output ("tied").
+
+# %% [markdown]
+# ## The code
 
 # %%
-show_source(Transformer.decode, Transformer.tie_weights, label_smoothed_cross_entropy)
+show_source(Transformer.read, Transformer.decode, Transformer.tie_weights, label_smoothed_cross_entropy)
 
 # %% [markdown]
 # ## By hand
 #
-# Three symbols with logits $\ln 1, \ln 2, \ln 5$. Then $e^z$ is 1, 2, 5, the sum is 8, and $p = (1/8,\ 2/8,\ 5/8)$.
+# Three symbols a, b, c with the rows (0, 0), (1, 0), (0, 1), and $h = (\ln 2, \ln 5)$. The logits are $0 = \ln 1$, $\ln 2$, $\ln 5$.
+# So $e^z$ is 1, 2, 5, the sum is 8, and $p = (1/8,\ 2/8,\ 5/8)$.
 #
-# - The right symbol is the second: $L = -\ln(2/8) = \ln 4 = 1.386$.
+# - The right symbol is b: $L = -\ln(2/8) = \ln 4 = 1.386$.
 # - Smoothing $\varepsilon = 0.1$: $L = 0.9 \ln 4 + 0.1 \cdot \frac{1}{3}(\ln 8 + \ln 4 + \ln 1.6) = 1.248 + 0.131 = 1.379$.
-# - The first symbol is declared *never* to occur (`never=(0,)`): the sum is 7, $p = (0,\ 2/7,\ 5/7)$, and the smoothing has two
+# - The symbol a is declared *never* to occur (`never=(0,)`): the sum is 7, $p = (0,\ 2/7,\ 5/7)$, and the smoothing has two
 #   symbols to share among: $L = 0.9 \ln 3.5 + 0.1 \cdot \frac{1}{2}(\ln 3.5 + \ln 1.4) = 1.207$.
 
 # %%
-logits = torch.tensor([1.0, 2.0, 5.0]).log()[None, None]  # (batch, target, vocab)
-right = torch.tensor([[1]])
-for name, settings in (
-    ("plain", {}),
-    ("smoothed", {"smoothing": 0.1}),
-    ("smoothed, 0 never", {"smoothing": 0.1, "never": (0,)}),
-):
-    print(f"{name:<20}{float(label_smoothed_cross_entropy(logits, right, pad_id=-1, **settings)):.3f}")
-by_hand = (
-    math.log(4),
-    0.9 * math.log(4) + 0.1 * (math.log(8) + math.log(4) + math.log(1.6)) / 3,
-    0.9 * math.log(3.5) + 0.1 * (math.log(3.5) + math.log(1.4)) / 2,
-)
-print("by hand             " + "  ".join(f"{value:.3f}" for value in by_hand))
+for name, (smoothing, never) in SETTINGS.items():
+    print(f"{name:<20}{float(loss_of(LOGITS, smoothing, never)):.3f}   by hand {by_formula()[name]:.3f}")
 
 # %% [markdown]
 # Two facts about softmax that save much trouble:
@@ -87,225 +143,276 @@ print("by hand             " + "  ".join(f"{value:.3f}" for value in by_hand))
 #   A symbol of `never` has $p = 0$: no push at all.
 
 # %%
-print("z + 1000 gives the same:", (logits + 1000).softmax(-1).tolist(), " naive:", (logits + 1000).exp().tolist())
+print("z + 1000 gives the same:", (LOGITS + 1000).softmax(-1).tolist(), "  naive:", (LOGITS + 1000).exp().tolist())
 for never in ((), (0,)):
-    z = logits.clone().requires_grad_()
-    label_smoothed_cross_entropy(z, right, pad_id=-1, never=never).backward()
-    print(f"gradient, never {never}:", [round(float(x), 4) for x in z.grad.flatten()])
+    print(f"gradient, never {never}:", [round(value, 4) for value in gradient(never)])
 
-# %%
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.9), layout="constrained")
-for shift, temperature in ((-0.25, 0.5), (0.0, 1.0), (0.25, 2.0)):
-    heights = (logits[0, 0] / temperature).softmax(-1)
-    axes[0].bar([index + shift for index in range(3)], heights, width=0.24, label=f"temperature {temperature}")
-axes[0].set_xticks(range(3), ["ln 1", "ln 2", "ln 5"])
-axes[0].set_xlabel("logit")
-axes[0].set_ylabel("probability")
-axes[0].legend(fontsize=8)
-axes[0].set_title("softmax(z / temperature)", fontsize=10)
-lead = torch.linspace(-2, 12, 200)
-for smoothing in (0.0, 0.1, 0.3):
-    table = torch.zeros(200, 1, 3)
-    table[:, 0, 1] = lead
-    losses = [label_smoothed_cross_entropy(row[None], right, smoothing, pad_id=-1) for row in table]
-    (line,) = axes[1].plot(lead, losses, label=f"ε = {smoothing}")
-    best = int(torch.stack(losses).argmin())
-    if smoothing:
-        axes[1].plot(lead[best], losses[best], "o", color=line.get_color())
-axes[1].set_xlabel("how far the right logit leads the two others")
-axes[1].set_ylabel("loss")
-axes[1].legend(fontsize=8)
-axes[1].set_title("with smoothing there is a best lead (dots)", fontsize=10)
-plt.show()
+# %% tags=["hide-input"]
+show_figure(
+    draw_softmax_and_smoothing(temperatures=(0.5, 1, 2), smoothings=(0, 0.1, 0.3)),
+    title="Without smoothing the loss wants an endless lead; with it the best lead is {lead:.2f} (ε = {epsilon:g})",
+    alt="Left: bars of the example's softmax; at T = {cold:g} the largest has {sharp:.2f} of the probability, at T = {warm:g} only {flat:.2f}. Right: the "
+    "loss falls for ever without smoothing; with it, it rises again behind a lowest point.",
+    lead=math.log((0.9 + 0.1 / 3) / (0.1 / 3)),
+    epsilon=0.1,
+    cold=0.5,
+    warm=2,
+    sharp=float((LOGITS / 0.5).softmax(-1).max()),
+    flat=float((LOGITS / 2).softmax(-1).max()),
+)
 
 # %% [markdown]
-# Without smoothing the loss wants an endless lead. With it the best target is $1 - \varepsilon + \varepsilon/K$ for the
-# right symbol and $\varepsilon/K$ for each other; so the best lead is the logarithm of their ratio. For $\varepsilon = 0.1$
-# and $K = 3$ it is $\ln(0.9333 / 0.0333) = \ln 28 = 3.33$: the first dot.
+# With smoothing the best target is $1 - \varepsilon + \varepsilon/K$ for the right symbol and $\varepsilon/K$ for each other; so the best
+# lead is the logarithm of their ratio. For $\varepsilon = 0.1$ and $K = 3$ it is $\ln(0.9333 / 0.0333) = \ln 28 = 3.33$: the first dot.
+
+# %% [markdown]
+# ## Experiment: one matrix at both ends
 #
-# ## The real model's choices
-#
-# We give the base a word and, step by step, its own best symbols. Each column is one softmax.
+# We take the base's last vectors for a word, and compute the logits with the matrix that reads symbols in.
 
 # %%
 base, tokens = load_base(), vocabulary()
+source = torch.tensor([tokens.encode_word("tomato")])
+target = torch.tensor([[tokens.bos_id, *tokens.encode_pronunciation(load("american")["tomato"][0])[:-1]]])
+with torch.no_grad():
+    hidden, logits = base.states(source, target), base(source, target)
+    by_embedding = hidden @ base.target_embedding.weight.T
 
-
-@torch.no_grad()
-def next_probabilities(model: torch.nn.Module, word: str, pronunciation: str) -> torch.Tensor:
-    """(symbols + 1, vocab): the softmax before each symbol of the pronunciation, and before its end."""
-    batch = collate(
-        [(tokens.encode_word(word), tokens.encode_pronunciation(pronunciation))], tokens.pad_id, tokens.bos_id
-    )
-    return model(batch.source, batch.inputs)[0].softmax(dim=-1)
-
-
-word, said = "either", "ˈiðəɹ"
-table = next_probabilities(base, word, said)
-names = {token: symbol for symbol, token in tokens.symbol_ids.items()} | {tokens.eos_id: "end"}
-likely = [token for token in names if table[:, token].max() > 0.02]
-figure, axis = plt.subplots(figsize=(6, 2.9), layout="constrained")
-image = axis.imshow(table[:, likely].T, cmap="Greens", vmin=0, vmax=1, aspect="auto")
-axis.set_xticks(range(len(said) + 1), [*said, "end"])
-axis.set_yticks(range(len(likely)), [names[token] for token in likely])
-axis.set_xlabel("the output, symbol by symbol")
-axis.set_title(f"{word}: what may come next")
-figure.colorbar(image, label="probability")
-plt.show()
-steps = table[range(len(said) + 1), tokens.encode_pronunciation(said)]
-print("probability of each symbol:", [round(float(p), 3) for p in steps])
-print(
-    f"of the whole word: their product, {float(steps.prod()):.3f}; its loss: the mean of -log p, {float(-steps.log().mean()):.3f}"
+# %% tags=["hide-input"]
+one_matrix = base.output.weight is base.target_embedding.weight is base.source_embedding.weight
+far = float((logits - by_embedding).abs().max())
+claim(one_matrix and far < 1e-4, "the output's matrix is the embedding", far=far)
+prose(
+    "The two agree up to rounding: the largest difference is {far:.0e}. One matrix of {rows} × {columns} serves three times, as the letters' embedding, as "
+    "the output embedding and as the linear layer. Untied, the three would hold {untied:,} numbers instead of {tied:,}.",
+    far=far,
+    rows=len(tokens),
+    columns=base.config.d_model,
+    tied=base.output.weight.numel(),
+    untied=3 * base.output.weight.numel(),
+)
+claim(len(tokens) < base.config.d_model, "fewer symbols than d_model")
+said_and_so(
+    said="The linear layer maps the decoder's output to a larger vocabulary space.",
+    so="It maps to as many numbers as there are symbols. In large models that is more than d_model; here {symbols} "
+    "symbols are fewer than d_model = {width}.",
+    shown_by="the shape of `base.output.weight`: {symbols} × {width}",
+    symbols=len(tokens),
+    width=base.config.d_model,
 )
 
 # %% [markdown]
-# At the vowel the mass lies on two symbols: *either* may begin with "ee" or with "eye", and both are in the dictionary.
-# A distribution can express that. A single answer cannot.
+# ## Experiment: the real model's choices
 #
-# ## Is 90 % right in 9 of 10 cases?
+# *Overcalls* is a word from the card game bridge, and the base was not trained on it. We give it the letters and, step by step, the
+# symbols of one pronunciation that the dictionary has. Each column is one softmax.
+
+# %%
+word = "overcalls"
+pronunciations = load("american")[word]
+found = choices(base, word, pronunciations[1])
+known = choices(base, "either", load("american")["either"][0])
+
+# %% tags=["hide-input"]
+(one, one_share), (other, other_share) = most_likely(found, place=0)
+claim(word in words("american", "development"), "overcalls is held out")
+claim((one, other) == ("ˈ", "ˌ"), "primary stress first, secondary stress second")
+claim({one, other} == {each[0] for each in pronunciations}, "the dictionary has both beginnings")
+claim(other_share > 25 and one_share + other_share > 95, "the mass lies on two symbols", other=other_share)
+claim(min(known.steps) > 0.99, "a word of the training set has one answer", least=min(known.steps))
+show_figure(
+    draw_choices(found),
+    title="Only the first step hesitates: {one_share:.0f} % for primary stress ({one}), {other_share:.0f} % for secondary ({other})",
+    alt="A column for each step of the pronunciation, a row for each symbol that is likely somewhere. In the first column {one} has "
+    "{one_share:.0f} % and {other} {other_share:.0f} %; in most others one symbol has nearly everything.",
+    one=one,
+    other=other,
+    one_share=one_share,
+    other_share=other_share,
+)
+prose(
+    "At the first step the mass lies on two symbols, primary stress and secondary stress. The dictionary has both, {first} and "
+    "{second}. A distribution can express that; a single answer cannot. Once the first stress is said, the rest follows from it.",
+    first=pronunciations[0],
+    second=pronunciations[1],
+)
+prose(
+    "The probability of a whole word is the product of its steps: {product:.2f} for this one. Its loss is the mean of −log p: {loss:.3f}. "
+    "For *either*, a word of the training set, no step is below {least:.3f}: of the two ways to say it the base knows the one that its "
+    "dictionary has, and is sure of it.",
+    product=math.prod(found.steps),
+    loss=-sum(math.log(step) for step in found.steps) / len(found.steps),
+    least=min(known.steps),
+)
+
+# %% [markdown]
+# ## Experiment: nine to one, right in nine of ten?
 #
-# A model is *calibrated* when, among all the symbols it gives 90 %, nine in ten are right. We look at every symbol of many
-# held-out words (the model reads the right symbols so far), sort its best guesses by their probability into ten bins, and
+# A model is *calibrated* when, among all the symbols that it gives nine to one, nine in ten are right. We look at every symbol of
+# many held-out words (the model reads the right symbols so far), sort its best guesses by their probability into ten bins, and
 # count how many were right. We do it in American, which the base was trained on, and in British, which it was not.
 
 # %%
-
-
-@torch.no_grad()
-def guesses(accent: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The logits before every real symbol (symbols, vocab), and the right symbols."""
-    examples = pairs(accent, words(accent, "development", count))
-    batch = collate(examples, tokens.pad_id, tokens.bos_id)
-    real = batch.labels != tokens.pad_id
-    return base(batch.source, batch.inputs)[real], batch.labels[real]
-
-
-def reliability(logits: torch.Tensor, labels: torch.Tensor) -> tuple[list[float], list[float], float, float]:
-    """Mean probability and share of right ones in each bin; how far apart they are on average; the share of right ones."""
-    sure, best = logits.softmax(-1).max(-1)
-    right = (best == labels).float()
-    bins = (sure * 10).long().clamp(max=9)
-    full = [index for index in range(10) if (bins == index).sum() >= 5]
-    said_sure = [float(sure[bins == index].mean()) for index in full]
-    was_right = [float(right[bins == index].mean()) for index in full]
-    sizes = [float((bins == index).float().mean()) for index in full]
-    gap = sum(size * abs(a - b) for size, a, b in zip(sizes, said_sure, was_right))
-    return said_sure, was_right, gap, float(right.mean())
-
-
 count = 200 if quick() else 800
-measured = {accent: guesses(accent, count) for accent in ("american", "british")}
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained", sharey=True)
-for axis, (accent, (scores, labels)) in zip(axes, measured.items()):
-    said_sure, was_right, gap, share = reliability(scores, labels)
-    axis.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1, label="calibrated")
-    axis.plot(said_sure, was_right, "o-", label="the base")
-    axis.set_title(f"{accent}: {100 * share:.1f} % right, off by {100 * gap:.1f} points", fontsize=10)
-    axis.set_xlabel("how sure it says it is")
-    axis.legend(fontsize=8)
-axes[0].set_ylabel("how often it is right")
-plt.show()
+measured = {accent: guesses(base, accent, count) for accent in ("american", "british")}
+calibrated = {accent: calibration(*each) for accent, each in measured.items()}
+temperatures = {accent: best_temperature(*each) for accent, each in measured.items()}
+
+# %% tags=["hide-input"]
+american, british = calibrated["american"], calibrated["british"]
+numbers = {
+    "american": american.gap,
+    "british": british.gap,
+    "american_right": american.share,
+    "british_right": british.share,
+    "american_sure": american.mean_sure,
+    "british_sure": british.mean_sure,
+    "words": count,
+}
+claim(british.gap > 3 * american.gap, "in British it is off by far more", **numbers)
+claim(british.mean_sure > british.share and american.mean_sure > american.share, "too sure of itself", **numbers)
+claim(abs(british.mean_sure - american.mean_sure) < 2, "as sure in British as in American", **numbers)
+show_figure(
+    draw_calibration(calibrated),
+    title="As sure in British as in American, and right far less often: off by {british:.0f} points, not {american:.0f}",
+    alt="Two panels, how often the base is right over how sure it is, with a dashed diagonal. American: the last point lies on the line. "
+    "British: the whole curve lies below it. On average American is off by {american:.1f} points, British by {british:.1f}.",
+    **numbers,
+)
+prose(
+    "Below the line means *too sure of itself*. In American the base says {american_sure:.1f} % on average and {american_right:.1f} % are "
+    "right. Nearly all its guesses lie in the last bin, on the line; among the few less sure ones it is right less often than it says. "
+    "In British it is as sure ({british_sure:.1f} %), and {british_right:.1f} % are right. It does not know that it is asked about "
+    "another accent: a probability says how sure the model is **about the world that it was trained on**.",
+    **numbers,
+)
 
 # %% [markdown]
-# Below the line means *too sure of itself*. On American words the curve stays near the line; in British it lies well
-# below it. The base does not know that it is being asked about another accent: a probability says how sure the model is
-# **about the world that it was trained on**.
-#
 # The usual repair is one number, the temperature: divide all logits by $T$, and choose $T$ for the smallest loss on half of
 # the words. The best symbol stays the best; only the sureness changes.
 
-# %%
-temperatures = [0.6 + 0.1 * index for index in range(30)]
-for accent, (scores, labels) in measured.items():
-    half = len(labels) // 2
-    losses = [float(torch.nn.functional.cross_entropy(scores[:half] / t, labels[:half])) for t in temperatures]
-    best = temperatures[losses.index(min(losses))]
-    before = reliability(scores[half:], labels[half:])[2]
-    after = reliability(scores[half:] / best, labels[half:])[2]
-    print(
-        f"{accent}: best temperature {best:.1f}; on the other half it was off by {100 * before:.1f} points, then by {100 * after:.1f}"
-    )
-
-# %%
-gap_american, gap_british = (reliability(*measured[accent])[2] for accent in ("american", "british"))
-said_and_so(
-    said="Softmax turns the decoder's output into a probability distribution.",
-    so="Its numbers are positive and sum to 1; that alone makes them no trustworthy probabilities. On the accent that the "
-    f"base was trained on they are off by {100 * gap_american:.1f} points on average, on another by {100 * gap_british:.1f}.",
-    shown_by="The figure above.",
+# %% tags=["hide-input"]
+numbers |= {
+    f"{accent}_{name}": value
+    for accent, each in temperatures.items()
+    for name, value in zip(("best", "before", "after"), each, strict=True)
+}
+claim(numbers["british_best"] > numbers["american_best"] > 1, "British needs the higher temperature", **numbers)
+claim(numbers["british_after"] < numbers["british_before"] / 2, "one number repairs more than half", **numbers)
+prose(
+    "American: the best temperature is {american_best:.1f}; on the other half of the words the base was off by {american_before:.1f} points, "
+    "and is then by {american_after:.1f}. British: {british_best:.1f}, from {british_before:.1f} to {british_after:.1f}. So the number that "
+    "suits one accent does not suit the other, and one must have right answers of the new one to find it.",
+    **numbers,
 )
 said_and_so(
-    said="The linear layer maps the decoder's output to a larger vocabulary space.",
-    so=f"It maps to as many numbers as there are symbols. In large models that is more than d_model; here {len(tokens)} "
-    f"symbols are fewer than d_model = {base.config.d_model}.",
-    shown_by=f"`base.output.weight` has the shape {tuple(base.output.weight.shape)}, and it is the embedding matrix: "
-    f"`base.output.weight is base.source_embedding.weight` is {base.output.weight is base.source_embedding.weight}.",
+    said="Softmax turns the decoder's output into a probability distribution.",
+    so="Its numbers are positive and sum to 1; that alone makes them no trustworthy probabilities. On the accent that the base was "
+    "trained on they are off by {american:.1f} points on average, on another by {british:.1f}.",
+    shown_by="the figure above: {words} held-out words of each accent",
+    **numbers,
 )
 
 # %% [markdown]
-# ## The symbol that never occurs
+# ## Experiment: the symbol that never occurs
 #
 # American English has no ɒ (the vowel of British *hot*). Pretraining left it out of the softmax with `never`. Why? A symbol
 # that is never right is pushed away at every step, and fine-tuning would first have to undo it. We train two small models
 # from the same random weights, with and without `never`, and watch the mean probability of ɒ on some words.
 
 # %%
-(unseen,) = unseen_symbols("american")
-examples = pairs("american", words("american", "train", 3000))
-watched = collate(examples[:40], tokens.pad_id, tokens.bos_id)
-real = watched.labels != tokens.pad_id
-chance: dict[str, dict[int, float]] = {}
-for title, never in (("left out (never)", (unseen,)), ("taken part", ())):
-    torch.manual_seed(0)
-    model = Transformer(
-        replace(base.config, d_model=64, d_ff=128, num_encoder_layers=1, num_decoder_layers=1, dropout=0.0)
-    )
-    seen = chance[title] = {}
+steps = 60 if quick() else 200
+seen = {name: unseen_over_training(out, steps) for name, out in (("left out (never)", True), ("takes part", False))}
 
-    @torch.no_grad()
-    def watch(step: int, loss: float, model: Transformer = model, seen: dict[int, float] = seen) -> None:
-        if step % 10 == 0 or step == 1:
-            seen[step] = float(model(watched.source, watched.inputs)[real].softmax(-1)[:, unseen].mean())
-
-    settings = TrainingConfig(steps=60 if quick() else 200, learning_rate=2e-3, warmup=20, max_tokens=800, never=never)
-    train(model, examples, settings, on_step=watch)
-    print(f"{title}: {names[unseen]} ends with probability {list(seen.values())[-1]:.1e}")
-figure, axis = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
-for title, seen in chance.items():
-    axis.plot(seen.keys(), seen.values(), "o-", markersize=3, label=title)
-axis.set_yscale("log")
-axis.set_xlabel("training step")
-axis.set_ylabel(f"mean probability of {names[unseen]}")
-axis.legend()
-plt.show()
+# %% tags=["hide-input"]
+left_out, takes_part = (list(each.values()) for each in seen.values())
+claim(takes_part[-1] < left_out[-1] / 5, "who takes part is pushed away", out=left_out[-1], part=takes_part[-1])
+show_figure(
+    draw_unseen(seen, "ɒ"),
+    title="A symbol that is never right is pushed away: after {steps} steps {part:.0e}; left out, {out:.0e}",
+    alt="The mean probability of ɒ over the steps on a logarithmic scale. Both begin at {begin:.0e}. Left out it ends at {out:.0e}, as one "
+    "symbol among the others at {part:.0e}.",
+    steps=steps,
+    begin=left_out[0],
+    out=left_out[-1],
+    part=takes_part[-1],
+)
+prose(
+    "Left out, it becomes less likely too, as the symbols that do occur take their share. But nothing pushes it: the one that takes "
+    "part is {times:.0f} times less likely by then.",
+    times=left_out[-1] / takes_part[-1],
+)
 
 # %% [markdown]
 # ## The usual mistakes
 #
 # - **0 · (-∞) in label smoothing.** A masked symbol has log-probability -∞; times a weight of 0 it is NaN. The own
-#   example of the annotated Transformer has this on today's torch (its issues 18, 38, 39). Select, do not multiply:
+#   example of the annotated Transformer has this on today's torch
+#   ([harvardnlp/annotated-transformer#38](https://github.com/harvardnlp/annotated-transformer/issues/38)). Select, do not multiply:
 #   the source above fills such places with 0 before it sums.
 # - **Softmax twice.** `log_softmax` of something that is already a `log_softmax` changes nothing, but `softmax` of a softmax
-#   is nearly uniform, and training crawls (ARENA, issue 164, had the harmless one).
+#   is nearly uniform, and training crawls.
 # - **Padding in the mean.** Then a batch with more padding has a smaller loss. Divide by the number of real symbols.
-# - **Labels that are not shifted.** If the label is the input itself, the loss goes to 0 and nothing was learnt (lesson 7).
+# - **Labels that are not shifted.** If the label is the input itself, the loss goes to 0 and nothing was learnt
+#   ([lesson 7](07_masks_and_decoder.ipynb)).
 # - **A loss with smoothing compared with one without.** They have different lowest values.
 # - **The mean of batch means.** Batches of unequal size weigh the same then; sum, and divide once.
+# - **A tied matrix trained at one end.** Who fine-tunes "only the output layer" of a tied model changes how symbols are read, too.
 
 # %%
 masked = torch.tensor([float("-inf"), math.log(2 / 7), math.log(5 / 7)])
 smooth_target = torch.tensor([0.0, 0.95, 0.05])
 print("multiplied:", float(-(smooth_target * masked).sum()), "  selected:", float(-(smooth_target * masked)[1:].sum()))
-print("softmax of a softmax:", [round(float(x), 3) for x in logits[0, 0].softmax(-1).softmax(-1)])
+print("softmax of a softmax:", [round(value, 3) for value in LOGITS.softmax(-1).softmax(-1).tolist()])
+
+# %% [markdown]
+# ## Three questions
+#
+# <details><summary>Where in the figure does the output embedding stand, and what does it read?</summary>
+#
+# At the decoder's foot. It reads the symbols so far, one place behind the labels, and gives a vector for each.
+#
+# </details>
+#
+# <details><summary>All three logits grow by 5. What happens to p, to the loss and to its gradient?</summary>
+#
+# Nothing. Numerator and denominator of the softmax are both multiplied by $e^5$.
+#
+# </details>
+#
+# <details><summary>A model divides all its logits by 2. Are its best symbols others? Is its calibration another?</summary>
+#
+# The order of the logits stays, so the best symbols are the same and greedy decoding says the same words. The probabilities are
+# nearer to each other: it is less sure, so its calibration is another.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercises
 
 # %%
 exercises_of(8)
 
 # %% [markdown]
+# ## Summary
+#
+# - The output embedding reads the symbols so far into the decoder; the linear layer compares its last vector with every symbol.
+#   Tied, both use one matrix.
+# - The loss is −log of the right symbol's probability, a mean over real symbols; its gradient is p minus the target.
+# - Softmax alone makes no trustworthy probabilities. Away from its training data the base is as sure as before, and more often wrong.
+# - A symbol that never occurs is left out, because otherwise it is pushed away at every step.
+
+# %% [markdown]
 # ## Where to read on
 #
-# - *Using the Output Embedding to Improve Language Models* (arXiv 1608.05859): why the matrices may be one.
-# - *Rethinking the Inception Architecture*, section 7 (arXiv 1512.00567): label smoothing.
-# - *When Does Label Smoothing Help?* (arXiv 1906.02629).
-# - *On Calibration of Modern Neural Networks* (arXiv 1706.04599): the figure and the temperature.
-# - *Analyzing Uncertainty in Neural Machine Translation* (arXiv 1803.00047): several right answers.
+# - Press and Wolf, [*Using the Output Embedding to Improve Language Models*, arXiv
+#   1608.05859](https://arxiv.org/abs/1608.05859): why the matrices may be one
+# - Szegedy et al., [*Rethinking the Inception Architecture*, arXiv 1512.00567](https://arxiv.org/abs/1512.00567): section 7, label
+#   smoothing
+# - Müller, Kornblith and Hinton, [*When Does Label Smoothing Help?*, arXiv 1906.02629](https://arxiv.org/abs/1906.02629)
+# - Guo et al., [*On Calibration of Modern Neural Networks*, arXiv 1706.04599](https://arxiv.org/abs/1706.04599): the figure and the
+#   temperature
+# - Ott et al., [*Analyzing Uncertainty in Neural Machine Translation*, arXiv
+#   1803.00047](https://arxiv.org/abs/1803.00047): several right answers
+# - Next: [lesson 9](09_pretraining.ipynb), where the base comes from. In the code:
+#   [`transformer/learning/loss.py`](../../transformer/learning/loss.py)

@@ -357,7 +357,7 @@ said_and_so(
 # | BitFit ([lesson 12](12_bitfit_and_layernorm.ipynb)) | biases only | γ fixed at 1 |
 # | LayerNorm tuning ([lesson 12](12_bitfit_and_layernorm.ipynb)) | gain and bias of the norms | only behind norms |
 # | IA³ ([lesson 14](14_lora_relatives.ipynb)) | factors of keys, values and the feed forward's inside | β fixed at 0, in three places |
-# | LoRA ([lesson 13](13_lora.ipynb)) | a low-rank change of $W$ | $\Delta W = (\mathrm{diag}(\gamma) - 1)\,W$: any rank, but only $d_{out}$ numbers free |
+# | LoRA ([lesson 13](13_lora.ipynb)) | a low-rank change of $W$ | $\Delta W = (\mathrm{diag}(\gamma) - I)\,W$: any rank, but only $d_{out}$ numbers free |
 
 # %% [markdown]
 # ## The usual mistakes

@@ -346,6 +346,6 @@ exercises_of(30)
 # - Zhou et al., [*LIMA: Less Is More for Alignment*, arXiv 2305.11206](https://arxiv.org/abs/2305.11206)
 # - Shi et al., [*Instruction Tuning With Loss Over Instructions*, arXiv 2405.14394](https://arxiv.org/abs/2405.14394): where loss on
 #   the prompt helps, namely for long prompts with short answers and few examples
-# - Next: [lesson 32](32_choosing.ipynb), choosing a strategy. In the code: [`lessons/chat/template.py`](../chat/template.py),
+# - Next: [lesson 31](31_clinic.ipynb), what goes wrong in silence. In the code: [`lessons/chat/template.py`](../chat/template.py),
 #   [`lessons/chat/training/tuning.py`](../chat/training/tuning.py), [`transformer/learning/texts.py`](../../transformer/learning/texts.py);
 #   `python -m lessons chat --train FILE.jsonl` takes conversations of your own

@@ -31,15 +31,16 @@ def row(case: Case, world: World) -> dict[str, Any]:
         "named": case.name in [finding.name for finding in found],
         "also": sorted({finding.name for finding in found} - {case.name}),
         "repaired": not after,
-        "before": said(sick, case.name),
-        "after": said(well, case.name),
+        **told("before", sick, case.name),
+        **told("after", well, case.name),
     }
 
 
-def said(settings: Settings, name: str) -> str:
-    """The measurement in words; the sick one where there are several."""
+def told(when: str, settings: Settings, name: str) -> dict[str, Any]:
+    """The measurement in words and as a number; the sick one where there are several, nothing where none is taken."""
     found = sorted((m for m in measure(**settings) if m.name == name), key=lambda m: m.sick)
-    return found[-1].says if found else ""
+    says, number = (found[-1].says, float(found[-1].number)) if found else ("", None)
+    return {when: says, f"{when}_number": number}
 
 
 def healthy(world: World) -> Iterator[tuple[str, Settings]]:

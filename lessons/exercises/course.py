@@ -31,6 +31,7 @@ LESSONS = {
     28: "An encoder that knows English: sentiment",
     29: "From 2017 to today: the blocks of a language model",
     30: "Instruction tuning: tokens, template, loss on the answer only",
+    31: "The clinic: why is my fine-tune silently wrong?",
     32: "Choosing a strategy",
 }
 

@@ -14,7 +14,7 @@ from lessons.translate.terms import unlike_glossary
 HAN = r"\u4e00-\u9fff"
 CODE = re.compile(r"`[^`]+`")
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\s](?:[^$]*[^$\s])?\$", re.DOTALL)
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s#][^)\s]*)\)")
 TAG = re.compile(r"</?[a-z]+(?: [^>]*)?>")
 FIELD = re.compile(r"\{[^{}]*\}")
 MARKS = tuple("，。；：？！、（）“”《》")

@@ -7,6 +7,7 @@ from functools import cache
 from lessons.teaching.notebooks import LESSONS
 
 EVERYDAY = {
+    "rank",
     "merging",
     "inputs",
     "output",

@@ -170,6 +170,7 @@ def test_twelve_weeks_hold_every_lesson_and_every_exercise_once() -> None:
     assert {lesson for week in weeks for lesson in week.lessons} == set(LESSONS)
     assert sorted(each.name for week in weeks for each in week.exercises) == sorted(all_exercises())
     assert " ".join(files for _, files in WEEKS).split() == catalogue.FILES
+    assert [lesson for week in weeks for lesson in week.lessons] == list(LESSONS)
     assert [min(week.lessons) for week in weeks] == sorted(min(week.lessons) for week in weeks)
 
 

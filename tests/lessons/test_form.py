@@ -11,27 +11,13 @@ pytest.importorskip(
 from lessons.teaching.form import complaints, minutes_of
 from lessons.teaching.notebooks import LESSONS, sources
 
-NOT_YET = {
-    "08_output_and_loss",
-    "19_p_tuning",
-}
-"""Lessons to be rewritten. The list only gets shorter."""
-
 EXEMPLAR = LESSONS / "03_attention.py"
-
-
-def test_who_is_not_yet_rewritten_is_a_lesson():
-    assert {source.stem for source in sources()} >= NOT_YET
 
 
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.stem)
 def test_a_lesson_has_the_form(source):
-    found = complaints(source)
-    if source.stem in NOT_YET:
-        assert found, f"{source.stem} has the form: take it out of NOT_YET"
-    else:
-        assert found == []
-        assert 5 <= minutes_of(source) <= 90
+    assert complaints(source) == []
+    assert 5 <= minutes_of(source) <= 90
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ pytest.importorskip(
     "jupytext", reason="the notebooks' tools are not installed: pip install finetune-by-hand[notebooks]"
 )
 
+from lessons.teaching.notebooks import NOTEBOOKS, sources
 from lessons.teaching.said import record
-from lessons.translate import po
-from lessons.translate.assemble import MARK, in_chinese
+from lessons.translate import command, po
+from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker
 from lessons.translate.blocks import entries, translated
 from lessons.translate.checks import complaints
+from lessons.translate.command import problems
 from lessons.translate.po import Text, read_po, update, write_po
-from lessons.translate.texts import names, texts
+from lessons.translate.texts import README, names, texts
 
 PAGE = """# 3. Attention
 
@@ -83,6 +85,18 @@ def test_an_edit_makes_its_own_entry_fuzzy_and_nothing_else():
         "B is zero.": ("B 为零。", [], True),
     }
     assert next(iter(new)).previous_msgid == "The rank is small."
+
+
+def test_an_edited_sentence_of_a_lesson_is_a_problem_until_its_chinese_follows(monkeypatch):
+    lesson = "01_fine_tuning"
+    kept = texts(lesson)
+    edited = [Text(f"{kept[1].english} And more.", *text_rest(kept[1])), *kept[2:]]
+    monkeypatch.setattr(command, "texts", lambda name: [kept[0], *edited])
+    assert any("no entry for" in line and "The question" in line for line in problems(lesson))
+
+
+def text_rest(text):
+    return text.kind, text.place
 
 
 def test_what_is_written_is_read_again_and_updating_it_changes_nothing(tmp_path):
@@ -211,3 +225,24 @@ def test_everything_that_is_read_can_be_taken_apart_and_told(name):
     found = texts(name)
     assert found
     assert all(text.english.strip() for text in found)
+
+
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.stem)
+def test_a_kept_chinese_notebook_is_the_english_one_in_chinese(source):
+    """Cell for cell the same code, numbers and pictures: `python -m lessons translate build` makes it."""
+    english = nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)
+    kept = nbformat.read(ZH_NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)
+    assert [cell.source for cell in kept.cells if cell.cell_type == "code"] == [
+        cell.source for cell in english.cells if cell.cell_type == "code"
+    ]
+    assert nbformat.writes(kept) == nbformat.writes(in_chinese(english, speaker(source.stem)))
+
+
+def test_the_kept_chinese_readme_is_of_this_readme():
+    assert README.with_name("README.zh.md").read_text(encoding="utf-8") == readme_in_chinese(speaker("README"))
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_text_has_its_chinese(name):
+    """And changing one English sentence turns this red, until its Chinese follows."""
+    assert problems(name) == []

@@ -52,15 +52,15 @@ def show_list(console: Console, book: Workbook) -> None:
 
 def show_course(console: Console, book: Workbook) -> None:
     """Each lesson with how many of its exercises are passed, and what to type now."""
-    status = book.statuses()
+    status, wide = book.statuses(), max(map(len, LESSONS.values()))
     for number, title in LESSONS.items():
         mine = [exercise.name for exercise in book.exercises if exercise.lesson == number]
         if not mine and len(book.exercises) < len(all_exercises()):
             continue  # a part of the course was given out, and this lesson is not in it
         done = sum(status[name] == PASSED for name in mine)
         colour = "green" if mine and done == len(mine) else "white"
-        count = f"{done} of {len(mine)} exercises" if mine else ""
-        console.print(f"[{colour}]{number:3}  {title:48}{count}[/]")
+        count = f"{done} of {len(mine)} exercise{'s' if len(mine) > 1 else ''}" if mine else ""
+        console.print(f"[{colour}]{number:3}  {title:{wide}}  {count}[/]")
     passed = sum(now == PASSED for now in status.values())
     console.print(f"\n{passed} of {len(status)} exercises passed. Your files are in {book.folder}/")
     if exercise := book.next_open():
@@ -76,16 +76,17 @@ def show_ways(console: Console, book: Workbook) -> None:
     if len(book.exercises) < len(all_exercises()):
         return
     status = book.statuses()
+    wide = max(map(len, [*TRACKS, *MILESTONES]))
     console.print("\nShort ways: python -m lessons next --track NAME")
     for name, (what, names) in TRACKS.items():
         done = sum(status[each] == PASSED for each in names.split())
-        console.print(f"  {name:14}{what}, {done} passed", markup=False)
-    console.print("On what you have written: python -m lessons milestone NAME")
+        console.print(f"  {name:{wide}}  {what}, {done} passed", markup=False)
+    console.print("What you have written, at work (by lessons): python -m lessons milestone NAME")
     for each in MILESTONES.values():
         mine = list(part(each))
         done = sum(status[name] == PASSED for name in mine)
-        where = f"lessons {each.lessons[0]} to {each.lessons[1]}"
-        console.print(f"  {each.name:14}{each.title} ({where}, {done} of {len(mine)})", markup=False)
+        where = f"{each.lessons[0]}–{each.lessons[1]}"
+        console.print(f"  {each.name:{wide}}  {each.title} ({where}): {done} of {len(mine)}", markup=False)
 
 
 def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:

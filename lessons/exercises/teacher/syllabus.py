@@ -40,8 +40,9 @@ def syllabus() -> list[Week]:
     """The weeks with their lessons. A lesson without exercises stands in the week of the lesson before it."""
     asked = [[each for file in files.split() for each in exercises_in(file)] for _, files in WEEKS]
     belongs = {exercise.lesson: week for week, exercises in enumerate(asked) for exercise in exercises}
+    week = 0
     for lesson in LESSONS:
-        belongs.setdefault(lesson, belongs.get(lesson - 1, 0))
+        week = belongs.setdefault(lesson, week)
     weeks = []
     for week, ((title, _), exercises) in enumerate(zip(WEEKS, asked, strict=True)):
         own = {exercise.lesson for exercise in exercises}
