@@ -285,7 +285,7 @@ claim(numbers["low"] == 8, "LoRA uses 8 directions", **numbers)
 claim(numbers["whole"] > 100 and numbers["least"] > 30, "full uses nearly all, a few carry much", **numbers)
 show_figure(
     draw_spectra(changes),
-    title="Full fine-tuning uses {whole} directions and more, but 8 of them hold {least:.0f} to {most:.0f} % of its change",
+    title="Full fine-tuning uses at least {whole} of 128 directions, but 8 of them hold {least:.0f} to {most:.0f} % of its change",
     alt="Three panels, one for each matrix: singular values of the change, the first as 1. LoRA's fall to rounding error after the "
     "8th. Those of full fine-tuning fall slowly over all 128.",
     **numbers,

@@ -224,7 +224,7 @@ said_and_so(
     said="The diagnosis is silent, so the model is well.",
     so="The repaired model of the case has k = 1 and no finding, and an error of {only:.1f} % where the tuned one has {tuned:.1f} %. This "
     "adapter trains matrices and, beside them, one row of the embedding for a symbol that pretraining never saw. The case writes the "
-    "matrices alone. k is a measurement of matrices; it says nothing about rows. A diagnosis excludes what it measures, and only "
+    "matrices alone (`merge_and_unload()` takes the row along, and is at {once:.1f} %). k is a measurement of matrices; it says nothing about rows. A diagnosis excludes what it measures, and only "
     "held-out examples say the rest.",
     shown_by="this experiment: the model in memory and the model in use, on the same words",
     **values,
@@ -299,7 +299,7 @@ show_figure(
 )
 prose(
     "The figure shows the {shown} cases whose number has a scale; in the others something is there or not: an adapter that is switched off, "
-    "an optimizer without the adapter's parameters. {alone} of the {cases} cases bring no other name with them. All {silent} of {healthy} "
+    "an optimizer without the adapter's parameters. {alone} of the {cases} cases bring no other name with them. All {healthy} "
     "healthy runs are silent. ({causal} more of the {every} cases need a model that continues text; their tests make them. Where a "
     "circle is missing, the check has nothing left to look at after the repair.)",
     **values,

@@ -66,9 +66,9 @@ def times_in(weight: Tensor) -> float:
 def merged_times(world: World, times: float) -> nn.Module:
     """The tuned model in one piece, its update written `times` times; trained rows of tokens go along as they are."""
     model = world.tuned()
-    for module in model.modules():
-        if hasattr(module, "lora_A"):
-            module.scaling *= times
+    layers: list[Any] = [module for module in model.modules() if hasattr(module, "lora_A")]
+    for layer in layers:
+        layer.scaling *= times
     return model.merge_and_unload().eval()
 
 

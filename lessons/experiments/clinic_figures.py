@@ -87,15 +87,13 @@ def draw_cases() -> Figure:
 
 
 def draw_panel(axis: Axes, numbers: Mapping[str, tuple[float, float | None, float]], scale: float) -> None:
-    """A line for each case. A repaired dot lies over a sick one only where both are on the limit's same side: never."""
+    """A line for each case; its first one names the marks for the legend."""
     for row, (sick, repaired, limit) in enumerate(numbers.values()):
-        first = {"label": None} if row else {}
-        axis.plot(scale * sick, row, "X", color=ORANGE, markersize=8, **{"label": "sick", **first})
-        axis.plot(
-            scale * limit, row, "|", color=BEFORE, markersize=14, mew=2, **{"label": "limit of the check", **first}
-        )
+        names = ("sick", "limit of the check", "repaired") if row == 0 else (None, None, None)
+        axis.plot(scale * sick, row, "X", color=ORANGE, markersize=8, label=names[0])
+        axis.plot(scale * limit, row, "|", color=BEFORE, markersize=14, mew=2, label=names[1])
         if repaired is not None:
-            axis.plot(scale * repaired, row, "o", color=GREEN, markersize=6, **{"label": "repaired", **first})
+            axis.plot(scale * repaired, row, "o", color=GREEN, markersize=6, label=names[2])
             axis.plot([scale * sick, scale * repaired], [row, row], color=BEFORE, linewidth=0.8, zorder=0)
     axis.set_yticks(range(len(numbers)), list(numbers), fontsize=9)
     axis.set_ylim(len(numbers) - 0.4, -0.6)

@@ -156,7 +156,7 @@ def test_in_the_kept_run_the_hacked_reward_climbs_and_the_truth_falls(kept, seed
     reference = kept["notes", "reference", seed]
     for arm in ("PPO β=0", "GRPO β=0"):
         assert kept["notes", arm, seed]["proxy"] > reference["proxy"] + 1
-        assert kept["notes", arm, seed]["gold"] < reference["gold"] - 5
+        assert kept["notes", arm, seed]["gold"] < reference["gold"] - 3
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -166,10 +166,10 @@ def test_in_the_kept_run_a_price_holds_ppo_and_dpo_above_the_reference(kept, see
         assert kept["notes", arm, seed]["gold"] > reference + 0.5, arm
 
 
-def test_in_the_kept_run_grpo_goes_too_far_on_two_of_three_seeds(kept):
+def test_in_the_kept_run_grpo_goes_too_far_on_every_seed(kept):
     away = [kept["notes", "GRPO β=0.1", seed]["gold"] - kept["notes", "reference", seed]["gold"] for seed in range(3)]
 
-    assert sum(distance < 0 for distance in away) == 2
+    assert max(away) < 0
 
 
 def test_in_the_kept_run_preferences_help_on_real_words_and_the_answer_helps_more(kept):
@@ -177,7 +177,7 @@ def test_in_the_kept_run_preferences_help_on_real_words_and_the_answer_helps_mor
         return mean(kept["words", arm, seed]["word_error"] for seed in range(3))
 
     for arm in ("PPO β=0.1", "GRPO β=0.1", "DPO β=0.1"):
-        assert error(command.ANSWER) < error(arm) - 0.1 < error("reference") - 0.1
+        assert error(command.ANSWER) < error(arm) - 0.08 < error("reference") - 0.08
 
 
 def test_the_report_keeps_four_digits():
