@@ -333,6 +333,6 @@ exercises_of(29)
 #   2305.13245](https://arxiv.org/abs/2305.13245)
 # - Shazeer, [*GLU Variants Improve Transformer*, arXiv 2002.05202](https://arxiv.org/abs/2002.05202)
 # - Ben Allal et al., [*SmolLM2: When Smol Goes Big*, arXiv 2502.02737](https://arxiv.org/abs/2502.02737)
-# - Next: [lesson 31](31_clinic.ipynb), what goes wrong in silence. In the code:
+# - Next: [lesson 30](30_instruction_tuning.ipynb), instruction tuning. In the code:
 #   [`transformer/rotary.py`](../../transformer/rotary.py), [`transformer/add_norm.py`](../../transformer/add_norm.py),
 #   [`transformer/attention.py`](../../transformer/attention.py), [`transformer/feed_forward.py`](../../transformer/feed_forward.py)

@@ -30,6 +30,7 @@ LESSONS = {
     27: "GRPO, and a reward that is hacked",
     28: "An encoder that knows English: sentiment",
     29: "From 2017 to today: the blocks of a language model",
+    30: "Instruction tuning: tokens, template, loss on the answer only",
     31: "The clinic: why is my fine-tune silently wrong?",
     32: "Choosing a strategy",
 }

@@ -139,7 +139,12 @@ def packed_rows(texts: Sequence[Text], width: int) -> list[list[Text]]:
 
 
 def text_batch(rows: Sequence[Sequence[Text]], pad_id: int) -> TextBatch:
-    """Rows of texts as matrices, filled up on the right."""
+    """Rows of texts as matrices, filled up on the right.
+
+    `source` holds the ids of a row's texts one after the other, then `pad_id`; the rest is as TextBatch says: `documents`
+    0, 0, 0, 1, 1, 2 for texts of three and two tokens and one of padding, or None where no row has two texts; `before`
+    True where the *next* token is learnt; `labels` (1, learnt). An id that is `pad_id` may be learnt.
+    """
     source = pad([[id for ids, _ in row for id in ids] for row in rows], pad_id)
     documents = None
     if any(len(row) > 1 for row in rows):

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw, gradients, refusal
 from lessons.exercises.probes.models import random_model
-from transformer.learning import batching, loss, schedule
+from transformer.learning import batching, loss, schedule, texts
 from transformer.learning import training as trainer
 
 
@@ -42,6 +42,24 @@ def collate(seed: int) -> dict[str, Tensor]:
 
 def row(draw: Draw) -> list[int]:
     return [*draw.ids(3, 40, draw.size(0, 6)).tolist(), 2]
+
+
+def learnt_tokens(seed: int) -> dict[str, Tensor]:
+    """Two batches: rows of several texts, and a row for each; what is padding elsewhere is an id that may be learnt."""
+    draw, found = Draw(seed), {}
+    pad_id = draw.size(1, 9)
+    packed = [[part_learnt(draw) for _ in range(count)] for count in (1, draw.size(2, 3), 2)]
+    for name, rows in (("packed", packed), ("alone", [[part_learnt(draw)] for _ in range(3)])):
+        rows[0][0] = ([*rows[0][0][0], pad_id], [*rows[0][0][1], True])
+        batch = texts.text_batch(rows, pad_id)
+        found |= {f"{name}: source": batch.source, f"{name}: before": batch.before, f"{name}: labels": batch.labels}
+        found[f"{name}: documents"] = torch.zeros(0) if batch.documents is None else batch.documents
+    return found
+
+
+def part_learnt(draw: Draw) -> texts.Text:
+    length = draw.size(2, 7)
+    return draw.ids(1, 40, length).tolist(), [False, *draw.coin(length - 1).tolist()]
 
 
 def noam_schedule(seed: int) -> dict[str, Tensor]:
