@@ -59,7 +59,7 @@ def learn(chat: ChatModel, texts: Sequence[Text], on_step: Callable[[int, float]
     return fine_tune(chat, "lora", texts, STEPS, rate_of("lora"), on_step=on_step)
 
 
-def measure(show: Callable[[str], object] = lambda line: None) -> dict[str, Any]:
+def measure(show: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Whose loss it is before any step, one run for each choice of what is learnt, and the loss of packed texts."""
     train, held_out = items()
     chat = open_tuned("lora", smollm_file())

@@ -96,7 +96,6 @@ SHIPPED = {
     "lora": "lora",
     "rslora": "rslora",
     "dora": "dora",
-    "pissa": "pissa",
     "vera": "vera",
     "ia3": "ia3",
     "qlora": "qlora",
@@ -110,7 +109,7 @@ SHIPPED = {
     "ssf": "ssf",
     "pill": "pill_adapter pill_routing pill_gate",
 }
-"""Technique with a shipped adapter → the exercises on which it stands."""
+"""Technique with a shipped adapter → the exercises on which it stands. PiSSA's is kept as the LoRA that it amounts to."""
 
 
 def after_passing() -> dict[str, Run]:
