@@ -26,6 +26,9 @@ from lessons.translate.texts import COURSE, EXERCISES, README, around_map
 ZH_NOTEBOOKS = NOTEBOOKS / "zh"
 MARK = "未翻译"
 EXPERIMENT = "实验"
+LESSON = re.compile(r"\]\(lessons/notebooks/(?!zh/)")
+"""README's way to a lesson; the Chinese one's leads to the Chinese lesson."""
+
 OUTSIDE = re.compile(r"(\]\()(\.\./)")
 """A link that leaves the notebooks' folder; from lessons/notebooks/zh/ it has one step more to go."""
 
@@ -50,7 +53,7 @@ def readme_in_chinese(say: Say) -> str:
     before, after = around_map(README.read_text(encoding="utf-8"))
     table = course_map(say, "lessons/notebooks/zh", told)
     parts = [translated(before, say, rows=True), BEGIN, table, END, translated(after, say, rows=True)]
-    return "\n\n".join(parts) + "\n"
+    return LESSON.sub("](lessons/notebooks/zh/", "\n\n".join(parts)) + "\n"
 
 
 def told(source: Path) -> str:
