@@ -134,9 +134,9 @@ ON_A_PAGE = """() => ({
 @pytest.mark.slow
 def test_every_page_opens_from_disk_whole(built, browser):
     """No error, no request, no dead link, no raw formula, every picture with size and words, nothing too wide."""
-    files = sorted(built.rglob("*.html"))
+    files = sorted(built.parent.rglob("*.html"))
     files = [file for file in files if "_static" not in file.parts]
-    assert len(files) > len(sources()) + len(SUBJECT)
+    assert len(files) > 2 * (len(sources()) + len(SUBJECT))
     page = browser.new_page(viewport={"width": WIDTH, "height": 800})
     trouble: list[str] = []
     page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
@@ -151,7 +151,7 @@ def test_every_page_opens_from_disk_whole(built, browser):
         page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
         page.wait_for_function("[...document.images].every(i => i.complete)")
         found = page.evaluate(ON_A_PAGE)
-        name = file.relative_to(built).as_posix()
+        name = file.relative_to(built.parent).as_posix()
         dead = [
             link
             for link in found["links"]
@@ -206,4 +206,16 @@ def test_a_click_on_a_columns_head_sorts_the_results(built, browser):
     page.click(".sorted th >> nth=5")
     assert once == sorted(once)
     assert page.evaluate(column) == sorted(once, reverse=True)
+    page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("asked", "lesson"), [("低秩", "13_lora"), ("量化", "15_nf4")])
+def test_search_finds_parts_of_chinese_words(asked, lesson, built, browser):
+    page = browser.new_page()
+    page.goto(f"{(built.parent / 'zh' / 'search.html').as_uri()}?q={asked}")
+    page.wait_for_selector("#search-results li a")
+    page.wait_for_timeout(1000)
+    found = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
+    assert any(f"{lesson}.html" in link for link in found)
     page.close()
