@@ -22,6 +22,7 @@ TRAINING = {
     "betas": Change((0.8, 0.95)),
     "weight_decay": Change(0.3),
     "clip_norm": Change(0.1),
+    "accumulation": Change(2),
     "label_smoothing": Change(0.2),
     "never": Change((15,)),
     "precision": Change("bf16"),
