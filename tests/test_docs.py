@@ -50,6 +50,12 @@ def missing_links(page: Path, text: str) -> list[str]:
 EXAMPLES = re.compile(r"\b(NN_name|(test_)?loha|ada)\.py$|layer_norm\.py$|^homework\.toml$")
 
 
+def stands_below(folder: Path, name: str) -> bool:
+    """Somewhere below, but not in git's own folder or an environment, which other programs change while one looks."""
+    inside = (child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+    return (folder / name).exists() or any(any(child.rglob(name)) for child in inside)
+
+
 def missing_paths(page: Path, text: str) -> list[str]:
     """`folder/...` is looked for from the root, a bare `file.py` beneath the page's folder. NN_name is any lesson,
     loha the technique that CONTRIBUTING writes as its example, and what ada hands in is a submission."""
@@ -57,7 +63,7 @@ def missing_paths(page: Path, text: str) -> list[str]:
     of_folders = re.findall(rf"(?<![\w./-])((?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*)", code)
     bare = re.findall(r"(?<![\w./*-])([\w.-]+\.(?:py|md|cfg|toml|txt))(?![\w/])", code)
     missing = [path for path in of_folders if not any(ROOT.glob(path.replace("NN_name", "[0-9][0-9]_*").rstrip("./")))]
-    missing += [name for name in bare if not (ROOT / name).exists() and not any(page.parent.rglob(name))]
+    missing += [name for name in bare if not (ROOT / name).exists() and not stands_below(page.parent, name)]
     return [path for path in missing if not EXAMPLES.search(path)]
 
 

@@ -17,12 +17,17 @@ SHOTS = {"page.png": "en/_static/page.html", "site.png": "en/source/peft-lora.ht
 WIDTH, HEIGHT = 1200, 760
 
 
+def find_chromium() -> str | None:
+    """The browser's program, by whichever of its names it is installed."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Raises ValueError without a site, Playwright or Chromium."""
     site = Path(arguments[0] if arguments else "site")
     if lacking := [page for page in SHOTS.values() if not (site / page).is_file()]:
         raise ValueError(f"there is no {site / lacking[0]}: `make site` makes it")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if chromium is None:
         raise ValueError("there is no Chromium to open the pages in: apt-get install chromium")
     from playwright.sync_api import sync_playwright

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from lessons.page.contents import contents
 from lessons.page.measure import main as measure
 from lessons.page.strength import at_strength
 from lessons.page.voices import page_base, page_folders, page_voice
+from lessons.site.screenshots import find_chromium
 from lessons.task.dictionary import vocabulary, words
 from lessons.task.scoring import predict
 from tests.lessons.page_pixels import contrast
@@ -79,7 +79,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def visit(file: Path) -> Iterator[Any]:
     """The page in a headless Chromium, and what it complained of or asked for."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if chromium is None:
         pytest.skip("there is no Chromium to open the page in: apt-get install chromium")
     with playwright.sync_playwright() as driver:

@@ -19,6 +19,7 @@ from lessons.exercises.course import LESSONS
 from lessons.task.base import base_hash, model_card
 from lessons.task.shipped import card, on_all_words
 from lessons.task.techniques import technique_names
+from lessons.teaching.claims import about
 from lessons.teaching.cover import COVER, draw_cover
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +162,10 @@ def test_what_is_said_of_the_published_comparison_is_in_its_results() -> None:
     rows = load_hf()["rows"]
     assert f"{len(rows)} settings" in README
     assert {row["seed"] for row in rows} == {0}
+    billions = float(re.search(r"([\d.]+)B", load_hf()["model"])[1])
+    assert about(1e9 * billions / by_method(KEPT)["full"][0]["trainable_parameters"], 2000), (
+        "two thousand times as large"
+    )
     assert max(row["accuracy"] for row in lines_of("ln_tuning")) == 0.0
     shared = {each.method: each.theirs["accuracy"] for each in both(KEPT)}
     assert shared["lora"] >= shared["full"]

@@ -1,7 +1,6 @@
 """The site: notebooks and sources become pages, and every page opens from disk, whole."""
 
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lessons.site.beside import as_html, parts
 from lessons.site.command import SETTINGS, main
 from lessons.site.links import ROOT, relinked
 from lessons.site.pages import SUBJECT, existing
+from lessons.site.screenshots import find_chromium
 from lessons.teaching.notebooks import read_lesson, sources
 
 sys.path.insert(0, str(SETTINGS))
@@ -113,7 +113,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if chromium is None:
         pytest.skip("there is no Chromium to open the site in: apt-get install chromium")
     with playwright.sync_playwright() as driver:
