@@ -5,7 +5,7 @@ A file may hold anything, and so may a caller's variable: text for a number, a l
 
 import math
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from reprlib import repr as in_short
@@ -66,8 +66,12 @@ def in_words(kind: Any) -> str:
     return WORDS.get(kind, getattr(kind, "__name__", "something else"))
 
 
-def in_one_line(names: Iterable[str], most: int = 8) -> str:
+def in_one_line(names: Iterable[str]) -> str:
     """Names from a file as a message can show them: on one line, the first of many."""
-    shown = [name if name.isprintable() and len(name) < 80 else in_short(name) for name in names]
-    more = f" and {len(shown) - most} more" if len(shown) > most else ""
-    return ", ".join(shown[:most]) + more
+    return the_first([name if name.isprintable() and len(name) < 80 else in_short(name) for name in names], ", ")
+
+
+def the_first(found: Sequence[str], between: str = "; ", most: int = 8) -> str:
+    """What was found, as a message can show it: the first of many, and how many more there are."""
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return between.join(found[:most]) + more

@@ -10,7 +10,7 @@ from peft.frame.config import PeftConfig, Placement
 from peft.frame.layers import AdaptedLayer, AdditiveLayer
 from peft.frame.owned import OwnedParameters, parameters_of
 from peft.frame.tokens import TokenRows, token_rows
-from transformer.fields import in_one_line
+from transformer.fields import in_one_line, the_first
 
 TOKEN_KEY = "token_adapter.trainable_tokens_delta"
 
@@ -83,8 +83,7 @@ class Adapter(nn.Module):
         wanted = self.saved()
         tensors = self.config.from_hf(tensors, wanted)
         if problems := misfits(tensors, wanted):
-            more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
-            raise ValueError(f"{source} does not fit this base and config: {'; '.join(problems[:8])}{more}")
+            raise ValueError(f"{source} does not fit this base and config: {the_first(problems)}")
         for path, layer in self.layers.items():
             layer.load({name: tensors[self.config.key(path, name)] for name in layer.saved()})
         if self.shared is not None:

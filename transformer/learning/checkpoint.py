@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from transformer.config import TransformerConfig
 from transformer.decoder_only import DecoderOnly
 from transformer.encoder_only import EncoderOnly, MaskedWordHead
-from transformer.fields import in_one_line
+from transformer.fields import in_one_line, the_first
 from transformer.learning.files import replace
 from transformer.learning.reading import LARGEST_JSON, as_object, parse_json, require_folder
 from transformer.model import Transformer
@@ -116,8 +116,7 @@ def check_state(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Pat
         if wanted[name].shape != tensors[name].shape
     ]
     if problems:
-        more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
-        raise ValueError(f"{path} does not fit this model: {'; '.join(problems[:8])}{more}")
+        raise ValueError(f"{path} does not fit this model: {the_first(problems)}")
 
 
 def distinct_state(model: nn.Module) -> dict[str, Tensor]:

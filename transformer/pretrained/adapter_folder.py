@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from transformer.fields import in_one_line
 from transformer.learning.checkpoint import read_both, write_both
 
 CONFIG, TENSORS, START = "adapter_config.json", "adapter_model.safetensors", "base_model.model."
@@ -42,7 +43,7 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], Layers, Tensors]:
         else:
             unknown.append(key)
     if unknown:
-        raise ValueError(f"{folder / TENSORS} holds tensors that cannot be given other names: {', '.join(unknown)}")
+        raise ValueError(f"{folder / TENSORS} holds tensors that cannot be given other names: {in_one_line(unknown)}")
     return config, layers, shared
 
 

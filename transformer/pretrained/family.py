@@ -1,7 +1,7 @@
 """A family of Hugging Face checkpoints: how its config.json and its tensors become one of our models.
 
 Filling a model is strict: a tensor that is missing, that nothing asks for, or that has another shape is refused, with the
-whole list.
+first of what does not fit.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from transformer.fields import in_one_line
+from transformer.fields import in_one_line, the_first
 from transformer.learning.checkpoint import distinct_state
 from transformer.pretrained.origins import Origins
 from transformer.token_model import TokenModel
@@ -45,7 +45,7 @@ def fill(model: TokenModel, family: Family, tensors: Mapping[str, Tensor], sourc
 
     `source`   what the message calls the checkpoint, its folder for example
 
-    Raises ValueError with the list of all that do not fit, and then copies nothing.
+    Raises ValueError with the first of what does not fit and how much more there is, and then copies nothing.
     """
     theirs = {family.canonical(name): tensor for name, tensor in tensors.items()}
     wanted, origins = distinct_state(model), family.origins(model)
@@ -71,7 +71,7 @@ def fill(model: TokenModel, family: Family, tensors: Mapping[str, Tensor], sourc
     if len(theirs) < len(tensors):
         problems.append(f"{len(tensors) - len(theirs)} tensors under two names")
     if problems:
-        raise ValueError(f"{source} does not fit its config.json: {'; '.join(problems)}")
+        raise ValueError(f"{source} does not fit its config.json: {the_first(problems)}")
     with torch.no_grad():
         for name, tensor in wanted.items():
             if tensor.is_meta:

@@ -99,7 +99,7 @@ def pill_routing(seed: int) -> dict[str, Tensor]:
 def pill_gate(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     heads = draw.size(2, 3)
-    d_model = heads * draw.size(1, 3)
+    d_model = heads * draw.size(2, 3)
     types, ids = typed(draw, 3)
     types.table[:3], ids[0, :3] = torch.arange(3), torch.arange(3)  # a token of each type
     layer = GatedValues(draw.fill(nn.Linear(d_model, d_model)), ValueGate(d_model, heads), types)

@@ -11,6 +11,7 @@ from einops import rearrange
 from jaxtyping import Float32
 from torch import Tensor
 
+from transformer.fields import the_first
 from transformer.pretrained.gguf.container import Container, read_container
 from transformer.pretrained.gguf.hf_config import hf_config
 from transformer.pretrained.gguf.hf_names import Place, in_hf_order, places
@@ -143,6 +144,5 @@ def fitting(container: Container, expected: Mapping[str, Place]) -> Found:
         if name in entries and entries[name].shape != place.shape
     ]
     if problems:
-        more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
-        raise ValueError("; ".join(problems[:8]) + more)
+        raise ValueError(the_first(problems))
     return {place.name: (entries[name], place) for name, place in expected.items()}
