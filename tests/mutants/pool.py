@@ -1,6 +1,12 @@
-"""Forked children, some at a time: each does one piece of work, answers with one line, and is ended when it takes too long."""
+"""Forked children, some at a time: each does one piece of work, answers with one line, and is ended when it takes too long.
 
+Too long is told in processor time: other work on the machine must not make a mutant look caught. A child that only waits
+is ended after some times as long by the clock.
+"""
+
+import math
 import os
+import resource
 import select
 import signal
 import time
@@ -11,20 +17,24 @@ from typing import TypeVar
 
 Work = TypeVar("Work")
 TIMED_OUT, DIED = "timed out", "died"
+PATIENCE = 8  # seconds by the clock for each second of processor time
 
 
 @dataclass
 class Child:
     pid: int
     answer: int
-    deadline: float
+    deadline: float  # by the clock
     text: bytes = b""
 
 
 def forked(
     work: Iterable[Work], do: Callable[[Work], str], limit: Callable[[Work], float], jobs: int
 ) -> Iterator[tuple[Work, str, float]]:
-    """Every piece of work with its answer and its seconds, as they are done; `do` runs in a fork of this process."""
+    """Every piece of work with its answer and its seconds, as they are done; `do` runs in a fork of this process.
+
+    `limit`   seconds of processor time
+    """
     waiting, running = iter(work), {}
     more = True
     while more or running:
@@ -53,9 +63,10 @@ def started(do: Callable[[Work], str], piece: Work, limit: float) -> Child:
     pid = os.fork()
     if pid:
         os.close(write)
-        return Child(pid, read, time.monotonic() + limit)
+        return Child(pid, read, time.monotonic() + PATIENCE * limit)
     try:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit), math.ceil(limit) + 1))
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
@@ -69,6 +80,7 @@ def ended(child: Child) -> str:
     finished = child.deadline == 0.0
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    os.waitpid(child.pid, 0)
+    _, status = os.waitpid(child.pid, 0)
     os.close(child.answer)
-    return child.text.decode() or (DIED if finished else TIMED_OUT)
+    late = not finished or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
+    return child.text.decode() or (TIMED_OUT if late else DIED)

@@ -1,8 +1,14 @@
 """The mutation tool: it makes the mistakes that it promises, each of them valid, and puts them into a running function."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
+import pytest
+
 from quant import blockwise
+from tests.mutants import pool
 from tests.mutants.changes import mutants
 from tests.mutants.keeping import equivalents
 from tests.mutants.swap import Functions
@@ -66,3 +72,24 @@ def test_what_is_judged_equivalent_is_still_a_mutant():
 
     assert judged
     assert set(judged) <= names
+
+
+def test_a_child_is_ended_by_its_processor_time_and_a_waiting_one_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PATIENCE", 3)
+
+    def spins(_: str) -> str:
+        while True:
+            pass
+
+    def waits(_: str) -> str:
+        time.sleep(60)
+        return "never"
+
+    def dies(_: str) -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return "never"
+
+    for do, answer in ((spins, pool.TIMED_OUT), (waits, pool.TIMED_OUT), (dies, pool.DIED), (str.upper, "DONE")):
+        began = time.process_time()
+        assert [found for _, found, _ in pool.forked(["done"], do, lambda _: 1.0, 1)] == [answer]
+        assert time.process_time() - began < 1.0
