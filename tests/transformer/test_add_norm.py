@@ -8,7 +8,7 @@ from torch import nn
 from tests.reference.layer_norm import layer_norm
 from tests.transformer import small
 from tests.transformer.small import random, shaken
-from transformer import AddNorm, LayerNorm
+from transformer import AddNorm, LayerNorm, RMSNorm
 
 BATCH, TIME, D_MODEL = 2, 3, 5
 
@@ -50,10 +50,16 @@ def test_large_offsets_do_not_drown_the_variance():
     torch.testing.assert_close(LayerNorm(D_MODEL)(x), nn.LayerNorm(D_MODEL)(x), atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize("norm", [LayerNorm, RMSNorm, RMSNorm])
 @pytest.mark.parametrize(("d_model", "eps"), [(0, 1e-5), (4, 0.0), (4, -1.0)])
-def test_impossible_sizes_are_refused(d_model, eps):
-    with pytest.raises(ValueError, match=f"not d_model {d_model} and eps {eps}"):
-        LayerNorm(d_model, eps)
+def test_impossible_sizes_are_refused(norm, d_model, eps):
+    with pytest.raises(ValueError, match=f"{norm.__name__} needs .*, not d_model {d_model} and eps {eps}"):
+        norm(d_model, eps)
+
+
+@pytest.mark.parametrize("norm", [LayerNorm, RMSNorm])
+def test_a_single_number_can_be_normed(norm):
+    assert norm(1)(torch.tensor([[3.0]])).shape == (1, 1)
 
 
 def test_post_norm_normalizes_the_sum():
