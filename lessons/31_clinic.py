@@ -352,6 +352,10 @@ show(symptoms())
 
 # %% [markdown]
 # ## Exercises
+#
+# Six patients: sick runs, each from another group of the table. `python -m lessons clinic --patient NAME` shows one: the symptom, the
+# lines that did it, and what was measured. Find out what it has, and write the repair. It is graded by measuring again, on runs
+# that are drawn anew. `--diagnose` asks `diagnose` as well; it can look at one of the six. The others you have to measure yourself.
 
 # %%
 exercises_of(31)

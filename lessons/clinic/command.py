@@ -3,6 +3,7 @@
     python -m lessons clinic                 the cases
     python -m lessons clinic merged-twice    makes this illness on the base
     python -m lessons clinic --table FILE    all of them, and healthy runs
+    python -m lessons clinic --patient NAME  a sick run of lesson 31's exercises
 
 Of a run of your own: lessons.clinic.diagnose.diagnose(model, batches).
 """
@@ -14,6 +15,8 @@ from rich.console import Console
 
 from lessons.clinic.case import GROUPS, Case
 from lessons.clinic.cases import CASES
+from lessons.clinic.patients import PATIENTS
+from lessons.clinic.patients.look import look
 from lessons.clinic.table import make_table, row
 from lessons.clinic.world import pronunciation
 from lessons.task.machine import set_threads
@@ -26,6 +29,9 @@ def main(arguments: list[str]) -> int:
     if options.table:
         table = make_table(options.table)
         console.print(summary(table))
+    elif options.patient:
+        for line in look(options.patient, options.seed, options.diagnose):
+            console.print(line, markup=False)
     elif options.name:
         show(case_of(options.name), console)
     else:
@@ -39,6 +45,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="the case to make; without it they are listed")
     parser.add_argument("--table", type=Path, metavar="FILE", help="make every case and healthy runs, into FILE")
+    parser.add_argument("--patient", metavar="NAME", help=f"look at a sick run: {', '.join(PATIENTS)}")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn in the patient (default: 0)")
+    parser.add_argument("--diagnose", action="store_true", help="ask `diagnose` about the patient as well")
     return parser.parse_args(arguments)
 
 

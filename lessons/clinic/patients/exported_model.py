@@ -57,4 +57,5 @@ def refused(run: Run) -> Tensor:
 PATIENT = Patient(
     "exported_model", "merged-twice", "In training it was measured, and good. The exported model is another one.",
     admit, as_found, treat, examine,
+    hidden=("how often it is merged",),
 )  # fmt: skip

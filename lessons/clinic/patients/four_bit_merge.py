@@ -49,4 +49,5 @@ def examine(ward: Ward, run: Run, result: tuple[float, Matrices]) -> dict[str, T
 PATIENT = Patient(
     "four_bit_merge", "merged-into-other-weights", "QLoRA, merged into the published model. In training it was better.",
     admit, as_found, treat, examine,
+    hidden=("the largest difference from what was trained",),
 )  # fmt: skip

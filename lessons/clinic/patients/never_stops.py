@@ -88,4 +88,5 @@ def treat(input_ids: Tensor, attention_mask: Tensor, answer_from: Tensor) -> Ten
 PATIENT = Patient(
     "never_stops", "pad-is-eos", "The loss falls, the answers are right, and after them the model goes on and on.",
     admit, as_found, treat, examine,
+    hidden=("share of the ends that carry loss", "tokens of prompts that carry loss", "tokens of padding that carry loss", "share of the answers' tokens that carry loss",),
 )  # fmt: skip

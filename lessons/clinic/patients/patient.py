@@ -22,6 +22,7 @@ class Patient:
     `treat`     the same with the functions of repairs/
     `examine`   what is measured of either: name → numbers
     `settings`  the run as `diagnose` takes it, where it can
+    `hidden`    measurements that would tell the illness: not shown before it is repaired
     """
 
     name: str
@@ -32,6 +33,7 @@ class Patient:
     treat: Callable[..., Any]
     examine: Callable[[Ward, Run, Any], dict[str, Tensor]]
     settings: Callable[[Ward, Run], dict[str, Any]] | None = None
+    hidden: tuple[str, ...] = ()
 
     def measured(self, ward: Ward, treated: bool = True) -> dict[str, Tensor]:
         """After the repair, or as it was found."""

@@ -69,8 +69,9 @@ def learn(ward: Ward, model: nn.Module, optimizer: Optimizer) -> None:
 
 
 PATIENT = Patient(
-    "standing_loss", "optimizer-before-adapter", "Some hundred steps, no error, and the adapter is as it was on the first day.",
+    "standing_loss", "base-not-frozen", "Some hundred steps, no error, and the adapter is as it was on the first day.",
     admit, as_found, treat, examine, settings=lambda ward, run: {
-        "model": run["model"], "batches": ward.batches, "optimizer": run["optimizer"],
+        "model": run["model"].train(), "batches": ward.batches, "optimizer": run["optimizer"],
     },
+    hidden=("... that are trainable", "... and that the optimizer holds", "trainable numbers of the base", "numbers of the base that the optimizer holds",),
 )  # fmt: skip

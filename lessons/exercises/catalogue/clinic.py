@@ -141,7 +141,7 @@ EXERCISES = [
         minutes=20,
         after=("trainable_numbers", "parameter_groups"),
         hints=(
-            "`python -m lessons clinic --patient standing_loss --diagnose` asks `diagnose`. Look several times: there are two ways "
+            "`python -m lessons clinic --patient standing_loss --diagnose` asks `diagnose`. Look with several `--seed`s: there are two ways "
             "in which this patient can be sick, and the repair must help against both.",
             "Two questions decide: which parameters have requires_grad, and which ones does the optimizer hold? The adapter's, in "
             "both cases, and only they.",
