@@ -156,7 +156,7 @@ EXERCISES = [
             Wrong(
                 "return type(optimizer)(trained, **optimizer.defaults)",
                 'optimizer.add_param_group({"params": trained})\n    return optimizer',
-                "",
+                "tensors of the base",
             ),
             Wrong("(trained, **optimizer.defaults)", "(trained, lr=0.001)", "settings"),
             Wrong("(trained, **optimizer.defaults)", "(model.parameters(), **optimizer.defaults)", "of the base"),
@@ -188,7 +188,7 @@ EXERCISES = [
             Wrong(
                 "losses(batch).sum() / tokens",
                 "losses(batch).mean() / len(batches)",
-                "",
+                "divided by its own places",
             ),
             Wrong("losses(batch).sum() / tokens", "losses(batch).sum()", "is not divided"),
             Wrong(
