@@ -55,15 +55,15 @@ class World:
         torch.manual_seed(0)
         return self.adapt(self.base()).train()
 
-    def merged(self, base: Any = None, times: float = 1.0) -> nn.Module:
+    def merged(self, base: Any = None, times: float = 1.0, rows: bool = True) -> nn.Module:
         """A base with `times` the trained adapter's update written into its weights, and its trained rows as they are."""
         model = copy.deepcopy(self.base() if base is None else base)
         paths, found = dict(model.named_modules()), updates(model, self.folder)
         with torch.no_grad():
             for path, update in found.items():
                 paths[path].weight += times * update.to(paths[path].weight.dtype)
-            for path, rows in self.rows_of(model).items():
-                paths[path].weight[rows.tokens] = rows.rows.to(paths[path].weight.dtype)
+            for path, own in self.rows_of(model).items() if rows else ():
+                paths[path].weight[own.tokens] = own.rows.to(paths[path].weight.dtype)
         return model.eval()
 
     def rows_of(self, base: nn.Module) -> dict[str, Any]:
