@@ -2,8 +2,10 @@
 
 import torch
 
+from lessons.clinic.checks import padding
 from lessons.clinic.command import main
 from lessons.clinic.reading import coloured, read
+from lessons.clinic.run import Run
 from lessons.clinic.world import pronunciation
 
 BATCH = {"source": torch.tensor([[5, 6]]), "inputs": torch.tensor([[1, 7, 2, 0]])}
@@ -41,3 +43,26 @@ def test_a_merged_world_has_the_trained_rows_too():
         tuned, merged = (model(batch["source"], batch["inputs"]) for model in (world.tuned(), world.merged()))
 
     torch.testing.assert_close(merged, tuned, atol=1e-3, rtol=1e-3)
+
+
+class Published(torch.nn.Module):
+    """As much of a model of transformers as the check asks: a config that is not ours, a table of positions, an adapter."""
+
+    def __init__(self, technique: str, table: str):
+        super().__init__()
+        self.config = type("Config", (), {"pad_token_id": 0, "eos_token_id": 2, "bos_token_id": 1})()
+        self.peft_config = {"default": type("Adapter", (), {"peft_type": technique})()}
+        self.add_module(table, torch.nn.Embedding(8, 4))
+
+
+def test_virtual_tokens_before_a_table_of_positions_are_not_accused_of_padding_in_front():
+    batch = {
+        "input_ids": torch.tensor([[0, 0, 5, 6]]),
+        "attention_mask": torch.tensor([[0, 0, 1, 1]]),
+        "labels": torch.tensor([[-100, -100, -100, 6]]),
+    }
+    asked = [("PROMPT_TUNING", "wpe"), ("LORA", "wpe"), ("PROMPT_TUNING", "embed_tokens")]
+
+    found = [padding.positions_are_counted_from_the_front(Run(Published(*each), [batch])) for each in asked]
+
+    assert found == [True, False, False]
