@@ -188,7 +188,9 @@ for name, run in {"sick": sick, "repaired": repaired}.items():
 british = words("british", "development", 20 if quick() else 200)
 times = TIMES[::2] if quick() else TIMES
 errors = errors_over_times(world, british, times)
-base, tuned, matrices_only = (british_error(m, british) for m in (world.base(), world.tuned(), repaired["model"]))
+base, tuned, matrices_only = (
+    british_error(m, british) for m in (world.base(), world.tuned(), world.merged(rows=False))
+)
 
 # %% tags=["hide-input"]
 values = {
@@ -222,9 +224,9 @@ claim(abs(values["once"] - tuned) < 0.05, "merged once it is the tuned model", *
 claim(matrices_only > tuned + 1, "what merges matrices alone loses something", **values)
 said_and_so(
     said="The diagnosis is silent, so the model is well.",
-    so="The repaired model of the case has k = 1 and no finding, and an error of {only:.1f} % where the tuned one has {tuned:.1f} %. This "
-    "adapter trains matrices and, beside them, one row of the embedding for a symbol that pretraining never saw. The case writes the "
-    "matrices alone (`merge_and_unload()` takes the row along, and is at {once:.1f} %). k is a measurement of matrices; it says nothing about rows. A diagnosis excludes what it measures, and only "
+    so="A model with the matrices merged alone has k = 1 and no finding, and an error of {only:.1f} % where the tuned one has {tuned:.1f} %. This "
+    "adapter trains matrices and, beside them, one row of the embedding for a symbol that pretraining never saw. Whoever writes the "
+    "matrices alone forgets it (`merge_and_unload()` takes the row along, and is at {once:.1f} %). k is a measurement of matrices; it says nothing about rows. A diagnosis excludes what it measures, and only "
     "held-out examples say the rest.",
     shown_by="this experiment: the model in memory and the model in use, on the same words",
     **values,
@@ -352,6 +354,10 @@ show(symptoms())
 
 # %% [markdown]
 # ## Exercises
+#
+# Six patients: sick runs, each from another group of the table. `python -m lessons clinic --patient NAME` shows one: the symptom, the
+# lines that did it, and what was measured. Find out what it has, and write the repair. It is graded by measuring again, on runs
+# that are drawn anew. `--diagnose` asks `diagnose` as well; it can look at one of the six. The others you have to measure yourself.
 
 # %%
 exercises_of(31)

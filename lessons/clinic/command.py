@@ -3,6 +3,7 @@
     python -m lessons clinic                 the cases
     python -m lessons clinic merged-twice    makes this illness on the base
     python -m lessons clinic --table FILE    all of them, and healthy runs
+    python -m lessons clinic --patient NAME  a sick run of lesson 31's exercises
 
 Of a run of your own: lessons.clinic.diagnose.diagnose(model, batches).
 """
@@ -11,12 +12,19 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
-from lessons.clinic.case import GROUPS, Case
+from lessons.clinic.case import GROUPS, Case, Settings
 from lessons.clinic.cases import CASES
+from lessons.clinic.patients import PATIENTS
+from lessons.clinic.patients.look import look
+from lessons.clinic.reading import coloured, read
 from lessons.clinic.table import make_table, row
 from lessons.clinic.world import pronunciation
+from lessons.task.dictionary import vocabulary
 from lessons.task.machine import set_threads
+
+TOKENS = 1 + GROUPS.index("the loss is taken over the wrong tokens")
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +34,9 @@ def main(arguments: list[str]) -> int:
     if options.table:
         table = make_table(options.table)
         console.print(summary(table))
+    elif options.patient:
+        for line in look(options.patient, options.seed, options.diagnose):
+            console.print(line, markup=False)
     elif options.name:
         show(case_of(options.name), console)
     else:
@@ -39,6 +50,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="the case to make; without it they are listed")
     parser.add_argument("--table", type=Path, metavar="FILE", help="make every case and healthy runs, into FILE")
+    parser.add_argument("--patient", metavar="NAME", help=f"look at a sick run: {', '.join(PATIENTS)}")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn in the patient (default: 0)")
+    parser.add_argument("--diagnose", action="store_true", help="ask `diagnose` about the patient as well")
     return parser.parse_args(arguments)
 
 
@@ -61,7 +75,8 @@ def overview(console: Console) -> None:
 
 def show(case: Case, console: Console) -> None:
     """One case from symptom to the measurement after the repair."""
-    made = row(case, pronunciation())
+    world = pronunciation()
+    made = row(case, world)
     also = f"; also {', '.join(made['also'])}" if made["also"] else ""
     lines = {
         "symptom": case.symptom,
@@ -75,6 +90,20 @@ def show(case: Case, console: Console) -> None:
     }
     for name, text in lines.items():
         console.print(f"{name:<11}{text}", markup=False)
+    if case.group == TOKENS:
+        for when, settings in zip(("sick", "repaired"), case.make(world), strict=True):
+            console.print(f"{when:<11}", row_in_colour(settings), sep="")
+        console.print("           green carries loss, grey does not, red is padding that does", style="dim")
+
+
+def row_in_colour(settings: Settings) -> Text:
+    """The shortest row of the first batch, as the loss sees it."""
+    model = settings["model"]
+    reading = read(settings["batches"][0], False, model.config.pad_id, model.config.eos_id)
+    index = int(reading.real.sum(dim=1).argmin())
+    names = {token: symbol for symbol, token in vocabulary().symbol_ids.items()}
+    names |= {model.config.pad_id: "(pad)", model.config.eos_id: "(end)", model.config.bos_id: "(begin)"}
+    return coloured(reading, index, lambda token: names.get(token, str(token)), model.config.pad_id)
 
 
 def summary(table: dict[str, list[dict[str, object]]]) -> str:

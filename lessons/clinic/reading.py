@@ -7,12 +7,13 @@
 A mapping may hold "answers" beside them: True where a token is of the answer and not of the prompt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from rich.text import Text
 from torch import Tensor, nn
 
 from transformer.learning.batching import Batch
@@ -92,7 +93,7 @@ def logits_of(model: nn.Module, reading: Reading, theirs: bool) -> Tensor:
     if not reading.causal:
         return model(batch["source"], batch["inputs"])
     if theirs:
-        given = {name: batch[name] for name in ("input_ids", "attention_mask") if name in batch}
+        given = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids") if name in batch}
         found = model(**given).logits
     else:
         found = model(batch["input_ids"], Reading.attended(batch))
@@ -102,3 +103,20 @@ def logits_of(model: nn.Module, reading: Reading, theirs: bool) -> Tensor:
 def token_losses(logits: Tensor, labels: Tensor) -> Tensor:
     """-log p of each asked token, 0 where nothing is asked."""
     return F.cross_entropy(logits.float().mT, labels, ignore_index=IGNORED, reduction="none")
+
+
+def coloured(reading: Reading, index: int, say: Callable[[int], str] = str, pad_id: int = -1) -> Text:
+    """One row as the loss sees it: what is asked for, token by token. Green carries loss, grey does not, red is padding that does.
+
+    `say`   a token's id → its text; a tokenizer's decode, for one
+    """
+    line = Text()
+    labels, counted, real = reading.labels[index], reading.counted[index], reading.real[index]
+    asked = labels if not reading.causal else reading.batch["input_ids"][index, 1:]
+    for place in range(len(labels)):
+        token = int(asked[place])
+        if token == IGNORED:  # ours: what is not asked is not in the labels
+            token = pad_id
+        style = ("green" if bool(real[place]) else "red") if bool(counted[place]) else "bright_black"
+        line.append(f"{say(token)} ", style=style)
+    return line

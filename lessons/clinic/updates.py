@@ -23,11 +23,16 @@ def updates(base: nn.Module, folder: Path) -> dict[str, Tensor]:
     """Path → ΔW of each layer that the adapter changes; none for techniques that change no weights."""
     with warnings.catch_warnings(action="ignore"):
         model = PeftModel.from_pretrained(copy.deepcopy(base), folder, check_base=False)
+    return updates_of(model, weights(base))
+
+
+def updates_of(model: PeftModel, before: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same of an adapter that is in place; `before` are the base's matrices."""
+    with warnings.catch_warnings(action="ignore"):
         layers = next(iter(model.adapters.values())).layers
         changed = {path: layer.merged() for path, layer in layers.items() if layer.merges}
-    before = weights(base)
     return {
-        path: module.weight.detach().float() - before[path]
+        path: weight_of(module).detach() - before[path]
         for path, module in changed.items()
         if path in before and module.weight.shape == before[path].shape
     }

@@ -55,14 +55,22 @@ class World:
         torch.manual_seed(0)
         return self.adapt(self.base()).train()
 
-    def merged(self, base: Any = None, times: float = 1.0) -> nn.Module:
-        """A base with `times` the trained adapter's update written into its weights."""
+    def merged(self, base: Any = None, times: float = 1.0, rows: bool = True) -> nn.Module:
+        """A base with `times` the trained adapter's update written into its weights, and its trained rows as they are."""
         model = copy.deepcopy(self.base() if base is None else base)
-        paths = dict(model.named_modules())
+        paths, found = dict(model.named_modules()), updates(model, self.folder)
         with torch.no_grad():
-            for path, update in updates(model, self.folder).items():
+            for path, update in found.items():
                 paths[path].weight += times * update.to(paths[path].weight.dtype)
+            for path, own in self.rows_of(model).items() if rows else ():
+                paths[path].weight[own.tokens] = own.rows.to(paths[path].weight.dtype)
         return model.eval()
+
+    def rows_of(self, base: nn.Module) -> dict[str, Any]:
+        """Path → the rows of tokens that the adapter trained beside its update."""
+        with warnings.catch_warnings(action="ignore"):
+            tuned = PeftModel.from_pretrained(copy.deepcopy(base), self.folder, check_base=False)
+        return dict(next(iter(tuned.adapters.values())).rows_by_path)
 
     def optimizer(self, model: nn.Module, rate: float | None = None) -> torch.optim.Optimizer:
         """AdamW on what is trainable."""

@@ -22,13 +22,10 @@ TECHNIQUE_OF = {
 }
 """Which exercise is about a technique, where it has another name."""
 
-WITHOUT = {31}
-"""Lessons without an exercise of their own: `exercises_of` says so, and names the next."""
-
 
 def test_there_are_at_least_45_over_the_lessons():
     assert len(EXERCISES) >= 45
-    assert set(LESSONS) - {exercise.lesson for exercise in EXERCISES.values()} == WITHOUT
+    assert set(LESSONS) == {exercise.lesson for exercise in EXERCISES.values()}
 
 
 def test_every_file_of_the_catalogue_is_read_and_holds_one_lesson_in_the_courses_order():

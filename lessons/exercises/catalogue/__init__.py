@@ -10,7 +10,7 @@ FILES = (
     "fine_tuning input_embedding attention multi_head_attention add_norm feed_forward_and_encoder masks_and_decoder "
     "output_and_loss pretraining decoding full_fine_tuning bitfit_and_layernorm lora lora_relatives nf4 qlora adapters "
     "prompt_tuning p_tuning prefix_tuning p_tuning_v2 ssf pill reward_model ppo dpo grpo sentiment "
-    "language_model instruction_tuning choosing"
+    "language_model instruction_tuning clinic choosing"
 ).split()
 LIST = "`python -m lessons list` shows them all"
 

@@ -15,7 +15,7 @@ from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.milestones.plan import Run
 from lessons.exercises.source import LIBRARY
 
-CODE = ("__init__.py", "exercises/probes", "exercises/milestones", "task", "preferences")
+CODE = ("__init__.py", "exercises/probes", "exercises/milestones", "task", "preferences", "clinic")
 FILES = ("data", "base", "adapters", "task/learning_rates.json")
 SECONDS = 240.0
 """Of processor time: a milestone takes less than a minute of a quiet core."""
@@ -74,8 +74,6 @@ def build(folder: Path, texts: Mapping[str, str]) -> Path:
     """The scratch tree of a check, with several files in it, and with the task's words, base and adapters."""
     first = next(iter(texts))
     scratch = tree.build(folder, first, texts[first], tests=())
-    for module, text in texts.items():
-        scratch.joinpath(*module.split(".")).with_suffix(".py").write_text(text, encoding="utf-8")
     for part in CODE:
         if (LIBRARY / "lessons" / part).exists():
             tree.copy(LIBRARY / "lessons" / part, scratch / "lessons" / part)
@@ -85,4 +83,6 @@ def build(folder: Path, texts: Mapping[str, str]) -> Path:
             shutil.copytree(origin, place, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
         else:
             shutil.copy2(origin, place)
+    for module, text in texts.items():
+        scratch.joinpath(*module.split(".")).with_suffix(".py").write_text(text, encoding="utf-8")
     return scratch

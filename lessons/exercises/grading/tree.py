@@ -2,7 +2,7 @@
 
 folder/scratch/transformer/...     our packages, without the module of the exercise
 folder/scratch/transformer/x.py    the student's file
-folder/scratch/lessons/            only what a test or a probe needs of it
+folder/scratch/lessons/            only what a test or a probe needs of it; for an exercise of the clinic, the clinic
 folder/scratch/tests/              the tests that grade, if they are asked for
 folder/scratch/tmp/                the only place that may be written to
 """
@@ -17,6 +17,8 @@ from lessons.exercises.source import LIBRARY
 PACKAGES = ("transformer", "quant", "peft", "rlhf")
 SHARED = ("__init__.py", "exercises/__init__.py", "exercises/diagnosis")
 PROBES = "exercises/probes"
+CLINIC = "clinic"
+"""The one room of the course that holds exercises itself, and the patients that they are measured on."""
 
 
 class NoTestsError(FileNotFoundError):
@@ -52,6 +54,8 @@ def build(folder: Path, module: str, source: str, tests: Iterable[str]) -> Path:
     for package in PACKAGES:
         if (LIBRARY / package).is_dir():
             copy(LIBRARY / package, scratch / package, leave_out=module.split("."))
+    if module.startswith(f"lessons.{CLINIC}."):
+        copy(LIBRARY / "lessons" / CLINIC, scratch / "lessons" / CLINIC, leave_out=module.split("."))
     place = scratch.joinpath(*module.split(".")).with_suffix(".py")
     place.write_text(source, encoding="utf-8")
     test_files = list(dict.fromkeys(test.partition("::")[0] for test in tests))

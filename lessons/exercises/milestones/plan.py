@@ -88,6 +88,7 @@ AMERICAN = (
 BEAMS = "finished_beams beam_search"
 SAMPLES = "truncate sample"
 FOUR_BITS = "pack_nibbles block_scales double_quantization"
+PATIENTS = "never_stops exported_model silent_adapter standing_loss small_batches four_bit_merge"
 FORMULA = "normal_float nearest_level"
 LEARNING = "label_smoothed_cross_entropy collate parameter_groups lora_start"
 SHIPPED = {
@@ -122,6 +123,7 @@ def after_passing() -> dict[str, Run]:
     runs |= {name: Run("four_bits.tomato") for name in FOUR_BITS.split()}
     runs |= {name: Run("four_bits.formula") for name in FORMULA.split()}
     runs |= {name: Run("learning.loss_falls") for name in LEARNING.split()}
+    runs |= {name: Run("clinic.treated", {"patient": name}) for name in PATIENTS.split()}
     for method, names in SHIPPED.items():
         runs |= {name: Run("speaking.british", {"method": method}) for name in names.split()}
     return runs
