@@ -3,6 +3,7 @@
 import json
 import os
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,17 @@ import torch
 
 from lessons.page.command import LARGEST, page
 from lessons.page.contents import contents
+from lessons.page.measure import kept_strengths
 from lessons.page.measure import main as measure
 from lessons.page.strength import at_strength
 from lessons.page.voices import page_base, page_folders, page_voice
-from lessons.site.screenshots import find_chromium
-from lessons.task.dictionary import vocabulary, words
-from lessons.task.scoring import predict
+from lessons.task.dictionary import vocabulary
+from tests.lessons.page_browser import opened
+from tests.lessons.page_parity import STRENGTHS, compared, held_words
 from tests.lessons.page_pixels import contrast
 
-STRENGTHS = (0.0, 0.3, 0.6, 1.0, 1.25)
 METHODS = list(page_folders())
-FEW = int(os.environ.get("FT_PAGE_WORDS", "3"))
-TIE = 1e-4
-"""Where the two likeliest symbols of PyTorch are nearer than this, rounding may choose the other."""
+FEW, PASSES = 3, 3
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -68,6 +67,14 @@ def test_the_command_measures_errors_at_every_strength_and_does_not_measure_twic
     assert json.loads(file.read_text())["techniques"]["bitfit"]["british"][0] == 7.0
 
 
+def test_the_kept_curves_are_of_this_base_and_of_every_technique() -> None:
+    kept = kept_strengths()
+    assert kept is not None
+    assert list(kept["techniques"]) == METHODS
+    for row in kept["techniques"].values():
+        assert len(row["american"]) == len(row["british"]) == len(kept["strengths"])
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "page.html"
@@ -77,38 +84,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def visit(file: Path) -> Iterator[Any]:
-    """The page in a headless Chromium, and what it complained of or asked for."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("there is no Chromium to open the page in: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        tab = browser.new_page()
-        tab.set_default_timeout(300_000)
-        tab.complaints = []
-        tab.on("console", lambda said: tab.complaints.append(said.text) if said.type in ("error", "warning") else None)
-        tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
-        tab.on(
-            "request",
-            lambda asked: (
-                None
-                if asked.url == file.as_uri() or asked.url.startswith("data:")
-                else tab.complaints.append(asked.url)
-            ),
-        )
-        tab.goto(file.as_uri())
-        tab.evaluate("ready")
+    with opened(file) as tab:
         yield tab
-        browser.close()
 
 
-SPEAK = """([name, strength, words]) => {
-  const technique = contents.techniques.find(each => each.name === name);
-  const model = window.held ??= new Transformer(contents.config, base.base);
-  if (model.technique !== technique) model.put(technique, strength); else model.setStrength(strength);
-  return words.map(word => spoken(model.generate(encode(word), mostFor(word)).tokens).join(""));
-}"""
 LOGITS = """([name, strength, source, target]) => {
   const model = new Transformer(contents.config, base.base);
   model.put(contents.techniques.find(each => each.name === name), strength);
@@ -118,37 +97,37 @@ LOGITS = """([name, strength, source, target]) => {
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_page_says_what_pytorch_says(visit: Any, method: str) -> None:
-    held_to_pytorch(visit, method, words("british", "test", FEW))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
-def test_the_page_says_what_pytorch_says_on_many_words(visit: Any, method: str) -> None:
-    held_to_pytorch(visit, method, words("british", "test", int(os.environ.get("FT_PAGE_WORDS", "60"))))
-
-
-def held_to_pytorch(visit: Any, method: str, chosen: list[str]) -> None:
     model = page_voice(method, page_folders()[method])
     source, target = vocabulary().encode_word("tomato"), [1, *vocabulary().encode_pronunciation("təmˈ")[:-1]]
     for strength in STRENGTHS:
-        with at_strength(model, strength):
-            said = predict(model, chosen)
+        with at_strength(model, strength), torch.no_grad():
+            assert compared(visit, model, method, strength, held_words(FEW))["wrong"] == []
             logits = model(torch.tensor([source]), torch.tensor([target]))[0]
-            here = dict(zip(chosen, visit.evaluate(SPEAK, [method, strength, chosen]), strict=True))
-            wrong = [word for word in chosen if here[word] != said[word] and not tied(model, word, said[word])]
-            assert not wrong, [(strength, word, here[word], said[word]) for word in wrong[:5]]
             found = torch.tensor(visit.evaluate(LOGITS, [method, strength, source, target]))
             assert (found - logits).abs().max() < 1e-3
 
 
-def tied(model: Any, word: str, said: str) -> bool:
-    """Whether PyTorch nearly said something else at some point of what it said."""
-    tokens = vocabulary()
-    if not set(said) <= set(tokens.symbols):
-        return False
-    logits = model(torch.tensor([tokens.encode_word(word)]), torch.tensor([[1, *tokens.encode_pronunciation(said)]]))
-    best = logits[0].topk(2).values
-    return bool(((best[:, 0] - best[:, 1]) < TIE).any())
+def share(method: str, strength: float) -> list[str]:
+    """The words of one pair: each pass deals all words out once over all pairs of technique and strength."""
+    pairs = len(METHODS) * len(STRENGTHS)
+    pair = METHODS.index(method) * len(STRENGTHS) + STRENGTHS.index(strength)
+    dealt = [held_words()[(pair + 37 * number) % pairs :: pairs] for number in range(PASSES)]
+    return [word for words in dealt for word in words]
+
+
+def test_every_word_is_dealt_to_as_many_pairs_as_there_are_passes() -> None:
+    counts = Counter(word for method in METHODS for strength in STRENGTHS for word in share(method, strength))
+    assert counts == dict.fromkeys(held_words(), PASSES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_the_page_says_3_000_words_as_pytorch_does(visit: Any, method: str) -> None:
+    """Every technique at every strength, each word at three of these pairs; the whole product is a command (page_parity)."""
+    model = page_voice(method, page_folders()[method])
+    for strength in STRENGTHS:
+        with at_strength(model, strength), torch.no_grad():
+            assert compared(visit, model, method, strength, share(method, strength))["wrong"] == [], strength
 
 
 def test_a_silenced_head_is_one_whose_output_is_left_out(visit: Any) -> None:
