@@ -23,6 +23,7 @@ from lessons.teaching.said import KEY, Say, Values, in_english, record
 from lessons.teaching.showing import in_notebook
 
 DESCRIBED = "The Transformer's figure: encoder on the left, decoder on the right. Lit: {names}."
+NOTHING = "nothing"
 INK, GREY, PALE, LINE = "#1c2733", "#a3abb5", "#f5f6f8", "#8b95a1"
 
 
@@ -41,7 +42,7 @@ def lit_diagram(*names: str) -> None:
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     set_matplotlib_formats("retina")  # twice figure.dpi, and as wide as once
-    figure, shown = draw_diagram(lit), {"names": names or ("nothing",)}
+    figure, shown = draw_diagram(lit), {"names": names or (NOTHING,)}
     about = record("lit_diagram", [DESCRIBED], shown, lettering(figure))
     show_image(as_png(figure), described(DESCRIBED, shown), 460, "", {KEY: about})
 
