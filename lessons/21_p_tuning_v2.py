@@ -334,7 +334,12 @@ prose(
     "lesson 20, bring it to {prefix_tuning:.3f}, LoRA to {lora:.3f}, all weights to {full:.3f} (120 steps, one seed).",
     **{name: understood[name] for name in ("millions", "sentences", "head", "prefix_tuning", "lora", "full")},
 )
-prose("{said}", said=in_front_or_in_every_layer()["said"])
+prose(
+    "F1 with {tokens} virtual tokens each, {seeds} seeds (`{command}`): prompt tuning {prompt_tuning:.3f}, P-Tuning {p_tuning:.3f}, "
+    "P-Tuning v2 {p_tuning_v2:.3f}. Within what chance allows ({chance:.3f}), P-Tuning v2 {against_prompt_tuning} prompt tuning and "
+    "{against_p_tuning} P-Tuning. This task is easy enough for a prompt in front.",
+    **in_front_or_in_every_layer(),
+)
 
 # %% tags=["hide-input"]
 small = prompts_on_a_small_model()

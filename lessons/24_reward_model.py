@@ -29,7 +29,6 @@ How does one get from such choices to a number that a model can be trained on?
 
 # %% tags=["hide-input"]
 import torch
-from rich import print as show_table
 
 from lessons.experiments.reward_model import (
     as_sure_as_right,
@@ -60,6 +59,7 @@ from lessons.teaching import (
     show_drawing,
     show_figure,
     show_source,
+    show_table,
 )
 from rlhf import RewardModel, preference_loss
 from rlhf.responses import response_mask
@@ -229,7 +229,11 @@ prose(
 # from them (`python -m lessons rlhf --ratings`, saved in `lessons/results/ratings.json`).
 
 # %% tags=["hide-input"]
-show_table(ratings.table(kept_ratings()))
+show_table(
+    ratings.lines(kept_ratings()),
+    title="A reward model on {pairs:,} pairs of single ratings, on held-out sentences",
+    pairs=kept_ratings()["pairs"],
+)
 show_figure(
     draw_people(kept_ratings()["domains"]),
     title="In {least} people agree least, and so does the model with them",

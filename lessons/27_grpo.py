@@ -28,8 +28,6 @@ would one have noticed?
 
 # %% tags=["hide-input"]
 import torch
-from rich import print as show_table
-from rich.table import Table
 
 from lessons.experiments.grpo import (
     GROUP,
@@ -42,7 +40,7 @@ from lessons.experiments.grpo import (
 from lessons.experiments.grpo_figures import draw_followed, draw_group, draw_kept_frontier
 from lessons.preferences.kept import kept_arms, kept_report
 from lessons.preferences.notes import gold
-from lessons.preferences.tables import tables
+from lessons.preferences.tables import judge, lines, rows_by_arm
 from lessons.task.machine import set_threads
 from lessons.teaching import (
     claim,
@@ -54,6 +52,7 @@ from lessons.teaching import (
     show_drawing,
     show_figure,
     show_source,
+    show_table,
 )
 from rlhf import grpo_advantages, grpo_loss
 
@@ -164,7 +163,12 @@ show_source(gold)
 # What each technique ended with, three seeds (`python -m lessons rlhf --seeds 3`, saved in `lessons/results/rlhf.json`):
 
 # %% tags=["hide-input"]
-show_table(tables(kept_report())[0])
+show_table(
+    lines(kept_report(), "notes"),
+    title="Extractive notes: what each arm ended with on held-out sources",
+    note="the reward model: right on {accuracy} of held-out pairs, correlation with the truth {correlation}",
+    **judge(rows_by_arm(kept_report(), "notes")["reference"]),
+)
 show_figure(
     draw_kept_frontier(kept_arms("notes")),
     title="Without a price the proxy goes on climbing where the truth turns over",
@@ -187,10 +191,7 @@ said_and_so(
 
 # %% tags=["hide-input"]
 names = ("reference", "GRPO β=0", "PPO β=0", "PPO β=0.1")
-table = Table("source", *names)
-for row in answers_beside(names):
-    table.add_row(*row)
-show_table(table)
+show_table([["source", *names], *answers_beside(names)])
 prose(
     "Capitals, again and again, until the note is cut off: {grpo_length:.0f} tokens where the reference writes {before_length:.1f}. "
     "This is Goodhart's law: a measure that becomes a target stops being a good measure. Three things show it without "

@@ -62,6 +62,7 @@ from lessons.teaching import (
     show_drawing,
     show_figure,
     show_source,
+    show_table,
 )
 from transformer.pooling import mean_pool
 
@@ -200,7 +201,7 @@ prose(
 # means "good".
 
 # %% tags=["hide-input"]
-prose("{table}", table=asked_table())
+show_table(asked_table())
 prose(
     "LoRA gives {film:+.2f} to the inspiring film and {not_film:+.2f} to the one that is not inspiring: a *not* in front of a good word is "
     "understood. The hospital is another matter. A test for cancer that came back *negative* is good news and gets "

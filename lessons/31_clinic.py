@@ -67,8 +67,8 @@ from lessons.teaching import (
     show_drawing,
     show_figure,
     show_source,
+    show_table,
 )
-from lessons.teaching.showing import show
 
 set_threads()
 torch.manual_seed(0)
@@ -314,7 +314,7 @@ prose(
 # your own.
 
 # %% tags=["hide-input"]
-show(symptoms())
+show_table(symptoms())
 
 # %% [markdown]
 # ## The usual mistakes

@@ -67,8 +67,8 @@ from lessons.teaching import (
     show_drawing,
     show_figure,
     show_source,
+    show_table,
 )
-from lessons.teaching.showing import show
 from peft import RECIPES
 
 set_threads()
@@ -148,7 +148,7 @@ prose(
 # nothing. "Mixes": rows of one batch can have different adapters in one pass. Both are asked of the code, not remembered.
 
 # %%
-show(prices())
+show_table(prices())
 
 # %% [markdown]
 # Now the decision. Each line is something that must hold. The coloured point is the best technique that fits it. A base in 4
@@ -205,7 +205,7 @@ show_figure(
     "The line of LayerNorm tuning falls to the last place at the right.",
     **numbers,
 )
-show(agreement_table())
+show_table(agreement_table())
 prose(
     "{same} of {of} sentences are so, or are not so, in both. The largest difference is LayerNorm tuning: {ln_tuning:.1f} % accuracy "
     "there, at one rate ({ln_rate:g}); here it leaves {our_ln:.1f} % word error at its searched rate of {our_ln_rate:g}. How much hangs on a setting their own lines show: prompt tuning goes from {low:.1f} % to {high:.1f} % accuracy, "

@@ -11,7 +11,6 @@ from lessons.compare.beside_hf import agreements, both, gain_of_a_rate, load_hf,
 from lessons.compare.kept import kept_report
 from lessons.compare.report import by_method
 from lessons.compare.study import RESULTS
-from lessons.drawing.grids import as_markdown
 from lessons.task.base import load_base
 from lessons.task.dictionary import words
 from lessons.task.finetuning import adapted, learning_rates
@@ -82,15 +81,15 @@ def fitting(question: str) -> dict[str, float]:
     return {name: british(name) for name in techniques() if fits(name) and (four_bits or name not in FOUR_BITS)}
 
 
-def prices() -> str:
-    """The prices of every technique as a table in Markdown."""
+def prices() -> list[list[str]]:
+    """The prices of every technique, the lines of a table."""
     lines = [["technique", "British WER, %", "file, kB", "12 bytes × trained, kB", "step, × full", "merges", "mixes"]]
     for method in techniques():
         states = 12 * kept_rows(method)[0]["trainable_parameters"] / 1e3
         marks = ["yes" if answer else "–" for answer in answers(method)]
         numbers = [f"{british(method):.1f}", f"{kilobytes(method):,.0f}", f"{states:,.0f}", f"{seconds(method):.2f}"]
         lines.append([f"`{method}`", *numbers, *marks])
-    return as_markdown(lines)
+    return lines
 
 
 def twenty_customers() -> Values:
@@ -163,11 +162,11 @@ def beside_hugging_face() -> Values:
     return values
 
 
-def agreement_table() -> str:
-    """Claim, ours, theirs, as a table in Markdown."""
+def agreement_table() -> list[list[str]]:
+    """Claim, ours, theirs, the lines of a table."""
     marks = {True: "yes", False: "no"}
     found = agreements(kept_report()).items()
-    return as_markdown([["", "here", "there"], *([said, marks[ours], marks[theirs]] for said, (ours, theirs) in found)])
+    return [["", "here", "there"], *([said, marks[ours], marks[theirs]] for said, (ours, theirs) in found)]
 
 
 Curve = list[dict[str, float]]

@@ -14,7 +14,6 @@ from lessons.clinic.checks import accumulation, diverged, forgetting, four_bits,
 from lessons.clinic.reading import logits_of, read, token_losses
 from lessons.clinic.world import Example, World, examples
 from lessons.compare.study import RESULTS
-from lessons.drawing.grids import as_markdown
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.scoring import evaluate
 from lessons.teaching import Values, claim, kept_claim
@@ -103,15 +102,15 @@ def learnt(world: World, batches: Sequence[Example], steps: int) -> tuple[nn.Mod
     return model.eval(), losses
 
 
-def symptoms() -> str:
-    """What one sees, and the case to look at, as a table in Markdown; made from the cases."""
+def symptoms() -> list[list[str]]:
+    """What one sees, and the case to look at, the lines of a table; made from the cases."""
     lines = [["What one sees", "case", "reported", "lesson"]]
     for number, group in enumerate(GROUPS, start=1):
         lines.append([f"**{group}**", "", "", ""])
         for case in (case for case in CASES.values() if case.group == number):
             reports = ", ".join(f"[{place}]({link})" for place, link in zip(case.threads, case.links, strict=True))
             lines.append([case.symptom, f"`{case.name}`", reports, str(case.lesson)])
-    return as_markdown(lines)
+    return lines
 
 
 def kept_table() -> dict[str, Any]:

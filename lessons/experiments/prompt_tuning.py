@@ -9,7 +9,6 @@ from torch import Tensor
 
 from lessons.compare.kept import kept_report
 from lessons.compare.prompt_study import KINDS, LENGTHS, load_study, word_errors
-from lessons.compare.study import RESULTS
 from lessons.task.base import load_base, model_card
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.finetuning import adapter_config, rate_of, training_config
@@ -136,22 +135,14 @@ def few_numbers_are_not_the_reason() -> Values:
     return values
 
 
-@kept_claim
-def length_and_start() -> Values:
-    """The study of lengths and starts, a sentence for the page; where it was not run yet, the command that runs it."""
-    if not (RESULTS / "prompt_study.json").is_file():
-        return {"said": "`python -m lessons.compare.prompt_study` measures lengths and starts on all held-out words."}
+def lengths_and_starts() -> list[list[str]]:
+    """The study of lengths and starts, the lines of a table."""
     study = load_study()
-    found = {(kind, p): errors[0] for kind in KINDS for p in LENGTHS if (errors := word_errors(study, kind, p))}
-    return {"said": study_sentence(found), "best": min(found.values())}
+    head = ["", *(str(length) for length in LENGTHS)]
+    return [head, *([kind, *(error_of(study, kind, length) for length in LENGTHS)] for kind in KINDS)]
 
 
-def study_sentence(found: dict[tuple[str, int], float]) -> str:
-    lines = [
-        f"{kind}: " + ", ".join(f"{found[kind, p]:.1f} % with {p}" for p in LENGTHS if (kind, p) in found)
-        for kind in KINDS
-    ]
-    return (
-        "British word error by the number of vectors, on all held-out words, each at its own rate "
-        "(`python -m lessons.compare.prompt_study`): " + "; ".join(lines) + "."
-    )
+def error_of(study: Any, kind: str, length: int) -> str:
+    """British word error in per cent; a dash where it was not measured."""
+    errors = word_errors(study, kind, length)
+    return f"{errors[0]:.1f}" if errors else "–"

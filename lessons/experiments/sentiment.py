@@ -8,7 +8,6 @@ import torch
 
 from lessons.compare.study import RESULTS
 from lessons.data.feedback import ARCHIVE, KEPT, load_ratings
-from lessons.drawing.grids import as_markdown
 from lessons.sentiment.encoder import PACKAGE, encode, encoder_folder, load_encoder, load_tokenizer
 from lessons.sentiment.examples import EXAMPLES, IN_CHINESE, IN_ENGLISH
 from lessons.sentiment.measures import mean_ratings
@@ -63,14 +62,14 @@ def answers() -> dict[str, list[float]]:
     return dict(zip(ASKED, (lora["examples"], kept_rows()[DEEP]["examples"]), strict=True))
 
 
-def asked_table() -> str:
-    """Every example, what is meant, and the scores, as a table in Markdown."""
+def asked_table() -> list[list[str]]:
+    """Every example, what is meant, and the scores, the lines of a table."""
     scores = answers()
     lines = [["about a", "sentence", "meant", *scores]]
     for place, example in enumerate(EXAMPLES):
         shown = [f"{found[place]:+.2f}" for found in scores.values()]
         lines.append([example.field, example.text, "good" if example.meant > 0 else "bad", *shown])
-    return as_markdown(lines)
+    return lines
 
 
 @kept_claim

@@ -84,17 +84,24 @@ def run(out: Path, steps: int = STEPS, seed: int = 0) -> dict[str, Any]:
     return result
 
 
-def table(result: dict[str, Any]) -> Table:
-    shown = Table(title=f"A reward model on {result['pairs']:,} pairs of single ratings, on held-out sentences")
-    for header in (
-        "domain",
-        "model with people",
-        "people with people",
-        "r with the mean rating",
-        "r of VADER, in its paper",
-    ):
-        shown.add_column(header, justify="left" if header == "domain" else "right")
+HEADINGS = ["domain", "model with people", "people with people", "r with the mean rating", "r of VADER, in its paper"]
+TITLE = "A reward model on {pairs:,} pairs of single ratings, on held-out sentences"
+
+
+def lines(result: dict[str, Any]) -> list[list[str]]:
+    """Of each domain, how often the model and people agree with people; the headings first."""
+    found = [HEADINGS]
     for domain, cells in result["domains"].items():
         percents = (f"{100 * cells[name]:.1f} %" for name in ("model", "people"))
-        shown.add_row(domain, *percents, *(f"{cells[name]:.3f}" for name in ("correlation", "published_correlation")))
+        found.append([domain, *percents, *(f"{cells[name]:.3f}" for name in ("correlation", "published_correlation"))])
+    return found
+
+
+def table(result: dict[str, Any]) -> Table:
+    shown = Table(title=TITLE.format(pairs=result["pairs"]))
+    head, *rows = lines(result)
+    for header in head:
+        shown.add_column(header, justify="left" if header == "domain" else "right")
+    for row in rows:
+        shown.add_row(*row)
     return shown

@@ -41,19 +41,33 @@ def cells(rows: Iterable[Mapping[str, Any]], world: str) -> list[str]:
     ]
 
 
+def lines(report: Mapping[str, Any], world: str) -> list[list[str]]:
+    """What each arm of a world ended with; the headings first."""
+    head = ["arm", *(title for _, title, _, _ in COLUMNS[world])]
+    return [head, *([arm, *cells(rows, world)] for arm, rows in rows_by_arm(report, world).items())]
+
+
 def tables(report: Mapping[str, Any]) -> list[Table]:
     found = []
-    for world, columns in COLUMNS.items():
+    for world in COLUMNS:
         if arms := rows_by_arm(report, world):
             table = Table(title=TITLES[world], caption=judge_line(arms["reference"]))
-            for header in ("arm", *(title for _, title, _, _ in columns)):
+            head, *rows = lines(report, world)
+            for header in head:
                 table.add_column(header, justify="left" if header == "arm" else "right")
-            for arm, rows in arms.items():
-                table.add_row(arm, *cells(rows, world))
+            for row in rows:
+                table.add_row(*row)
             found.append(table)
     return found
 
 
+JUDGE = "the reward model: right on {accuracy} of held-out pairs, correlation with the truth {correlation}"
+
+
 def judge_line(rows: Sequence[Mapping[str, Any]]) -> str:
-    accuracy, correlation = (shown([row[name] for row in rows], ".2f") for name in ("accuracy", "correlation"))
-    return f"the reward model: right on {accuracy} of held-out pairs, correlation with the truth {correlation}"
+    return JUDGE.format(**judge(rows))
+
+
+def judge(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """How good the reward model of a world is, mean ± sd over the seeds."""
+    return {name: shown([row[name] for row in rows], ".2f") for name in ("accuracy", "correlation")}

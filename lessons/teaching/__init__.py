@@ -16,6 +16,7 @@ from lessons.teaching.showing import quick
 from lessons.teaching.sketch import Sketch
 from lessons.teaching.sounds import show_sounds
 from lessons.teaching.source import show_source
+from lessons.teaching.table import show_table
 from lessons.teaching.tasks import exercises_of
 from lessons.teaching.templates import prose
 
@@ -43,4 +44,5 @@ __all__ = [
     "show_figure",
     "show_sounds",
     "show_source",
+    "show_table",
 ]

@@ -10,6 +10,7 @@ TEMPLATES = {
     "said_and_so": ("said", "so", "shown_by"),
     "show_figure": ("title", "alt"),
     "show_drawing": ("title", "alt"),
+    "show_table": ("title", "note"),
 }
 """Function → its arguments that are templates. `show_figure` and `show_drawing` take a figure before them."""
 

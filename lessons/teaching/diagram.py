@@ -17,9 +17,13 @@ from matplotlib.patches import FancyBboxPatch
 from lessons.drawing.style import DOTS_PER_INCH, use_style
 from lessons.teaching.figures import show_image
 from lessons.teaching.layout import BOXES, DECODER, ENCODER, FRAMES, POSITIONS_Y, TEXTS, WIDTH, Box, lit_places
+from lessons.teaching.lettering import lettering
 from lessons.teaching.marks import draw_marks
+from lessons.teaching.said import KEY, Say, Values, in_english, record
 from lessons.teaching.showing import in_notebook
 
+DESCRIBED = "The Transformer's figure: encoder on the left, decoder on the right. Lit: {names}."
+NOTHING = "nothing"
 INK, GREY, PALE, LINE = "#1c2733", "#a3abb5", "#f5f6f8", "#8b95a1"
 
 
@@ -38,10 +42,14 @@ def lit_diagram(*names: str) -> None:
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     set_matplotlib_formats("retina")  # twice figure.dpi, and as wide as once
-    described = (
-        f"The Transformer's figure: encoder on the left, decoder on the right. Lit: {', '.join(names) or 'nothing'}."
-    )
-    show_image(as_png(draw_diagram(lit)), described, 460, "")
+    figure, shown = draw_diagram(lit), {"names": names or (NOTHING,)}
+    about = record("lit_diagram", [DESCRIBED], shown, lettering(figure))
+    show_image(as_png(figure), described(DESCRIBED, shown), 460, "", {KEY: about})
+
+
+def described(template: str, values: Values, say: Say = in_english) -> str:
+    """The figure for who does not see it: which of its boxes are lit."""
+    return template.format(names=", ".join(say(name.replace("_", " ")) for name in values["names"]))
 
 
 def as_png(figure: Figure) -> bytes:

@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lessons.drawing.style import DOTS_PER_INCH, use_style
+from lessons.teaching.lettering import lettering
 from lessons.teaching.said import KEY, record
 from lessons.teaching.showing import in_notebook
 from lessons.teaching.templates import filled
@@ -48,7 +49,8 @@ def show_figure(figure: Figure, title: str, alt: str, **values: Any) -> None:
     png = drawn(figure)
     refuse_legends_over_data(figure)
     plt.close(figure)
-    show_image(png, described, 80 * WIDTH, f"[figure: {said}]", {KEY: record("show_figure", [title, alt], values)})
+    about = record("show_figure", [title, alt], values, lettering(figure))
+    show_image(png, described, 80 * WIDTH, f"[figure: {said}]", {KEY: about})
 
 
 def show_drawing(figure: Figure, title: str, alt: str, **values: Any) -> None:

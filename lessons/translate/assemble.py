@@ -8,20 +8,23 @@ English, with a mark.
 import copy
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
 from lessons.teaching.course_map import BEGIN, END, course_map
+from lessons.teaching.diagram import described
+from lessons.teaching.legend import legend
 from lessons.teaching.notebooks import NOTEBOOKS, write
 from lessons.teaching.said import KEY, Say, Values, said_again
 from lessons.teaching.source import FOLDED
 from lessons.teaching.templates import filled
 from lessons.teaching.wording import sections
 from lessons.translate.blocks import translated
-from lessons.translate.fixed import VALUES
 from lessons.translate.po import po_of, translations
 from lessons.translate.texts import COURSE, EXERCISES, README, around_map
+from lessons.translate.words import LABELS, VALUES
 
 ZH_NOTEBOOKS = NOTEBOOKS / "zh"
 MARK = "未翻译"
@@ -112,22 +115,35 @@ def spoken(output: NotebookNode, say: Say) -> list[NotebookNode]:
     said = output.get("metadata", {}).get(KEY)
     if said is None:
         return [output]
-    values = {
-        name: say(value) if isinstance(value, str) and value in VALUES else value
-        for name, value in said["values"].items()
-    }
-    said = {**said, "values": values}
+    said = {**said, "values": {name: told_value(value, say) for name, value in said["values"].items()}}
     made = copy.deepcopy(output)
+    below = legend(said.get("labels", ()), LABELS, say)
+    if said["by"] == "lit_diagram":
+        made.metadata["image/png"]["alt"] = described(say(said["texts"][0]), said["values"])
+        return [made, *([markdown_output(below)] if below else [])]
     if said["by"] == "show_figure":
         title, alt = (filled(say(text), said["values"]) for text in said["texts"])
         made.metadata["image/png"]["alt"] = alt
-        return [markdown_output(f"**{title}**"), made]
+        return [markdown_output(closed_up(f"**{title}**")), made, *([markdown_output(below)] if below else [])]
     if said["by"] == "show_source":
         made.data["text/markdown"] = unfolded(made.data["text/markdown"], said["values"], say)
         return [made]
     plain, rich, kind = said_again(said, say)
+    plain, rich = closed_up(plain), closed_up(rich)
     made.data = nbformat.from_dict({kind: one_step_further(rich or plain), "text/plain": plain})
     return [made]
+
+
+def told_value(value: Any, say: Say) -> Any:
+    """A value in Chinese: one of the course's words, or a list with such in it."""
+    if isinstance(value, list):
+        return [told_value(each, say) for each in value]
+    return say(value) if isinstance(value, str) and value in VALUES else value
+
+
+def closed_up(text: str) -> str:
+    """Without the space that stood beside a value which became Chinese itself."""
+    return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", text)
 
 
 def unfolded(markdown: str, values: Values, say: Say) -> str:

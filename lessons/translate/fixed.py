@@ -22,6 +22,3 @@ SITE = {
     "notebook": "Notebook",
     "source file": "Source",
 }
-
-VALUES = ("is level with", "is better than", "is worse than", "self-attention", "feed-forward")
-"""Values of sentences that are words themselves."""

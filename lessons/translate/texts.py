@@ -7,13 +7,14 @@ from pathlib import Path
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
-from lessons.teaching import boxes, course_map, kept, sounds, source, tasks
+from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
-from lessons.translate.fixed import SITE, VALUES
+from lessons.translate.fixed import SITE
 from lessons.translate.po import Text
+from lessons.translate.words import LABELS, VALUES
 
 README = LESSONS.parent / "README.md"
 COURSE, EXERCISES = "course", "exercises"
@@ -85,6 +86,10 @@ def course_texts() -> Iterator[Text]:
         *words,
         *SITE.values(),
         *VALUES,
+        *LABELS,
+        legend.HEADING,
+        diagram.DESCRIBED,
+        diagram.NOTHING,
         *course_map.HEADINGS,
         *PARTS.values(),
         *sounds.HEADINGS,

@@ -1,5 +1,7 @@
 """Chinese beside English: an edit makes one entry fuzzy, what an entry must hold is checked, and the notebook is the same run."""
 
+import re
+
 import nbformat
 import pytest
 
@@ -8,15 +10,18 @@ pytest.importorskip(
     "jupytext", reason="the notebooks' tools are not installed: pip install finetune-by-hand[notebooks]"
 )
 
+from lessons.experiments.choosing import agreement_table, prices
+from lessons.experiments.clinic import symptoms
 from lessons.teaching.notebooks import NOTEBOOKS, sources
 from lessons.teaching.said import record
 from lessons.translate import command, po
-from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker
+from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker, spoken
 from lessons.translate.blocks import entries, translated
 from lessons.translate.checks import complaints
 from lessons.translate.command import problems
 from lessons.translate.po import Text, read_po, update, write_po
 from lessons.translate.texts import README, names, texts
+from lessons.translate.words import VALUES
 
 PAGE = """# 3. Attention
 
@@ -218,6 +223,46 @@ def test_the_chinese_notebook_has_the_same_code_and_outputs_in_chinese_words():
     assert title.data["text/markdown"] == "**升到 3**"
     assert picture.data == english.cells[1].outputs[3].data
     assert picture.metadata["image/png"]["alt"] == "升到 3 的曲线"
+
+
+def test_words_among_the_values_and_inside_a_figure_are_told_too():
+    said = record("prose", ["It {is} the base."], {"is": "is level with"})
+    table = record("show_table", ["", ""], {"lines": [["technique", "merges"], ["lora", "yes"]]})
+    figure = record("show_figure", ["It rises", "A curve"], {}, ["learning rate", "tomato"])
+    prose, grid, title, _, below = [
+        output
+        for each in (
+            nbformat.v4.new_output("display_data", {"text/markdown": "..."}, metadata={"said": said}),
+            nbformat.v4.new_output("display_data", {"text/markdown": "..."}, metadata={"said": table}),
+            nbformat.v4.new_output(
+                "display_data", {"image/png": "AAAA"}, metadata={"said": figure, "image/png": {"alt": "A curve"}}
+            ),
+        )
+        for output in spoken(each, {**KNOWN_WORDS, **KNOWN}.get)
+    ]
+    assert prose.data["text/markdown"] == "它持平于基座。"
+    assert grid.data["text/markdown"] == "| 方法 | 可合并 |\n|---|---:|\n| lora | 是 |"
+    assert title.data["text/markdown"] == "**上升**"
+    assert below.data["text/markdown"] == "图中文字：learning rate = 学习率。"
+
+
+def test_an_edited_symptom_of_the_clinic_is_no_word_of_the_course_any_more():
+    told = {cell for line in (*symptoms(), *agreement_table(), prices()[0]) for cell in line}
+    assert {cell for cell in told if re.search(r"[a-z]{2} [a-z]{2}", cell) and "](" not in cell} <= set(VALUES)
+
+
+KNOWN_WORDS = {
+    "It {is} the base.": "它 {is} 基座。",
+    "is level with": "持平于",
+    "technique": "方法",
+    "merges": "可合并",
+    "yes": "是",
+    "It rises": "上升",
+    "A curve": "曲线",
+    "learning rate": "学习率",
+    "In the figure: {words}.": "图中文字：{words}。",
+    "": "",
+}
 
 
 @pytest.mark.parametrize("name", names())
