@@ -9,9 +9,6 @@ from lessons.exercises.helpers import helpers
 from lessons.exercises.source import LIBRARY, without_bodies
 from lessons.language.words import say, tell
 
-WRITE = "Write {targets}. The docstrings say what is wanted; the rest of the file may stay as it is."
-LEFT_OUT = "Left out: exercise {name}. While it is empty, a check takes the library's."
-
 
 def live_source(exercise: Exercise) -> str:
     """The real module, as it is installed."""
@@ -32,7 +29,11 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
     heading = [
         "# " + tell("Exercise {name}", name=exercise.name),
         f"# {say(exercise.title)}",
-        "# " + tell(WRITE, targets=", ".join(exercise.targets)),
+        "# "
+        + tell(
+            "Write {targets}. The docstrings say what is wanted; the rest of the file may stay as it is.",
+            targets=", ".join(exercise.targets),
+        ),
         f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
     ]
     live = live_source(exercise)
@@ -40,7 +41,9 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
     source = without_bodies(live, exercise.targets, say("Your code here."))
     for other in neighbours(exercise):
         if other.name not in solved:
-            comment = tell(LEFT_OUT, name=other.name)
+            comment = tell(
+                "Left out: exercise {name}. While it is empty, a check takes the library's.", name=other.name
+            )
             source = without_bodies(source, other.targets, comment)
     return "\n".join(heading) + "\n" + source
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lessons.clinic.case import GROUPS
 from lessons.clinic.cases import CASES
+from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.grading.result import EXIT_CODES
 from lessons.exercises.source import LIBRARY
 from lessons.translate.po import Text
@@ -28,7 +29,6 @@ SPEAKING = (
     f"{EXERCISES}/grading/sandbox/*.py",
     f"{EXERCISES}/milestones/*.py",
     "tests/exercises/graders/*.py",
-    f"{EXERCISES}/probes/*.py",
 )
 """Files that speak to a student, as they meet them."""
 
@@ -49,7 +49,7 @@ def message_texts() -> Iterator[Text]:
             place = str(path.relative_to(LIBRARY))
             for number, template, is_told in spoken_in(path):
                 for line in template.split("\n"):
-                    if is_told or is_text(line.strip()):
+                    if is_told or (is_text(line.strip()) and not {*line.split()} <= {*all_exercises()}):
                         yield Text(line.strip(), "what a command or a card says", (place, number))
             if path.name.startswith("test_"):
                 yield from property_texts(path, place)

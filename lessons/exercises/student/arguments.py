@@ -12,8 +12,8 @@ class Arguments(argparse.ArgumentParser):
     def __init__(self, command: str, what: str):
         super().__init__(f"python -m lessons {command}".strip(), description=say(what))
 
-    def add_argument(self, *names: Any, help: str = "", **given: Any) -> argparse.Action:
-        return super().add_argument(*names, help=say(help), **given)
+    def add_argument(self, *names: Any, **given: Any) -> argparse.Action:
+        return super().add_argument(*names, **{**given, "help": say(given.get("help", ""))})
 
     def with_workbook(self) -> "Arguments":
         self.add_argument("--workbook", default="workbook", metavar="DIR", help="your folder (workbook)")

@@ -108,7 +108,8 @@ def after_pass(server: Forkserver, exercise: Exercise, source: str) -> str:
     if done.problem or not times:
         problem = in_language(done.problem) if done.problem else say("nothing called it")
         return tell("It could not be run in the model: {problem}", problem=problem)
-    names = say(" and ").join(last_parts(exercise.targets))
+    one, *more = last_parts(exercise.targets)
+    names = tell("{one} and {other}", one=one, other=more[0]) if more else one
     return tell("With your {names}, called {times} times, {what}", names=names, times=f"{times:,}", what=what)
 
 
