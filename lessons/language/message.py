@@ -14,7 +14,7 @@ from string import Formatter
 
 from lessons.language.choice import CHINESE, language
 from lessons.language.po import po_of, translations
-from lessons.language.words import MESSAGES, chinese, joined
+from lessons.language.words import GRADERS, MESSAGES, chinese, joined
 
 LEAST_TEXT = 4
 """Letters that a template has of its own; one with fewer fits too much."""
@@ -35,7 +35,7 @@ class Template:
 @cache
 def templates() -> list[Template]:
     """Those with most text of their own first."""
-    known = translations(po_of(MESSAGES))
+    known = translations(po_of(GRADERS)) | translations(po_of(MESSAGES))
     found = [template for english, said in known.items() if (template := template_of(english, said))]
     return sorted(found, key=lambda template: -template.own)
 

@@ -14,7 +14,10 @@ from lessons.language.choice import CHINESE, language
 from lessons.language.po import po_of, translations
 
 MESSAGES = "messages"
-FILES = (MESSAGES, "exercises", "course")
+GRADERS = "graders"
+"""What the graders say; begun, and not yet among the files that `translate check` asks for."""
+
+FILES = (MESSAGES, GRADERS, "exercises", "course")
 """The .po files whose texts a terminal shows; where two have a text, the first is believed."""
 
 HAN = r"[\u4e00-\u9fff，。；：？！、（）“”《》]"

@@ -1,7 +1,7 @@
 """What the commands, the cards and the graders say, found in their sources."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lessons.clinic.case import GROUPS
@@ -28,7 +28,6 @@ SPEAKING = (
     f"{EXERCISES}/grading/*.py",
     f"{EXERCISES}/grading/sandbox/*.py",
     f"{EXERCISES}/milestones/*.py",
-    "tests/exercises/graders/*.py",
 )
 """Files that speak to a student, as they meet them."""
 
@@ -41,10 +40,23 @@ COMMON = (
 """Lines that are made of pieces."""
 
 
+GRADERS = ("tests/exercises/graders/*.py",)
+
+
+def grader_texts() -> Iterator[Text]:
+    """What the graders say of a wrong solution, and what must hold."""
+    yield from texts_in(GRADERS)
+
+
 def message_texts() -> Iterator[Text]:
     for text in COMMON:
         yield Text(text, "a line of a card", ("lessons/translate/messages.py", 0))
-    for pattern in SPEAKING:
+    yield from texts_in(SPEAKING)
+    yield from clinic_texts()
+
+
+def texts_in(patterns: Sequence[str]) -> Iterator[Text]:
+    for pattern in patterns:
         for path in sorted(LIBRARY.glob(pattern)):
             place = str(path.relative_to(LIBRARY))
             for number, template, is_told in spoken_in(path):
@@ -53,7 +65,6 @@ def message_texts() -> Iterator[Text]:
                         yield Text(line.strip(), "what a command or a card says", (place, number))
             if path.name.startswith("test_"):
                 yield from property_texts(path, place)
-    yield from clinic_texts()
 
 
 def clinic_texts() -> Iterator[Text]:

@@ -7,14 +7,14 @@ from pathlib import Path
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
-from lessons.language.words import MESSAGES
+from lessons.language.words import GRADERS, MESSAGES
 from lessons.teaching import boxes, course_map, kept, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
 from lessons.translate.fixed import SITE, VALUES
-from lessons.translate.messages import message_texts
+from lessons.translate.messages import grader_texts, message_texts
 from lessons.translate.po import Text
 
 README = LESSONS.parent / "README.md"
@@ -36,6 +36,8 @@ def texts(name: str) -> list[Text]:
         return list(exercise_texts())
     if name == MESSAGES:
         return list(message_texts())
+    if name == GRADERS:
+        return list(grader_texts())
     source = LESSONS / f"{name}.py"
     if not source.is_file():
         raise ValueError(f"there is nothing named {name!r} to translate; there are {', '.join(names())}")
