@@ -4,8 +4,6 @@ import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lessons.clinic.case import GROUPS
-from lessons.clinic.cases import CASES
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.grading.result import EXIT_CODES
 from lessons.exercises.source import LIBRARY
@@ -52,7 +50,6 @@ def message_texts() -> Iterator[Text]:
     for text in COMMON:
         yield Text(text, "a line of a card", ("lessons/translate/messages.py", 0))
     yield from texts_in(SPEAKING)
-    yield from clinic_texts()
 
 
 def texts_in(patterns: Sequence[str]) -> Iterator[Text]:
@@ -65,12 +62,6 @@ def texts_in(patterns: Sequence[str]) -> Iterator[Text]:
                         yield Text(line.strip(), "what a command or a card says", (place, number))
             if path.name.startswith("test_"):
                 yield from property_texts(path, place)
-
-
-def clinic_texts() -> Iterator[Text]:
-    """The clinic's list."""
-    for text in [*GROUPS, *(case.symptom for case in CASES.values())]:
-        yield Text(text, "the clinic's list", ("lessons/clinic", 0))
 
 
 def property_texts(path: Path, place: str) -> Iterator[Text]:
