@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from lessons.install.own_peft import require_own_peft
 from lessons.install.packages import way_out
+from lessons.language.choice import asked_for, speaking
+from lessons.language.message import in_language
+from lessons.language.words import say
 
 STUDENT, TEACHER = "lessons.exercises.student", "lessons.exercises.teacher.commands"
 EXERCISES, CHECKING = f"{STUDENT}.commands", f"{STUDENT}.checking"
@@ -64,10 +67,24 @@ OVERVIEW = f"{EXERCISES}:overview"
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one command. 2: it could not be done, and stderr says why in one line; 130: stopped by Ctrl-C."""
+    """Runs one command. 2: it could not be done, and stderr says why in one line; 130: stopped by Ctrl-C.
+
+    `--lang zh` or `--lang en`, anywhere in it, chooses the language; without it, the environment does.
+    """
+    try:
+        wanted, words = asked_for(arguments)
+    except ValueError as error:
+        print(f"python -m lessons: {error}", file=sys.stderr)
+        return 2
+    with speaking(wanted):
+        return answer(words)
+
+
+def answer(arguments: list[str]) -> int:
     name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name and name not in COMMANDS and name not in HELP:
-        print(f"there is no command {name!r}\n\n{usage()}", file=sys.stderr)
+        no_command = in_language(f"there is no command {name!r}")
+        print(f"{no_command}\n\n{usage()}", file=sys.stderr)
         return 2
     try:
         code = run(name, rest)
@@ -78,10 +95,11 @@ def main(arguments: list[str]) -> int:
         return 0
     except (ValueError, OSError, ImportError) as error:
         what_to_do = way_out(error) if isinstance(error, ImportError) else ""
-        print(f"{' '.join(['python -m lessons', name]).strip()}: {error}{what_to_do}", file=sys.stderr)
+        said = in_language(f"{error}{what_to_do}")
+        print(f"{' '.join(['python -m lessons', name]).strip()}: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print(say("stopped"), file=sys.stderr)
         return 130
 
 
@@ -110,12 +128,12 @@ def find(place: str) -> Callable[[list[str]], int]:
 
 def usage() -> str:
     width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:<{width}}{what}" for name, (_, what) in COMMANDS.items()]
+    lines = [f"  {name:<{width}}{say(what)}" for name, (_, what) in COMMANDS.items()]
     return "\n".join(
         [
-            "usage: python -m lessons [COMMAND] [--help]",
+            say("usage: python -m lessons [COMMAND] [--help] [--lang en|zh]"),
             "",
-            f"  {'':<{width}}without a command: the course, and where you are",
+            f"  {'':<{width}}{say('without a command: the course, and where you are')}",
             *lines,
         ]
     )

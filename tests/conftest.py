@@ -5,6 +5,7 @@ import os
 import random
 from pathlib import Path
 
+os.environ["FT_LANG"] = "en"  # what a test reads is English, whoever runs it
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's matrix products are deterministic only with it
 

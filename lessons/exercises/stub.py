@@ -7,6 +7,7 @@ from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled, filled
 from lessons.exercises.helpers import helpers
 from lessons.exercises.source import LIBRARY, without_bodies
+from lessons.language.words import say, tell
 
 
 def live_source(exercise: Exercise) -> str:
@@ -26,17 +27,23 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
     """
     # The name ends its line: in the first two, Python would take "encoding: Waves" for the file's encoding (PEP 263).
     heading = [
-        f"# Exercise {exercise.name}",
-        f"# {exercise.title}",
-        f"# Write {', '.join(exercise.targets)}. The docstrings say what is wanted; the rest of the file may stay as it is.",
+        "# " + tell("Exercise {name}", name=exercise.name),
+        f"# {say(exercise.title)}",
+        "# "
+        + tell(
+            "Write {targets}. The docstrings say what is wanted; the rest of the file may stay as it is.",
+            targets=", ".join(exercise.targets),
+        ),
         f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
     ]
     live = live_source(exercise)
-    heading += [f"# You may use {line}" for line in helpers(live, exercise.targets)]
-    source = without_bodies(live, exercise.targets)
+    heading += ["# " + tell("You may use {line}", line=line) for line in helpers(live, exercise.targets)]
+    source = without_bodies(live, exercise.targets, say("Your code here."))
     for other in neighbours(exercise):
         if other.name not in solved:
-            comment = f"Left out: exercise {other.name}. While it is empty, a check takes the library's."
+            comment = tell(
+                "Left out: exercise {name}. While it is empty, a check takes the library's.", name=other.name
+            )
             source = without_bodies(source, other.targets, comment)
     return "\n".join(heading) + "\n" + source
 

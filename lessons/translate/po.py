@@ -1,6 +1,5 @@
-"""The files of a translation, lessons/zh/NAME.po: gettext's format, written with polib, so that Poedit and Weblate open them."""
+"""Entries of a translation are kept, found again and written: what lessons/language/po.py reads."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -8,16 +7,10 @@ from pathlib import Path
 
 import polib  # type: ignore[import-untyped]
 
-from lessons.teaching.notebooks import LESSONS
+from lessons.language.po import METADATA, ZH, po_of, read_po, translations
 
-ZH = LESSONS / "zh"
-METADATA = {
-    "MIME-Version": "1.0",
-    "Content-Type": "text/plain; charset=UTF-8",
-    "Content-Transfer-Encoding": "8bit",
-    "Language": "zh_CN",
-}
-LINE = re.compile(r'#.*|(?:(?:msg[a-z]+(?:\[\d\])? )?"(?:[^"\\]|\\.)*")\s*')
+__all__ = ["ZH", "Text", "po_of", "read_po", "translations", "update", "write_po"]
+
 NEAR = 0.6
 """How alike two texts are, from 0 to 1, for one to be the other's edit."""
 
@@ -34,33 +27,6 @@ class Text:
     english: str
     kind: str
     place: tuple[str, int]
-
-
-def po_of(name: str) -> Path:
-    return ZH / f"{name}.po"
-
-
-def read_po(path: Path) -> polib.POFile:
-    """The file's entries; none where there is no file. Raises ValueError that names the file, and the line where it is damaged."""
-    if not path.is_file():
-        found = polib.POFile(wrapwidth=0)
-        found.metadata = METADATA
-        return found
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 at byte {error.start}: save it again in that encoding") from error
-    if not text.lstrip().startswith(("#", "msgid")):
-        raise ValueError(f"{path} is no .po file: it begins {text[:30]!r}")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line and not LINE.fullmatch(line):
-            raise ValueError(f"{path}, line {number} is damaged: {line[:40]!r} is neither a comment nor a quoted text")
-    try:
-        found = polib.pofile(text, wrapwidth=0, check_for_duplicates=True)
-    except (OSError, ValueError, IndexError) as error:
-        said = str(error).replace(text, str(path)).replace("\n", " ")
-        raise ValueError(f"{path} is damaged: {said[-200:]}") from error
-    return found
 
 
 def update(kept: polib.POFile, texts: Sequence[Text], memory: dict[str, str] | None = None) -> polib.POFile:
@@ -109,8 +75,3 @@ def write_po(found: polib.POFile, path: Path) -> None:
     beside = path.with_suffix(".part")
     beside.write_text(str(found).rstrip("\n") + "\n", encoding="utf-8")
     beside.replace(path)
-
-
-def translations(path: Path) -> dict[str, str]:
-    """English → Chinese: what is there and not fuzzy."""
-    return {entry.msgid: entry.msgstr for entry in read_po(path) if entry.translated()}

@@ -7,12 +7,14 @@ from pathlib import Path
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
+from lessons.language.words import GRADERS, MESSAGES
 from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
 from lessons.translate.fixed import SITE
+from lessons.translate.messages import grader_texts, message_texts
 from lessons.translate.po import Text
 from lessons.translate.words import LABELS, VALUES
 
@@ -22,7 +24,7 @@ COURSE, EXERCISES = "course", "exercises"
 
 def names() -> list[str]:
     """Every .po file that there must be."""
-    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES]
+    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES, MESSAGES]
 
 
 def texts(name: str) -> list[Text]:
@@ -33,6 +35,10 @@ def texts(name: str) -> list[Text]:
         return list(course_texts())
     if name == EXERCISES:
         return list(exercise_texts())
+    if name == MESSAGES:
+        return list(message_texts())
+    if name == GRADERS:
+        return list(grader_texts())
     source = LESSONS / f"{name}.py"
     if not source.is_file():
         raise ValueError(f"there is nothing named {name!r} to translate; there are {', '.join(names())}")

@@ -38,9 +38,10 @@ def shifted(case: Case) -> str:
             continue
         early = np.take(case.actual, range(length - 1), axis), np.take(case.expected, range(1, length), axis)
         late = np.take(case.actual, range(1, length), axis), np.take(case.expected, range(length - 1), axis)
-        for pair, direction in ((early, "early"), (late, "late")):
-            if case.equal(*pair):
-                return f"off by one: along the axis {name} every value comes one place too {direction}"
+        if case.equal(*early):
+            return f"off by one: along the axis {name} every value comes one place too early"
+        if case.equal(*late):
+            return f"off by one: along the axis {name} every value comes one place too late"
     return ""
 
 

@@ -16,8 +16,9 @@ def nothing(case: Case) -> str:
 
 
 def opposite_sign(case: Case) -> str:
-    what = "every value has" if case.expected.size > 1 else "it has"
-    return f"{what} the opposite sign" if case.equal(-case.actual, case.expected) else ""
+    if not case.equal(-case.actual, case.expected):
+        return ""
+    return "every value has the opposite sign" if case.expected.size > 1 else "it has the opposite sign"
 
 
 def constant_factor(case: Case) -> str:
@@ -27,12 +28,16 @@ def constant_factor(case: Case) -> str:
         return ""
     if case.expected.size == 1 and not any(named(max(abs(factor), 1 / abs(factor)), case)):
         return ""  # a single number is a multiple of every other
-    size, way = (abs(factor), "large") if abs(factor) > 1 else (1 / abs(factor), "small")
-    called = "".join(f" = {name}" for name in named(size, case))
-    sign = " and has the opposite sign" if factor < 0 else ""
-    question = ": is a factor missing, or there twice?" if called else ""
-    what = "every value is" if case.expected.size > 1 else "it is"
-    return f"{what} {number_text(round(size, 4))}{called} times too {way}{sign}{question}"
+    is_large = abs(factor) > 1
+    size = abs(factor) if is_large else 1 / abs(factor)
+    factors = [number_text(round(size, 4)), *named(size, case)]
+    many, times = case.expected.size > 1, " = ".join(factors)
+    if is_large:
+        said = f"every value is {times} times too large" if many else f"it is {times} times too large"
+    else:
+        said = f"every value is {times} times too small" if many else f"it is {times} times too small"
+    said = f"{said} and has the opposite sign" if factor < 0 else said
+    return f"{said}: is a factor missing, or there twice?" if len(factors) > 1 else said
 
 
 def named(size: float, case: Case) -> Iterator[str]:
@@ -51,7 +56,8 @@ def named(size: float, case: Case) -> Iterator[str]:
 def constant_offset(case: Case) -> str:
     offset = float((case.actual - case.expected).mean())
     if case.expected.size > 1 and case.equal(case.actual, case.expected + offset):
-        return f"every value is {number_text(abs(offset))} too {'large' if offset > 0 else 'small'}"
+        size = number_text(abs(offset))
+        return f"every value is {size} too large" if offset > 0 else f"every value is {size} too small"
     return ""
 
 

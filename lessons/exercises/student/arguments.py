@@ -1,14 +1,19 @@
 """Reading a command's arguments."""
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from lessons.language.words import say
 
 
 class Arguments(argparse.ArgumentParser):
     """Arguments of one command. What is wrong with them is a ValueError, so that each command has its own exit codes."""
 
     def __init__(self, command: str, what: str):
-        super().__init__(f"python -m lessons {command}".strip(), description=what)
+        super().__init__(f"python -m lessons {command}".strip(), description=say(what))
+
+    def add_argument(self, *names: Any, **given: Any) -> argparse.Action:
+        return super().add_argument(*names, **{**given, "help": say(given.get("help", ""))})
 
     def with_workbook(self) -> "Arguments":
         self.add_argument("--workbook", default="workbook", metavar="DIR", help="your folder (workbook)")

@@ -13,8 +13,10 @@ from lessons.exercises.student.commands import asked_for, print_json
 from lessons.exercises.student.file_changes import saved_files
 from lessons.exercises.student.milestones import after_pass
 from lessons.exercises.student.overviews import what_now
-from lessons.exercises.student.wording import WITHOUT_WALL, as_json, show
+from lessons.exercises.student.wording import WITHOUT_WALL, as_json, show, without_wall_text
 from lessons.exercises.student.workbook import Workbook, read_submission
+from lessons.language.message import in_language
+from lessons.language.words import tell
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -36,7 +38,7 @@ def check(arguments: list[str]) -> int:
         if "--json" in arguments:
             print_json(as_json(Result("", NOT_GRADED, str(problem))))
         else:
-            console.print(str(problem), style="magenta", markup=False)
+            console.print(in_language(str(problem)), style="magenta", markup=False)
         return EXIT_CODES[NOT_GRADED]
     if not options.file:
         book.keep(exercise, result)
@@ -59,7 +61,8 @@ def watch(arguments: list[str]) -> int:
     exercises = {book.path(exercise): exercise for exercise in book.exercises}
     grader = Grader()
     grader.server.start()
-    console.print(f"watching {book.folder}/: save a file to have it checked; Ctrl-C stops", markup=False)
+    watching = tell("watching {folder}/: save a file to have it checked; Ctrl-C stops", folder=book.folder)
+    console.print(watching, markup=False)
     for number, path in enumerate(saved_files(exercises), start=1):
         result = check_file(grader, exercises[path], path, must_exist=False)
         book.keep(exercises[path], result)
@@ -89,4 +92,4 @@ def say_what_it_does(grader: Grader, exercise: Exercise, path: Path, result: Res
 def say_what_is_missing(grader: Grader, book: Workbook) -> None:
     """A student's own file on their own machine is checked without a wall too, but not without a word, once."""
     if grader.without_wall and book.first_time(WITHOUT_WALL):
-        console.print(f"{WITHOUT_WALL} ({grader.without_wall})", style="yellow", markup=False)
+        console.print(without_wall_text(grader.without_wall), style="yellow", markup=False)

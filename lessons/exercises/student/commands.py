@@ -14,6 +14,7 @@ from lessons.exercises.student import overviews
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.workbook import Workbook, write_whole
 from lessons.exercises.tracks import TRACKS, track
+from lessons.language.words import say, tell
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -42,13 +43,13 @@ def next_exercise(arguments: list[str]) -> int:
     """The exercise to do now: the first that is not passed and whose prerequisites are."""
     parser = Arguments("next", "The exercise to do now.").with_workbook()
     parser.add_argument(
-        "--track", metavar="NAME", help="; ".join(f"{name}: {what}" for name, (what, _) in TRACKS.items())
+        "--track", metavar="NAME", help="; ".join(f"{name}: {say(what)}" for name, (what, _) in TRACKS.items())
     )
     options = parser.parse_args(arguments)
     book = Workbook(options.workbook)
     exercise = book.next_open(names=track(options.track) if options.track else ())
     if exercise is None:
-        console.print("Everything is passed. There is no next exercise.")
+        console.print(say("Everything is passed. There is no next exercise."))
     else:
         overviews.show_exercise(console, exercise, book)
     return 0
@@ -70,7 +71,8 @@ def start(arguments: list[str]) -> int:
         console.print(f"{path}")
         return 0
     if not book.start(exercise):
-        console.print(f"{book.path(exercise)} is there already and stays as it is. `reset` begins again.")
+        path = book.path(exercise)
+        console.print(tell("{path} is there already and stays as it is. `reset` begins again.", path=path))
     overviews.show_exercise(console, exercise, book)
     return 0
 
@@ -95,7 +97,10 @@ def solution(arguments: list[str]) -> int:
     exercise = asked_for(options.name, book)
     if not options.anyway and book.progress(exercise).status != PASSED:
         console.print(
-            f"{exercise.name} is not passed yet. `hint {exercise.name}` helps; `--anyway` shows the solution."
+            tell(
+                "{name} is not passed yet. `hint {name}` helps; `--anyway` shows the solution.",
+                name=exercise.name,
+            )
         )
         return 1
     for target in exercise.targets:
@@ -110,7 +115,7 @@ def reset(arguments: list[str]) -> int:
     book = Workbook(options.workbook)
     exercise = asked_for(options.name, book)
     if kept := book.reset(exercise):
-        console.print(f"what you had is in {kept}")
+        console.print(tell("what you had is in {path}", path=kept))
     overviews.show_exercise(console, exercise, book)
     return 0
 

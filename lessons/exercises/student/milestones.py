@@ -15,8 +15,10 @@ from lessons.exercises.milestones.plan import milestone as named
 from lessons.exercises.milestones.together import together
 from lessons.exercises.source import UnreadableSourceError
 from lessons.exercises.student.arguments import Arguments
-from lessons.exercises.student.wording import WITHOUT_WALL
+from lessons.exercises.student.wording import without_wall_text
 from lessons.exercises.student.workbook import Workbook, read_submission
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
 
 console = Console(highlight=False, soft_wrap=True)
 FILES = dict[str, tuple[Exercise, str]]
@@ -38,9 +40,10 @@ def milestone(arguments: list[str]) -> int:
     files, left_out = passed_files(book)
     if not set(files) & set(part(chosen)):
         first = next(name for name in part(chosen))
-        console.print(f"{chosen.title}: nothing of this part is passed yet.\n    python -m lessons start {first}")
+        console.print(tell("{title}: nothing of this part is passed yet.", title=say(chosen.title)))
+        console.print(f"    python -m lessons start {first}")
         return 1
-    console.print(f"[bold]{chosen.title}[/bold]", highlight=False)
+    console.print(f"[bold]{say(chosen.title)}[/bold]", highlight=False)
     return show(chosen, files, left_out)
 
 
@@ -72,20 +75,21 @@ def show(chosen: Milestone, files: FILES, left_out: dict[str, str]) -> int:
     finally:
         server.close()
     for line in done.lines:
-        console.print(f"  {line}", markup=False)
+        console.print(f"  {in_language(line)}", markup=False)
     if done.problem:
-        console.print(f"  it stopped: {done.problem}", style="red", markup=False)
+        stopped = tell("it stopped: {problem}", problem=in_language(done.problem))
+        console.print(f"  {stopped}", style="red", markup=False)
     ran = {name: times for name, times in done.calls.items() if times}
     yours = ", ".join(f"{name} ({times:,} ×)" for name, times in ran.items())
-    say("\nYours, with how often it was called:", [yours] if yours else ["nothing of it was called"])
-    say("Still the library's:", [", ".join(name for name in chosen.main if name not in ran)])
-    say("Left out:", [f"{name}: {why}" for name, why in left_out.items()])
+    listed(say("Yours, with how often it was called:"), [yours or say("nothing of it was called")])
+    listed(say("Still the library's:"), [", ".join(name for name in chosen.main if name not in ran)])
+    listed(say("Left out:"), [f"{name}: {in_language(why)}" for name, why in left_out.items()])
     if done.without_wall:
-        console.print(f"{WITHOUT_WALL} ({done.without_wall})", style="yellow", markup=False)
+        console.print(without_wall_text(done.without_wall), style="yellow", markup=False)
     return 1 if done.problem else 0
 
 
-def say(heading: str, lines: Iterable[str]) -> None:
+def listed(heading: str, lines: Iterable[str]) -> None:
     if any(lines):
         console.print(heading, style="dim", markup=False)
         for line in lines:
@@ -100,10 +104,13 @@ def after_pass(server: Forkserver, exercise: Exercise, source: str) -> str:
     texts, _ = together({exercise.name: (exercise, source)})
     done = perform(server, run, texts, [exercise])
     times = done.calls.get(exercise.name, 0)
-    what = "; ".join(done.lines)
+    what = "; ".join(in_language(line) for line in done.lines)
     if done.problem or not times:
-        return f"It could not be run in the model: {done.problem or 'nothing called it'}"
-    return f"With your {' and '.join(last_parts(exercise.targets))}, called {times:,} times, {what}"
+        problem = in_language(done.problem) if done.problem else say("nothing called it")
+        return tell("It could not be run in the model: {problem}", problem=problem)
+    one, *more = last_parts(exercise.targets)
+    names = tell("{one} and {other}", one=one, other=more[0]) if more else one
+    return tell("With your {names}, called {times} times, {what}", names=names, times=f"{times:,}", what=what)
 
 
 def last_parts(targets: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from lessons.exercises.grading.tree import PACKAGES
 from lessons.exercises.source import parse, replace_definition, replace_function
 from lessons.exercises.stub import live_source
 from lessons.exercises.student.cells import cell_source, needed_by, top_level_names
-from lessons.exercises.student.wording import WITHOUT_WALL, Card
+from lessons.exercises.student.wording import WITHOUT_WALL, Card, without_wall_text
 from lessons.exercises.student.workbook import nearest_workbook
 
 
@@ -42,7 +42,7 @@ def check(name: str, *definitions: Any, **methods: Any) -> Card:
     result = grader().check(exercise, spliced(exercise, definitions, methods))
     book.keep(exercise, result)
     if grader().without_wall and book.first_time(WITHOUT_WALL):
-        print(f"{WITHOUT_WALL} ({grader().without_wall})")
+        print(without_wall_text(grader().without_wall))
     return Card(result)
 
 

@@ -10,6 +10,7 @@ from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.source import definition_text
 from lessons.exercises.student.workbook import Workbook, nearest_workbook
+from lessons.language.words import say, tell
 
 
 class Lines(str):
@@ -37,11 +38,13 @@ def hint(name: str | None = None) -> Lines:
 def next_exercise() -> Lines:
     """The exercise to do now: of the lesson that you are in, as long as it has one."""
     exercise = nearest_workbook().next_open()
-    return Lines(f"{heading(exercise)}\n\nstart({exercise.name!r})" if exercise else "Everything is passed.")
+    return Lines(f"{heading(exercise)}\n\nstart({exercise.name!r})" if exercise else say("Everything is passed."))
 
 
 def heading(exercise: Exercise) -> str:
-    return f"# {exercise.name}: {exercise.title}\n# lesson {exercise.lesson}, {LESSONS[exercise.lesson]}; about {exercise.minutes} minutes"
+    values = {"lesson": exercise.lesson, "title": say(LESSONS[exercise.lesson]), "minutes": exercise.minutes}
+    about = tell("lesson {lesson}, {title}; about {minutes} minutes", **values)
+    return f"# {exercise.name}: {say(exercise.title)}\n# {about}"
 
 
 def asked_for(name: str | None) -> Exercise:

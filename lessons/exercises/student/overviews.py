@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +14,7 @@ from lessons.exercises.milestones.plan import MILESTONES, milestone_of, part
 from lessons.exercises.student.wording import COLOURS, MARKS
 from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.tracks import TRACKS
+from lessons.language.words import say, tell
 
 
 def listing(book: Workbook) -> list[dict[str, Any]]:
@@ -37,38 +39,53 @@ def listing(book: Workbook) -> list[dict[str, Any]]:
 
 def show_list(console: Console, book: Workbook) -> None:
     status = book.statuses()
-    table = Table("", "exercise", "what it is", "difficulty", "minutes", "after", box=None, pad_edge=False)
+    headings = (say("exercise"), say("what it is"), say("difficulty"), say("minutes"), say("after"))
+    table = Table("", *headings, box=None, pad_edge=False)
     lesson = 0
     for exercise in book.exercises:
         if exercise.lesson != lesson:
             lesson = exercise.lesson
-            table.add_row("", f"[bold]{lesson}. {LESSONS[lesson]}[/bold]")
+            table.add_row("", f"[bold]{lesson}. {say(LESSONS[lesson])}[/bold]")
         now = status[exercise.name]
         mark = f"[{COLOURS.get(now, 'white')}]{MARKS.get(now, '·')}[/]"
         stars = "●" * exercise.difficulty
-        table.add_row(mark, exercise.name, exercise.title, stars, str(exercise.minutes), ", ".join(exercise.after))
+        table.add_row(mark, exercise.name, say(exercise.title), stars, str(exercise.minutes), ", ".join(exercise.after))
     console.print(table)
 
 
 def show_course(console: Console, book: Workbook) -> None:
     """Each lesson with how many of its exercises are passed, and what to type now."""
-    status, wide = book.statuses(), max(map(len, LESSONS.values()))
+    status = book.statuses()
+    wide = max(cell_len(say(title)) for title in LESSONS.values())
     for number, title in LESSONS.items():
         mine = [exercise.name for exercise in book.exercises if exercise.lesson == number]
         if not mine and len(book.exercises) < len(all_exercises()):
             continue  # a part of the course was given out, and this lesson is not in it
         done = sum(status[name] == PASSED for name in mine)
         colour = "green" if mine and done == len(mine) else "white"
-        count = f"{done} of {len(mine)} exercise{'s' if len(mine) > 1 else ''}" if mine else ""
-        console.print(f"[{colour}]{number:3}  {title:{wide}}  {count}[/]")
+        console.print(f"[{colour}]{number:3}  {padded(say(title), wide)}  {count_text(done, len(mine))}[/]")
     passed = sum(now == PASSED for now in status.values())
-    console.print(f"\n{passed} of {len(status)} exercises passed. Your files are in {book.folder}/")
+    many = {"passed": passed, "number": len(status), "folder": book.folder}
+    console.print("\n" + tell("{passed} of {number} exercises passed. Your files are in {folder}/", **many))
     if exercise := book.next_open():
         begun = book.path(exercise).exists()
         verb = "check" if begun else "start"
-        console.print(f"Next: {exercise.title}\n    python -m lessons {verb} {exercise.name}")
+        console.print(tell("Next: {title}", title=say(exercise.title)))
+        console.print(f"    python -m lessons {verb} {exercise.name}")
     show_ways(console, book)
-    console.print("`python -m lessons help` lists the commands.", markup=False)
+    console.print(say("`python -m lessons help` lists the commands."), markup=False)
+
+
+def count_text(done: int, number: int) -> str:
+    """Of a lesson's exercises."""
+    if number == 1:
+        return tell("{done} of 1 exercise", done=done)
+    return tell("{done} of {number} exercises", done=done, number=number) if number else ""
+
+
+def padded(text: str, cells: int) -> str:
+    """A Chinese character takes two cells."""
+    return text + " " * (cells - cell_len(text))
 
 
 def show_ways(console: Console, book: Workbook) -> None:
@@ -77,38 +94,41 @@ def show_ways(console: Console, book: Workbook) -> None:
         return
     status = book.statuses()
     wide = max(map(len, [*TRACKS, *MILESTONES]))
-    console.print("\nShort ways: python -m lessons next --track NAME")
+    console.print("\n" + say("Short ways: python -m lessons next --track NAME"))
     for name, (what, names) in TRACKS.items():
         done = sum(status[each] == PASSED for each in names.split())
-        console.print(f"  {name:{wide}}  {what}, {done} passed", markup=False)
-    console.print("What you have written, at work (by lessons): python -m lessons milestone NAME")
+        console.print(f"  {name:{wide}}  " + tell("{what}, {done} passed", what=say(what), done=done), markup=False)
+    console.print(say("What you have written, at work (by lessons): python -m lessons milestone NAME"))
     for each in MILESTONES.values():
         mine = list(part(each))
         done = sum(status[name] == PASSED for name in mine)
         where = f"{each.lessons[0]}–{each.lessons[1]}"
-        console.print(f"  {each.name:{wide}}  {each.title} ({where}): {done} of {len(mine)}", markup=False)
+        values = {"title": say(each.title), "where": where, "done": done, "number": len(mine)}
+        console.print(f"  {each.name:{wide}}  " + tell("{title} ({where}): {done} of {number}", **values), markup=False)
 
 
 def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
-    console.print(f"[bold]{exercise.name}[/bold]: {exercise.title}")
-    console.print(
-        f"lesson {exercise.lesson}, {LESSONS[exercise.lesson]}; {'●' * exercise.difficulty}, about {exercise.minutes} minutes"
-    )
+    console.print(f"[bold]{exercise.name}[/bold]: {say(exercise.title)}")
+    values = {"lesson": exercise.lesson, "title": say(LESSONS[exercise.lesson]), "minutes": exercise.minutes}
+    stars = "●" * exercise.difficulty
+    console.print(tell("lesson {lesson}, {title}; {stars}, about {minutes} minutes", **values, stars=stars))
     status = book.statuses()
     if missing := [name for name in exercise.after if status.get(name, PASSED) != PASSED]:
-        console.print(f"better after: {', '.join(missing)}")
-    console.print(f"write {', '.join(exercise.targets)} in {book.path(exercise)}", markup=False)
+        console.print(tell("better after: {names}", names=", ".join(missing)))
+    targets = ", ".join(exercise.targets)
+    console.print(tell("write {targets} in {path}", targets=targets, path=book.path(exercise)), markup=False)
     verb = "check" if book.path(exercise).exists() else "start"
-    console.print(f"then: python -m lessons {verb} {exercise.name}")
+    console.print(tell("then: {command}", command=f"python -m lessons {verb} {exercise.name}"))
 
 
 def what_now(result: Result, exercise: Exercise, book: Workbook) -> dict[str, str]:
     """Where to go from here, under a result: what for → the command."""
     if result.status == PASSED:
         following = book.next_open(near=exercise)
-        more = {"Next:": f"python -m lessons start {following.name}"} if following else {}
-        return {"Compare with ours:": f"python -m lessons solution {exercise.name}"} | more | part_done(exercise, book)
-    return {} if result.status == NOT_ATTEMPTED else {"Stuck?": f"python -m lessons hint {exercise.name}"}
+        more = {say("Next:"): f"python -m lessons start {following.name}"} if following else {}
+        ours = {say("Compare with ours:"): f"python -m lessons solution {exercise.name}"}
+        return ours | more | part_done(exercise, book)
+    return {} if result.status == NOT_ATTEMPTED else {say("Stuck?"): f"python -m lessons hint {exercise.name}"}
 
 
 def part_done(exercise: Exercise, book: Workbook) -> dict[str, str]:
@@ -116,4 +136,4 @@ def part_done(exercise: Exercise, book: Workbook) -> dict[str, str]:
     mine, status = milestone_of(exercise.lesson), book.statuses()
     if mine is None or any(status.get(name) != PASSED for name in part(mine)):
         return {}
-    return {f"{mine.title}:": f"python -m lessons milestone {mine.name}"}
+    return {tell("{title}:", title=say(mine.title)): f"python -m lessons milestone {mine.name}"}

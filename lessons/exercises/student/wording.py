@@ -11,8 +11,14 @@ from rich.text import Text
 
 from lessons.exercises.diagnosis.first import first_to_explain
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
+from lessons.language.wrapping import wrapped
 
 COLOURS = {PASSED: "green", FAILED: "red", NOT_ATTEMPTED: "yellow"}
+FRAME = 4
+"""Cells of the box beside the text."""
+
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_ATTEMPTED: "·"}
 
 WITHOUT_WALL = (
@@ -20,10 +26,14 @@ WITHOUT_WALL = (
 )
 
 
+def without_wall_text(why: str) -> str:
+    return f"{say(WITHOUT_WALL)} ({in_language(why)})"
+
+
 def test_in_words(name: str) -> str:
     """tests/a/test_b.py::test_padding_changes_nothing[4] → padding changes nothing [4]"""
-    words = name.rpartition("::")[2].removeprefix("test_")
-    return words.replace("_", " ").replace("[", " [")
+    words, bracket, values = name.rpartition("::")[2].removeprefix("test_").partition("[")
+    return " ".join([say(words.replace("_", " ")), *([bracket + values] if bracket else [])])
 
 
 def failed_first(result: Result) -> str:
@@ -35,16 +45,17 @@ def failed_first(result: Result) -> str:
 
 def result_text(result: Result, file: str = "") -> str:
     """The message first, then the line of the student's file, then the tests."""
-    parts = [f"{MARKS.get(result.status, '?')} {result.name}: {result.status} ({result.seconds:.1f} s)"]
+    status = say(result.status)
+    parts = [f"{MARKS.get(result.status, '?')} {result.name}: {status} ({result.seconds:.1f} s)"]
     if result.status != PASSED:
         property_line = failed_first(result)
-        parts += [f"what must hold: {property_line}"] if property_line else []
-        parts += [result.message] if result.message else []
-        parts += [f"{file or 'your file'}, {result.where}"] if result.where else []
+        parts += [tell("what must hold: {property}", property=property_line)] if property_line else []
+        parts += [in_language(result.message)] if result.message else []
+        parts += [f"{file or say('your file')}, {in_language(result.where)}"] if result.where else []
     if result.tests and result.status != PASSED:
         parts += ["", *(f"  {MARKS.get(test['outcome'], '✗')} {test_in_words(test['name'])}" for test in result.tests)]
     if printed := result.printed.strip():
-        parts += ["", "printed:", printed]
+        parts += ["", say("printed:"), printed]
     return "\n".join(parts)
 
 
@@ -53,7 +64,9 @@ def show(console: Console, result: Result, file: str = "", after: Mapping[str, s
     colour = COLOURS.get(result.status, "magenta")
     head, _, rest = result_text(result, file).partition("\n")
     if rest:
-        box = Panel(Text(rest), title=Text(head), title_align="left", border_style=colour)
+        box = Panel(
+            Text(wrapped(rest, console.width - FRAME)), title=Text(head), title_align="left", border_style=colour
+        )
         console.print(box, soft_wrap=False)  # a box that does not wrap crops
     else:
         console.print(Text(head, style=colour))

@@ -13,6 +13,7 @@ from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
 from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError, lines_of
 from lessons.exercises.stub import stub_of
+from lessons.language.words import say, tell
 
 PROGRESS = "progress.txt"
 SAID = ".said.txt"
@@ -124,7 +125,8 @@ class Workbook:
         shown = min(self.progress(exercise).hints + 1, len(exercise.hints))
         self.record(exercise, hints=shown)
         every = enumerate(exercise.hints[:shown], start=1)
-        return [f"hint {number} of {len(exercise.hints)}: {text}" for number, text in every]
+        many = len(exercise.hints)
+        return [tell("hint {number} of {many}: {text}", number=n, many=many, text=say(text)) for n, text in every]
 
     def refuse_in_exam(self, what: str) -> None:
         if self.assignment.exam:

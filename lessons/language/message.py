@@ -1,0 +1,90 @@
+"""A message of the grader in the language that is spoken.
+
+A message comes as English text: a part of it was written in the process of a student's file, of which nothing but text is
+taken. So its templates are looked for in it, here and nowhere else. A line is one that the .po file has, or it fits one of
+its templates from end to end, the template with most text of its own first; what stands in the template's places is read in
+the same way. What fits none stays English.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from string import Formatter
+
+from lessons.language.choice import CHINESE, language
+from lessons.language.po import po_of, translations
+from lessons.language.words import GRADERS, MESSAGES, chinese, joined
+
+LEAST_TEXT = 4
+"""Letters that a template has of its own; one with fewer fits too much."""
+
+PROSE = re.compile(r"(?<![\w.])[a-z]{2,}(?: [a-z]{2,}){2}(?![\w.(=])")
+PYTHONS_OWN = re.compile(r"\w*(?:Error|Exception|Warning|Failed)\b")
+
+
+@dataclass(frozen=True)
+class Template:
+    """An entry with places for values: what an English line must look like, and the Chinese."""
+
+    pattern: re.Pattern[str]
+    own: int
+    said: str
+
+
+@cache
+def templates() -> list[Template]:
+    """Those with most text of their own first."""
+    known = translations(po_of(GRADERS)) | translations(po_of(MESSAGES))
+    found = [template for english, said in known.items() if (template := template_of(english, said))]
+    return sorted(found, key=lambda template: -template.own)
+
+
+def template_of(english: str, said: str) -> Template | None:
+    """Nothing for a text without places, or with hardly anything else."""
+    try:
+        parts = list(Formatter().parse(english))
+    except ValueError:
+        return None
+    own = sum(len(re.findall(r"\w", text)) for text, _, _, _ in parts)
+    if own < LEAST_TEXT or not any(name for _, name, _, _ in parts):
+        return None
+    pattern, seen = "", set[str]()
+    for text, name, _, _ in parts:
+        pattern += re.escape(text)
+        if name:
+            # What is glued to a word, as a question behind it, may be missing.
+            some = ".*?" if text[-1:].isalnum() else ".+?"
+            pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{some})"
+            seen.add(name)
+    return Template(re.compile(pattern), own, said)
+
+
+def in_language(message: str) -> str:
+    return in_chinese(message) if language() == CHINESE else message
+
+
+def in_chinese(message: str) -> str:
+    return "\n".join(spoken(line) for line in message.split("\n"))
+
+
+def spoken(line: str) -> str:
+    """One line, or one value of a line."""
+    text = line.strip()
+    if (exact := chinese().get(text.replace("{", "{{").replace("}", "}}"))) is not None and text:
+        return line.replace(text, exact.replace("{{", "{").replace("}}", "}"))
+    for template in templates():
+        if found := template.pattern.fullmatch(text):
+            values = {name: spoken(value) for name, value in found.groupdict().items()}
+            return line.replace(text, joined(template.said.format(**values)))
+    return line
+
+
+def untranslated(message: str) -> list[str]:
+    """The lines in which English prose is left: three plain words in a row. Python's own words are Python's."""
+    return [line for line in in_chinese(message).split("\n") if list(prose_in(line))]
+
+
+def prose_in(line: str) -> Iterator[str]:
+    if not PYTHONS_OWN.match(line.strip()):
+        yield from PROSE.findall(line)

@@ -1,0 +1,26 @@
+"""Lines of a width. Chinese has no spaces to break at: any place between two characters will do, but not before a comma."""
+
+import re
+
+from rich.cells import cell_len
+
+CLOSING = "，。；：？！、）”》"
+OPENING = "（“《"
+PIECE = re.compile(rf"[{OPENING}]*[\u4e00-\u9fff][{CLOSING}]*|\s+|[^\s\u4e00-\u9fff{OPENING}]+|[{OPENING}]+")
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text with breaks where a line would be wider. Lines without Chinese stay: who prints them knows what to do."""
+    return "\n".join(broken(line, width) if HAN.search(line) else line for line in text.split("\n"))
+
+
+def broken(line: str, width: int) -> str:
+    lines = [""]
+    for piece in PIECE.findall(line):
+        if cell_len(lines[-1] + piece.rstrip()) > width and lines[-1].strip():
+            lines[-1] = lines[-1].rstrip()
+            lines.append("")
+        if piece.strip() or lines[-1] or len(lines) == 1:
+            lines[-1] += piece
+    return "\n".join(lines)
