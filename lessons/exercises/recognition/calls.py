@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from lessons.exercises.recognition.wording import Text, called
+from lessons.exercises.recognition.wording import Text, called, is_module
 
 Changed = Iterator[tuple[str, str]]
 
@@ -47,6 +47,10 @@ def functions(node: ast.AST, text: Text) -> Changed:
             yield f"({text(node.args[0])} @ {whole}.weight.T)", f"the bias of {name} is missing"
         for other in ("tanh", "relu", "sigmoid"):
             yield f"({text(node)}.{other}())", f"{other} is applied to what {name} gives, where nothing is wanted"
+            if len(node.args) == 1:
+                changed = f"({whole}({text(node.args[0])}.{other}()))"
+                yield changed, f"{other} is applied to what goes into {name}, where nothing stands between"
+    yield from arguments_of(node, text)
     if len(node.args) != 1 or name in PLUMBING or isinstance(node.args[0], ast.Starred):
         return
     argument = text(node.args[0])
@@ -62,9 +66,40 @@ def functions(node: ast.AST, text: Text) -> Changed:
             yield order, f"{name} comes before {called(deepest)}, where it comes behind it"
 
 
+def arguments_of(node: ast.Call, text: Text) -> Changed:
+    """A sign before one of them; a function handed on, with a residual of its own; the first in place of the chosen."""
+    whole = text(node)
+    if isinstance(node.func, ast.Subscript) and len(node.args) == 1:
+        for other in ("tanh", "sigmoid", "relu"):
+            yield (
+                f"({text(node.args[0])}.{other}())",
+                f"{other} is applied always, where the activation is the one that is asked for",
+            )
+    for argument in node.args:
+        given = text(argument)
+        if isinstance(argument, ast.Call):
+            yield (
+                text.replaced(node, argument, f"-({given})"),
+                f"{text.said(argument)} has the opposite sign: it is subtracted",
+            )
+        elif isinstance(argument, ast.Attribute) and text(argument.value) == "self":
+            said = f"its input is added to what {argument.attr} gives: a residual too many, it is there twice"
+            yield text.replaced(node, argument, f"lambda *a: a[0] + {given}(*a)"), said
+        if isinstance(argument, ast.Call) and called(argument) == "square" and isinstance(argument.func, ast.Attribute):
+            squared = argument.func.value
+            if isinstance(squared, ast.BinOp) and isinstance(squared.op, ast.Sub):
+                said = "the variance is that of all values (padding among them), and counts n - 1"
+                yield f"({text.in_brackets(squared.left)}.var())", said
+        elif isinstance(argument, ast.Name) and argument.id == "bias":
+            yield f"({whole} + (0 if bias is None else bias))", "the bias is added twice"
+    if len(node.args) == 2 and all(isinstance(argument, ast.Name) for argument in node.args):
+        one, other = (text(argument) for argument in node.args)
+        yield f"({one}[:, : {other}.shape[1]])", f"the first of {one} are taken, where {other} says which"
+
+
 def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
     """x.f(...) → x, x.g(...)"""
-    value, name = text(function.value), function.attr
+    value, name = text.in_brackets(function.value), function.attr
     arguments = text(node)[len(text(function)) :]
     if name not in ("items", "named_parameters", "parameters", "modules"):
         yield f"({value})", f"{name} is missing"
@@ -73,8 +108,13 @@ def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
     if name in ("tanh", "sigmoid", "relu"):
         yield f"({value}.softmax(-1))", f"softmax stands where {name} is wanted"
         yield f"(1 + {text(node)})", f"1 + {name} stands where {name} is wanted"
+    yield from other_numbers(node, value, name, arguments, text)
     if name == "masked_fill" and len(node.args) == 2:
         mask, filling = (text(argument) for argument in node.args)
+        yield (
+            f"({value} + ~({mask}))",
+            f"the mask is added to {text.said(function.value)}, where it decides what is left out",
+        )
         yield f"({value}.masked_fill(~({mask}), {filling}))", "the mask is read the other way round"
         for number in ("0.0", "1.0", "float('-inf')"):
             yield (
@@ -85,6 +125,48 @@ def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
         low, high = (text(argument) for argument in node.args)
         yield f"({value}.clamp(max={high}))", f"{value} is not held from below: there is no lower bound of the clip"
         yield f"({value}.clamp(min={low}))", f"{value} is not held from above: there is no upper bound of the clip"
+
+
+def other_numbers(node: ast.Call, value: str, name: str, arguments: str, text: Text) -> Changed:
+    """What stands for one statistic or one way of choosing, and is another one."""
+    if name in ("amin", "amax"):
+        extreme = f"{value}.abs().amax{arguments}"
+        wanted = "smallest" if name == "amin" else "largest"
+        sign, called_so = (
+            ("-", "minus the largest absolute value") if name == "amin" else ("", "the largest absolute value")
+        )
+        yield f"({sign}{extreme})", f"{called_so} stands where the {wanted} value ({name}) is wanted"
+    if name in ("softmax", "log_softmax"):
+        yield (
+            f"({value}.softmax(dim=-1).{name}{arguments})",
+            "a softmax too many: it is taken of what is a softmax already",
+        )
+    if name == "scatter" and len(node.args) == 3:
+        axis, index, source = (text(argument) for argument in node.args)
+        said = "gather stands where scatter is wanted: the numbers do not come back to their own places"
+        yield f"({source}.gather({axis}, {index}))", said
+
+
+def losses(node: ast.AST, text: Text) -> Changed:
+    """Other losses of a margin, where -log σ(margin) is wanted."""
+    if not isinstance(node, ast.Return) or node.value is None:
+        return
+    margins = [
+        text(call.args[0]) for call in ast.walk(node.value) if isinstance(call, ast.Call) if is_log_sigmoid(call)
+    ]
+    for margin in margins[:1]:
+        yield (
+            f"return F.relu(1 - ({margin})).mean()",
+            "a hinge max(0, 1 - margin) stands where -log σ(margin) is wanted",
+        )
+        yield f"return ({margin}).square().mean()", "the square of the margin stands where -log σ(margin) is wanted"
+        if "beta" in text.arguments:
+            squared = f"return (({margin}) / beta - 1 / (2 * beta)).square().mean()"
+            yield squared, "the square of IPO stands where DPO's -log σ(margin) is wanted"
+
+
+def is_log_sigmoid(call: ast.Call) -> bool:
+    return called(call) == "logsigmoid" and len(call.args) == 1
 
 
 def axes(node: ast.AST, text: Text) -> Changed:
@@ -103,7 +185,3 @@ def axes(node: ast.AST, text: Text) -> Changed:
             yield everything, f"{name} is taken over everything at once, not over one axis (the axis {now})"
     if name in ("std", "var"):
         yield f"{whole[:-1]}, correction=0)", f"the {name} is the biased one: it counts n, where n - 1 is wanted"
-
-
-def is_module(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("torch", "F", "math", "nn")

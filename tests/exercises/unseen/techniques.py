@@ -13,7 +13,7 @@ UNSEEN = {
     "full": [
         ("missing|bias", ("if self.covers(name)", 'if self.covers(name) and "bias" not in name')),
         ("missing|decoder", ("if self.covers(name)", 'if self.covers(name) and not name.startswith("decoder")')),
-        ("sites|within|outside|missing", ("if self.covers(name)", "if not self.covers(name)")),
+        ("sites|within|outside|missing|other way", ("if self.covers(name)", "if not self.covers(name)")),
     ],
     "bitfit": [
         ("weight|bias", ('name.endswith(".bias")', 'name.endswith((".bias", "norm.weight"))')),
