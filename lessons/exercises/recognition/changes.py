@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.recognition import calls, names, numbers, order, steps
+from lessons.exercises.recognition import calls, choices, names, numbers, order, steps
 from lessons.exercises.recognition.wording import Text
 from lessons.exercises.source import definition_text, find, functions, parse, statements
 
@@ -75,7 +75,7 @@ KINDS: tuple[Callable[[ast.AST, Text], Iterator[tuple[str, str]]], ...] = (
     numbers.signs_and_terms,
     calls.functions,
     calls.axes,
-    calls.losses,
+    choices.losses,
     names.exchanged,
     steps.cases,
     numbers.constants,

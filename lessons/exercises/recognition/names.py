@@ -81,10 +81,10 @@ def places(elements: list[ast.expr], text: Text, where: str) -> Changed:
 class Swap(str):
     """Two nodes that change places; it stands for the text that comes of it."""
 
-    first: ast.expr
-    second: ast.expr
+    first: ast.expr | ast.stmt
+    second: ast.expr | ast.stmt
 
-    def __new__(cls, first: ast.expr, second: ast.expr) -> "Swap":
+    def __new__(cls, first: ast.expr | ast.stmt, second: ast.expr | ast.stmt) -> "Swap":
         swap = super().__new__(cls, "")
         swap.first, swap.second = first, second
         return swap

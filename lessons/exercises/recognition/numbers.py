@@ -65,7 +65,7 @@ def differences(left: str, right: str, a: str, b: str) -> Changed:
     yield f"({right})", f"{a} is missing: {b} stands alone"
     yield (
         f"({left} - ({right}) - 1)",
-        f"1 is subtracted from the difference of {a} and {b}: a margin that is not wanted",
+        f"1 more is subtracted in the difference of {a} and {b}",
     )
     yield (
         f"(({left} - ({right})).abs())",

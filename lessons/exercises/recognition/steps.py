@@ -34,9 +34,9 @@ def cases(node: ast.AST, text: Text) -> Changed:
                 f"off by one: <= {number.value + 1} stands where == {number.value} is wanted, one too many is let through",
             )
     elif isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
-        for condition in (each for part in node.generators for each in part.ifs):
-            changed = text(node).replace(f"if {text(condition)}", f"if not ({text(condition)})", 1)
-            yield changed, f"the condition {text.said(condition)} is read the other way round"
+        for asked in (each for part in node.generators for each in part.ifs):
+            changed = text(node).replace(f"if {text(asked)}", f"if not ({text(asked)})", 1)
+            yield changed, f"the condition {text.said(asked)} is read the other way round"
     elif isinstance(node, ast.IfExp):
         condition = text.said(node.test)
         yield f"({text(node.body)})", f"the case is not told apart: {condition} is taken as true always"
@@ -63,6 +63,6 @@ def cases(node: ast.AST, text: Text) -> Changed:
     elif isinstance(node, ast.Assign):
         if isinstance(node.targets[0], ast.Name) and len(node.targets) == 1:
             name = node.targets[0].id
-            for number, said in (("2", "twice"), ("0.5", "half"), ("6.283185307179586", "2π times")):
-                yield f"{name} = {number} * ({text(node.value)})", f"{name} is {said} what it should be"
+            for factor, word in (("2", "twice"), ("0.5", "half"), ("6.283185307179586", "2π times")):
+                yield f"{name} = {factor} * ({text(node.value)})", f"{name} is {word} what it should be"
         yield "pass", f"a step is left out: {text.said(node.targets[0])} stays as it was"

@@ -229,7 +229,10 @@ UNSEEN = {
     ],
     "label_smoothed_cross_entropy": [
         ("batch|rows|sentences", ("total / real.sum()", "total / len(target)")),
-        ("other tokens|K - 1|too large", (".sum(dim=-1) / allowed", ".sum(dim=-1) / (allowed - 1)")),
+        (
+            "other tokens|K - 1|too large|1 more is subtracted",
+            (".sum(dim=-1) / allowed", ".sum(dim=-1) / (allowed - 1)"),
+        ),
         ("softmax", ('float("-inf")).log_softmax(dim=-1)', 'float("-inf")).softmax(dim=-1).log_softmax(dim=-1)')),
         ("sign|minus|smooth", ("uniform = -log_probs", "uniform = log_probs")),
         ("smooth|share", ("+ smoothing * uniform", "")),

@@ -147,7 +147,7 @@ UNSEEN = {
         ("b_up|bias", ("return self.up(", "return -self.up.bias + self.up(")),
     ],
     "adapter_houlsby": [
-        ("the input|x is|residual|sub-layer", ("h + self.adapter(h)", "x + self.adapter(h)")),
+        ("the input|x is|x itself|residual|sub-layer", ("h + self.adapter(h)", "x + self.adapter(h)")),
         ("twice|adapter", ("self.adapter(h)", "self.adapter(self.adapter(h))")),
         ("multipl|residual|added|sum", ("h + self.adapter(h)", "h * self.adapter(h)")),
         ("twice|adapter", ("h + self.adapter(h)", "h + 2 * self.adapter(h)")),
