@@ -129,7 +129,7 @@ EXERCISES = [
     ),
     Exercise(
         name="affine_int4",
-        title="Sixteen equal steps between minimum and maximum",
+        title="Sixteen levels between minimum and maximum",
         topic="quantization",
         lesson=15,
         module="quant.affine",

@@ -19,7 +19,9 @@ def is_open(message: str) -> bool:
     """It speaks of values, and of no cause, or of one that many mistakes share."""
     first = message.partition("\n")[0]
     if LARGEST not in message:
-        return first.startswith(("value:", "property:"))
+        return first.startswith(("value:", "property:", "finite:"))
+    if first.startswith("shape:"):
+        return "the axes came in the order" not in message and "one axis is missing" not in message
     return first.startswith("value:") and bool(NO_CAUSE.search(first))
 
 

@@ -90,9 +90,13 @@ class Grader:
         reply = self.server.run(job | {"kind": "probe"}, LONGEST_WAIT)
         if reply.get("ended") or "error" in reply:
             return tested
-        asked = {"kind": "recognize", "exercise": exercise.name, "seeds": reply["seeds"]}
-        said = self.server.run(job | asked | {"seconds": RECOGNITION_SECONDS}, LONGEST_WAIT).get("message", "")
-        return replace(tested, message=with_cause(tested.message, said)) if said else tested
+        return replace(tested, message=self.explained(exercise, job, reply["seeds"], tested.message))
+
+    def explained(self, exercise: Exercise, job: dict[str, Any], seeds: list[int], message: str) -> str:
+        """The message with the cause, where what was answered to the seeds is what a mistake gives."""
+        asked = {"kind": "recognize", "exercise": exercise.name, "seeds": seeds, "seconds": RECOGNITION_SECONDS}
+        said = self.server.run(job | asked, LONGEST_WAIT).get("message", "")
+        return with_cause(message, said) if said else message
 
     def run_tests(self, exercise: Exercise, file: Filled, folder: Path) -> Result:
         scratch = tree.build(folder, exercise.module, file.text, exercise.tests)
@@ -113,8 +117,11 @@ class Grader:
         reply = self.server.run(job | {"kind": "probe"}, LONGEST_WAIT)
         message = reply.get("ended", "")
         if not message and "error" not in reply:
-            reply = self.server.run(job | {"kind": "judge", "seeds": reply["seeds"]}, LONGEST_WAIT)
+            seeds = reply["seeds"]
+            reply = self.server.run(job | {"kind": "judge", "seeds": seeds}, LONGEST_WAIT)
             message = reply.get("message", "")
+            if is_open(message):
+                message = self.explained(exercise, job, seeds, message)
         if "error" in reply:
             return replace(tested, status=NOT_GRADED, message=reply["error"])
         if message:

@@ -82,7 +82,12 @@ def parameter_groups(seed: int) -> dict[str, Tensor]:
     sums = [sum(float(p.detach().sum()) for p in group["params"]) for group in groups]
     order = sorted(range(len(rows)), key=lambda index: rows[index][2])
     table = [[*rows[index], sums[index]] for index in order]
-    found = {"count, rate, decay and sum of each group": torch.tensor(table, dtype=torch.float64)}
+    columns = zip(*table, strict=True)
+    names = ("how many numbers each group holds", "lr, the learning rate of each group", "the decay of each group")
+    found = {
+        name: torch.tensor(column, dtype=torch.float64)
+        for name, column in zip((*names, "the sum of each group's numbers"), columns, strict=True)
+    }
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.dim() < 2)
     found["the number of groups of vectors alone"] = torch.tensor(len(trainer.parameter_groups(model, rate, decay)))

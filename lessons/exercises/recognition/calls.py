@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from lessons.exercises.recognition.wording import Text, called
+from lessons.exercises.recognition.choices import other_numbers
+from lessons.exercises.recognition.wording import Text, called, is_module
 
 Changed = Iterator[tuple[str, str]]
 
@@ -47,6 +48,10 @@ def functions(node: ast.AST, text: Text) -> Changed:
             yield f"({text(node.args[0])} @ {whole}.weight.T)", f"the bias of {name} is missing"
         for other in ("tanh", "relu", "sigmoid"):
             yield f"({text(node)}.{other}())", f"{other} is applied to what {name} gives, where nothing is wanted"
+            if len(node.args) == 1:
+                changed = f"({whole}({text(node.args[0])}.{other}()))"
+                yield changed, f"{other} is applied to what goes into {name}, where nothing stands between"
+    yield from arguments_of(node, text)
     if len(node.args) != 1 or name in PLUMBING or isinstance(node.args[0], ast.Starred):
         return
     argument = text(node.args[0])
@@ -62,9 +67,40 @@ def functions(node: ast.AST, text: Text) -> Changed:
             yield order, f"{name} comes before {called(deepest)}, where it comes behind it"
 
 
+def arguments_of(node: ast.Call, text: Text) -> Changed:
+    """A sign before one of them; a function handed on, with a residual of its own; the first in place of the chosen."""
+    whole = text(node)
+    if isinstance(node.func, ast.Subscript) and len(node.args) == 1:
+        for other in ("tanh", "sigmoid", "relu"):
+            yield (
+                f"({text(node.args[0])}.{other}())",
+                f"{other} is applied always, where the activation is the one that is asked for",
+            )
+    for argument in node.args:
+        given = text(argument)
+        if isinstance(argument, ast.Call):
+            yield (
+                text.replaced(node, argument, f"-({given})"),
+                f"{text.said(argument)} has the opposite sign: it is subtracted",
+            )
+        elif isinstance(argument, ast.Attribute) and text(argument.value) == "self":
+            said = f"its input is added to what {argument.attr} gives: a residual too many, it is there twice"
+            yield text.replaced(node, argument, f"lambda *a: a[0] + {given}(*a)"), said
+        if isinstance(argument, ast.Call) and called(argument) == "square" and isinstance(argument.func, ast.Attribute):
+            squared = argument.func.value
+            if isinstance(squared, ast.BinOp) and isinstance(squared.op, ast.Sub):
+                said = "the variance is that of all values (padding among them), and counts n - 1"
+                yield f"({text.in_brackets(squared.left)}.var())", said
+        elif isinstance(argument, ast.Name) and argument.id == "bias":
+            yield f"({whole} + (0 if bias is None else bias))", "the bias is added twice"
+    if len(node.args) == 2 and all(isinstance(argument, ast.Name) for argument in node.args):
+        one, other = (text(argument) for argument in node.args)
+        yield f"({one}[:, : {other}.shape[1]])", f"the first of {one} are taken, where {other} says which"
+
+
 def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
     """x.f(...) → x, x.g(...)"""
-    value, name = text(function.value), function.attr
+    value, name = text.in_brackets(function.value), function.attr
     arguments = text(node)[len(text(function)) :]
     if name not in ("items", "named_parameters", "parameters", "modules"):
         yield f"({value})", f"{name} is missing"
@@ -73,8 +109,13 @@ def methods(node: ast.Call, function: ast.Attribute, text: Text) -> Changed:
     if name in ("tanh", "sigmoid", "relu"):
         yield f"({value}.softmax(-1))", f"softmax stands where {name} is wanted"
         yield f"(1 + {text(node)})", f"1 + {name} stands where {name} is wanted"
+    yield from other_numbers(node, value, name, arguments, text)
     if name == "masked_fill" and len(node.args) == 2:
         mask, filling = (text(argument) for argument in node.args)
+        yield (
+            f"({value} + ~({mask}))",
+            f"the mask is added to {text.said(function.value)}, where it decides what is left out",
+        )
         yield f"({value}.masked_fill(~({mask}), {filling}))", "the mask is read the other way round"
         for number in ("0.0", "1.0", "float('-inf')"):
             yield (
@@ -103,7 +144,3 @@ def axes(node: ast.AST, text: Text) -> Changed:
             yield everything, f"{name} is taken over everything at once, not over one axis (the axis {now})"
     if name in ("std", "var"):
         yield f"{whole[:-1]}, correction=0)", f"the {name} is the biased one: it counts n, where n - 1 is wanted"
-
-
-def is_module(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("torch", "F", "math", "nn")

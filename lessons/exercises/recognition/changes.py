@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.recognition import calls, names, numbers, steps
+from lessons.exercises.recognition import calls, choices, names, numbers, order, steps
 from lessons.exercises.recognition.wording import Text
 from lessons.exercises.source import definition_text, find, functions, parse, statements
 
@@ -26,6 +26,14 @@ class Change:
 
     def apart(self, other: "Change") -> bool:
         return self.stop <= other.start or other.stop <= self.start
+
+    def around(self, other: "Change", source: bytes) -> "Change | None":
+        """Both as one, where the other lies within what this one keeps; nothing where it does not keep it."""
+        inner = source[other.start : other.stop]
+        if not (self.start <= other.start and other.stop <= self.stop) or self.new.count(inner) != 1 or len(inner) < 2:
+            return None
+        sentence = f"{self.sentence}; and {other.sentence}"
+        return Change(sentence, self.start, self.stop, self.new.replace(inner, other.new))
 
 
 def everywhere(source: str, targets: Sequence[str]) -> Iterator[Change]:
@@ -67,9 +75,13 @@ KINDS: tuple[Callable[[ast.AST, Text], Iterator[tuple[str, str]]], ...] = (
     numbers.signs_and_terms,
     calls.functions,
     calls.axes,
+    choices.losses,
     names.exchanged,
     steps.cases,
     numbers.constants,
+    order.brackets,
+    order.early,
+    order.moved,
 )
 """A node → what may stand in its place, and the sentence for it."""
 
@@ -82,10 +94,20 @@ def changes(source: str, targets: Sequence[str]) -> Iterator[Change]:
     for kind in KINDS:
         for function in bodies:
             text.arguments = [argument.arg for argument in function.args.args if argument.arg != "self"]
+            text.variables = assigned(function)
             for node in nodes(statements(function)):
                 for new, sentence in kind(node, text):
                     yield change(node, new, sentence, text)
+    for swap, sentence in order.exchanged_steps(bodies):
+        yield change(swap.first, swap, sentence, text)
     yield from everywhere(source, targets)
+
+
+def assigned(function: ast.AST) -> list[str]:
+    """The names that a function gives, each once, without its loops' and comprehensions' own."""
+    given = [node.targets[0] for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    names = [name.id for target in given for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return list(dict.fromkeys(names))
 
 
 def change(node: ast.AST, new: str, sentence: str, text: Text) -> Change:

@@ -9,6 +9,9 @@ from lessons.exercises.recognition.wording import Text, called, name_of
 
 Changed = Iterator[tuple[str, str]]
 
+FEW = 4
+"""More names than these are not exchanged for one another."""
+
 SIBLINGS = (
     "q_proj k_proj v_proj",
     "lora_A lora_B",
@@ -30,6 +33,8 @@ def exchanged(node: ast.AST, text: Text) -> Changed:
     if isinstance(node, ast.Attribute):
         for other in SIBLING.get(node.attr, ()):
             yield f"{text(node.value)}.{other}", f"{other} stands where {node.attr} is wanted"
+        if isinstance(node.ctx, ast.Load) and text(node.value) == "self":
+            yield "0", f"0 stands where {node.attr} is wanted: what it holds is forgotten"
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield from other_names(node, text)
     elif isinstance(node, ast.Call):
@@ -49,6 +54,9 @@ def other_names(node: ast.Name, text: Text) -> Changed:
     """An argument's name → another argument; keys → values; a mask → its opposite."""
     for other in SIBLING.get(node.id, ()):
         yield other, f"{other} stands where {node.id} is wanted"
+    if node.id in text.variables and len(text.variables) <= FEW:
+        for other in text.arguments:
+            yield other, f"{other} itself stands where {node.id} is wanted, which is made of it"
     if node.id in text.arguments:
         for other in text.arguments:
             if other != node.id:
@@ -57,8 +65,9 @@ def other_names(node: ast.Name, text: Text) -> Changed:
             yield f"({node.id} * 0)", f"{node.id} is not used"
     if re.search("mask|real|is_|ended|open", node.id):
         yield f"(None if {node.id} is None else ~{node.id})", f"{node.id} is read the other way round"
-        yield f"(None if {node.id} is None else {node.id} | True)", f"the mask {node.id} is not used"
-        yield "None", f"the mask {node.id} is not used"
+        hides = f"{node.id} is not used: what it hides (padding, the future) counts too"
+        yield f"(None if {node.id} is None else {node.id} | True)", hides
+        yield "None", hides
 
 
 def places(elements: list[ast.expr], text: Text, where: str) -> Changed:
@@ -72,10 +81,10 @@ def places(elements: list[ast.expr], text: Text, where: str) -> Changed:
 class Swap(str):
     """Two nodes that change places; it stands for the text that comes of it."""
 
-    first: ast.expr
-    second: ast.expr
+    first: ast.expr | ast.stmt
+    second: ast.expr | ast.stmt
 
-    def __new__(cls, first: ast.expr, second: ast.expr) -> "Swap":
+    def __new__(cls, first: ast.expr | ast.stmt, second: ast.expr | ast.stmt) -> "Swap":
         swap = super().__new__(cls, "")
         swap.first, swap.second = first, second
         return swap

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from lessons.exercises.recognition.wording import Text
+from lessons.exercises.recognition.wording import Text, called
 
 Changed = Iterator[tuple[str, str]]
 
@@ -12,6 +12,12 @@ def signs_and_terms(node: ast.AST, text: Text) -> Changed:
     """Of + - * / and of the signs in front of an expression."""
     if isinstance(node, ast.BinOp):
         left, right = text(node.left), text(node.right)
+        if isinstance(node.op, ast.Add) and isinstance(node.left, ast.Call) and called(node.left) == "std":
+            under = left.replace(".std(", ".var(")
+            yield (
+                f"(({under} + {right}) ** 0.5)",
+                f"{right} is added under the root, where it is added to the deviation",
+            )
         a, b = text.said(node.left), text.said(node.right)
         yield from BINARY.get(type(node.op), nothing)(left, right, a, b)
         if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.Call) and len(node.left.args) == 1:
@@ -25,6 +31,8 @@ def signs_and_terms(node: ast.AST, text: Text) -> Changed:
                 yield f"(({left}) / len({argument}))", said
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
         yield f"({text(node.operand)})", f"the minus sign before {text.said(node.operand)} is missing"
+        said = f"the absolute value of {text.said(node.operand)} stands where its negative is wanted"
+        yield f"(({text(node.operand)}).abs())", said
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert | ast.Not):
         yield f"({text(node.operand)})", f"{text.said(node.operand)} is read the other way round"
     elif isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Tuple):
@@ -55,17 +63,24 @@ def differences(left: str, right: str, a: str, b: str) -> Changed:
     yield f"(({right}) - ({left}))", f"{a} and {b} have changed places in a difference: it has the opposite sign"
     yield f"({left} + {right})", f"{b} is added, where it is subtracted (a sign)"
     yield f"({right})", f"{a} is missing: {b} stands alone"
-    yield f"(({left} - {right}).abs())", f"the difference of {a} and {b} is taken without its sign (its absolute value)"
+    yield (
+        f"({left} - ({right}) - 1)",
+        f"1 more is subtracted in the difference of {a} and {b}",
+    )
+    yield (
+        f"(({left} - ({right})).abs())",
+        f"the difference of {a} and {b} is taken without its sign (its absolute value)",
+    )
 
 
 def products(left: str, right: str, a: str, b: str) -> Changed:
-    for one, other, called in ((left, right, a), (right, left, b)):
-        yield f"({other})", f"the factor {called} is missing"
-        yield f"(({one}) * ({one}) * ({other}))", f"the factor {called} is there twice: {called} squared"
-        yield f"(({other}) / ({one}))", f"it is divided by {called}, where it is multiplied with it"
-        yield f"((1 + {one}) * ({other}))", f"1 + {called} stands where {called} is wanted"
-        yield f"(-({one}) * ({other}))", f"{called} has the opposite sign"
-        yield f"(({one}) ** 0.5 * ({other}))", f"the root of {called} stands where {called} is wanted"
+    for one, other, name in ((left, right, a), (right, left, b)):
+        yield f"({other})", f"the factor {name} is missing"
+        yield f"(({one}) * ({one}) * ({other}))", f"the factor {name} is there twice: {name} squared"
+        yield f"(({other}) / ({one}))", f"it is divided by {name}, where it is multiplied with it"
+        yield f"((1 + {one}) * ({other}))", f"1 + {name} stands where {name} is wanted"
+        yield f"(-({one}) * ({other}))", f"{name} has the opposite sign"
+        yield f"(({one}) ** 0.5 * ({other}))", f"the root of {name} stands where {name} is wanted"
     yield f"({left} + {right})", f"{a} and {b} are added, where they are multiplied"
 
 
@@ -76,6 +91,8 @@ def quotients(left: str, right: str, a: str, b: str) -> Changed:
     yield f"(({left}) / ({right}) ** 2)", f"it is divided by the square of {b}"
     yield f"(({left}) / ({right}) ** 0.5)", f"it is divided by the root of {b}"
     yield f"(({left}) - ({right}))", f"{b} is subtracted, where it divides"
+    yield f"(({left}) / ({right} - 1))", f"it is divided by one less than {b}, and comes out too large"
+    yield f"((({left}) / ({right})) ** 0.5)", f"the root of {a} / {b} stands where {a} / {b} is wanted"
 
 
 def powers(left: str, right: str, a: str, b: str) -> Changed:
@@ -109,7 +126,14 @@ BINARY = {
 
 
 def constants(node: ast.AST, text: Text) -> Changed:
-    """Numbers, and True and False."""
+    """Numbers, and True and False, and the words that name a kind."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and is_number(node.operand):
+        for factor in (2, 0.5, 0):
+            yield f"({factor} * {text(node)})", f"the constant {text(node)} is another number: {factor} times as large"
+    if isinstance(node, ast.Constant) and node.value in KINDS_OF_ESTIMATE:
+        for other in KINDS_OF_ESTIMATE:
+            if other != node.value:
+                yield f'"{other}"', f"{other} stands where {node.value} is wanted"
     if not isinstance(node, ast.Constant) or isinstance(node.value, str | bytes | None):
         return
     value, shown = node.value, text(node)
@@ -121,3 +145,15 @@ def constants(node: ast.AST, text: Text) -> Changed:
     elif isinstance(value, float):
         for factor in (2, 0.5, 0, 1e-4, 1000, 1e6):
             yield f"({value * factor!r})", f"the constant {shown} is another number"
+        for power in range(1, 13 if value < SMALL else 1):
+            yield f"1e-{power}", f"the small constant ε is 1e-{power}, where {shown} is wanted"
+
+
+SMALL = 1e-3
+"""Constants below it are there for what is nearly 0."""
+
+KINDS_OF_ESTIMATE = ("k1", "k2", "k3")
+
+
+def is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)

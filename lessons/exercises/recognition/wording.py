@@ -21,10 +21,13 @@ class Text:
     arguments: list[str]
     """The arguments of the function that the node stands in."""
 
+    variables: list[str]
+    """What is assigned in that function."""
+
     def __init__(self, source: str):
         self.data = source.encode()
         self.line_starts = [0]
-        self.arguments = []
+        self.arguments, self.variables = [], []
         for line in self.data.splitlines(keepends=True):
             self.line_starts.append(self.line_starts[-1] + len(line))
 
@@ -35,6 +38,15 @@ class Text:
     def __call__(self, node: ast.AST) -> str:
         start, stop = self.span(node)
         return self.data[start:stop].decode()
+
+    def replaced(self, whole: ast.AST, part: ast.AST, new: str) -> str:
+        """The text of `whole` with `new` where its `part` stands."""
+        (start, stop), (first, last) = self.span(whole), self.span(part)
+        return f"{self.data[start:first].decode()}{new}{self.data[last:stop].decode()}"
+
+    def in_brackets(self, node: ast.AST) -> str:
+        """Its text, so that something may stand before it or behind it: an operator's brackets are no part of it."""
+        return f"({self(node)})" if isinstance(node, ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Compare) else self(node)
 
     def said(self, node: ast.AST) -> str:
         """How a sentence calls it."""
@@ -56,6 +68,10 @@ class Text:
 REDUCTIONS = {"mean", "sum", "std", "var", "amax", "amin", "max", "min", "norm", "softmax", "log_softmax"}
 NOUNS = {"clamp": "the clip", "clamp_min": "the lower bound", "only_real": "the cut of the padding"}
 PLAIN = {"unsqueeze", "squeeze", "flatten", "float", "long", "detach", "to", "T"}
+
+
+def is_module(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("torch", "F", "math", "nn")
 
 
 def called(node: ast.Call) -> str:

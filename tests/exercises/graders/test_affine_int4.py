@@ -1,4 +1,4 @@
-"""Grader: sixteen equal steps between the smallest and the largest weight of each block."""
+"""Grader: sixteen evenly spaced levels between the smallest and the largest weight of each block."""
 
 import math
 

@@ -45,7 +45,12 @@ def test_a_has_the_spread_that_the_start_asks_for(initialization, deviation):
     down, _ = factors(initialization)
 
     came = float(down.weight.detach().std())
-    assert came == pytest.approx(deviation, rel=0.05), f"value: A's deviation is {came:.4f}, expected {deviation:.4f}"
+    start = (
+        "with gaussian, a normal distribution" if initialization == "gaussian" else "with True, a uniform distribution"
+    )
+    assert came == pytest.approx(deviation, rel=0.05), (
+        f"value: {start}: A's deviation is {came:.4f}, expected {deviation:.4f}"
+    )
 
 
 def test_the_product_is_scaled_b_times_a():

@@ -22,6 +22,7 @@ def test_decay_pulls_at_matrices_and_at_nothing_else():
 
     vectors = {name for name, parameter in model.named_parameters() if parameter.dim() < 2}
     matrices = {name for name, parameter in model.named_parameters() if parameter.dim() >= 2}
+    assert not found[True] & found[False], f"value: in two groups at once: {sorted(found[True] & found[False])[:3]}"
     assert not found[True] & vectors, f"value: weight decay pulls at vectors: {sorted(found[True] & vectors)[:3]}"
     assert found[True] == matrices, f"value: matrices without weight decay: {sorted(matrices - found[True])[:3]}"
     assert found[False] == vectors, f"value: parameters in no group: {sorted(vectors - found[False])[:3]}"

@@ -8,18 +8,27 @@ from transformer.decoding.sampling import sample
 
 DRAWS = 20_000
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0], dtype=torch.float64)
+OTHERS = torch.tensor([-1.0, 0.5, 3.0, 1.0], dtype=torch.float64)
+"""Every second row: a softmax over the rows gives another thing than one over the tokens."""
 
 
 def frequencies(**settings):
     generator = torch.Generator().manual_seed(5)
-    drawn = sample(LOGITS.expand(DRAWS, -1), generator=generator, **settings)
+    rows = torch.stack([LOGITS, OTHERS]).repeat(DRAWS, 1)
+    drawn = sample(rows, generator=generator, **settings)
     assert drawn is not None, "kind: sample returns nothing: is `return` missing?"
-    assert drawn.shape == (DRAWS,), f"shape: one token for each row, ({DRAWS},), not {tuple(drawn.shape)}"
-    return torch.bincount(drawn, minlength=4).double() / DRAWS
+    assert drawn.shape == (2 * DRAWS,), f"shape: one token for each row, ({2 * DRAWS},), not {tuple(drawn.shape)}"
+    return torch.bincount(drawn[::2], minlength=4).double() / DRAWS
 
 
 def likely(logits):
     return logits.softmax(-1)
+
+
+def over_the_rows(temperature):
+    """What multinomial makes of it, which lets the row of each token sum to 1."""
+    weights = (torch.stack([LOGITS, OTHERS]) / temperature).softmax(0)[0]
+    return weights / weights.sum()
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -30,6 +39,7 @@ def test_tokens_come_as_often_as_their_probability_at_the_temperature_says(tempe
         "the best token is taken every time: that is greedy decoding": likely(1e4 * LOGITS),
         "the temperature multiplies, where it divides": likely(LOGITS * temperature),
         "the temperature is not used": likely(LOGITS),
+        "the softmax runs over the rows of the batch, not over the tokens": over_the_rows(temperature),
         "every token comes as often as every other": likely(0 * LOGITS),
     }
     right = likely(LOGITS / temperature)

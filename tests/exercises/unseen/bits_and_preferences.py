@@ -74,7 +74,10 @@ UNSEEN = {
     "affine_int4": [
         ("floor|round|down|nearest", ("(positions - 0.5).ceil()", "positions.floor()")),
         ("minimum|smallest", ("minimums = blocks.amin(dim=1)", "minimums = -blocks.abs().amax(dim=1)")),
-        ("one step|all blocks|whole", ("(blocks.amax(dim=1) - minimums) / 15", "(blocks.amax() - minimums) / 15")),
+        (
+            "one step|all blocks|whole|everything at once",
+            ("(blocks.amax(dim=1) - minimums) / 15", "(blocks.amax() - minimums) / 15"),
+        ),
         ("minimum|sign|subtract", ("+ quantized.minimums[:, None]", "- quantized.minimums[:, None]")),
         (
             "minimum|before",
@@ -299,7 +302,7 @@ UNSEEN = {
             "biased|1e-4",
             ("groups.std(dim=1, keepdim=True) + 1e-4", "groups.std(dim=1, keepdim=True, correction=0) + 1e-8"),
         ),
-        ("whole batch|batch's deviation", ("groups.std(dim=1, keepdim=True)", "rewards.std()")),
+        ("whole batch|batch's deviation|everything at once", ("groups.std(dim=1, keepdim=True)", "rewards.std()")),
         ("sign", ("groups - groups.mean(dim=1, keepdim=True)", "groups.mean(dim=1, keepdim=True) - groups")),
         ("mean|median", ("groups.mean(dim=1, keepdim=True)", "groups.median(dim=1, keepdim=True).values")),
         (

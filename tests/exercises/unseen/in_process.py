@@ -33,12 +33,13 @@ def check_in_process(exercise: Exercise, source: str) -> Result:
     with in_place(exercise.module, exercise.targets, source):
         reply = {"ended": "", "printed": "", "answer": json.dumps({"tests": tests_of(exercise)})}
         result = verdict(exercise, reply)
-    if result.status == FAILED and is_open(result.message):
-        with unchecked_shapes():
-            answer = computed(exercise, source, SEED)
-            said = recognized(exercise, live_source(exercise), SEED, answer) if answer else ""
-        return Result(exercise.name, FAILED, with_cause(result.message, said), tests=result.tests) if said else result
-    return judged_by_numbers(exercise, source) if result.status == PASSED else result
+    result = judged_by_numbers(exercise, source) if result.status == PASSED else result
+    if result.status != FAILED or not is_open(result.message):
+        return result
+    with unchecked_shapes():
+        answer = computed(exercise, source, SEED)
+        said = recognized(exercise, live_source(exercise), SEED, answer) if answer else ""
+    return Result(exercise.name, FAILED, with_cause(result.message, said), tests=result.tests) if said else result
 
 
 @contextmanager

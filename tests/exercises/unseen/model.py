@@ -85,7 +85,7 @@ UNSEEN = {
             ("check_mask(mask, len(query), self.num_heads, query.shape[1], keys.shape[2])", "pass"),
         ),
         ("residual|is added", ("return self.out_proj(", "return query + self.out_proj(")),
-        ("twice|√d_head", ("self.split_heads(self.q_proj(query))", "self.split_heads(self.q_proj(query)) / 2")),
+        ("twice|√d_head|half", ("self.split_heads(self.q_proj(query))", "self.split_heads(self.q_proj(query)) / 2")),
         ("other way", ("keys, values, mask)", "keys, values, None if mask is None else ~mask)")),
         (
             "out_proj|turns",
@@ -155,7 +155,7 @@ UNSEEN = {
             ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(ACTIVATIONS[self.activation](x))"),
         ),
         ("activation", ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(x).sigmoid()")),
-        ("b_2|second bias|fc2's bias", ("return self.fc2(", "return -self.fc2.bias + self.fc2(")),
+        ("b_2|second bias|fc2's bias|bias of fc2", ("return self.fc2(", "return -self.fc2.bias + self.fc2(")),
         (
             "twice|activation",
             ("ACTIVATIONS[self.activation](self.fc1(x))", "self.fc1(x) * ACTIVATIONS[self.activation](self.fc1(x))"),
@@ -229,7 +229,10 @@ UNSEEN = {
     ],
     "label_smoothed_cross_entropy": [
         ("batch|rows|sentences", ("total / real.sum()", "total / len(target)")),
-        ("other tokens|K - 1|too large", (".sum(dim=-1) / allowed", ".sum(dim=-1) / (allowed - 1)")),
+        (
+            "other tokens|K - 1|too large|1 more is subtracted",
+            (".sum(dim=-1) / allowed", ".sum(dim=-1) / (allowed - 1)"),
+        ),
         ("softmax", ('float("-inf")).log_softmax(dim=-1)', 'float("-inf")).softmax(dim=-1).log_softmax(dim=-1)')),
         ("sign|minus|smooth", ("uniform = -log_probs", "uniform = log_probs")),
         ("smooth|share", ("+ smoothing * uniform", "")),
@@ -319,7 +322,7 @@ UNSEEN = {
         ("prefix|parent|token", ("best // vocab, best % vocab", "best % vocab, best // vocab")),
         ("log|probabilit", ("logits.float().log_softmax(dim=-1)", "logits.float()")),
         ("penalty|length|divided", ("torch.where(counts, scores / length", "torch.where(counts, scores * length")),
-        ("candidates|2 ·|twice|ended|as many", ("logits, 2 * num_beams)", "logits, num_beams)")),
+        ("candidates|2 ·|factor 2|twice|ended|as many", ("logits, 2 * num_beams)", "logits, num_beams)")),
         ("ended|eos|finished", ("(scores + NEVER * ended)", "(scores)")),
         ("tokens|survivors|prefix", ("tokens = pick(tokens, survivors)", "tokens = tokens[:, :num_beams]")),
         ("log", ("logits.float().log_softmax(dim=-1)", "logits.float().softmax(dim=-1)")),

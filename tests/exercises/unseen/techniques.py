@@ -13,7 +13,7 @@ UNSEEN = {
     "full": [
         ("missing|bias", ("if self.covers(name)", 'if self.covers(name) and "bias" not in name')),
         ("missing|decoder", ("if self.covers(name)", 'if self.covers(name) and not name.startswith("decoder")')),
-        ("sites|within|outside|missing", ("if self.covers(name)", "if not self.covers(name)")),
+        ("sites|within|outside|missing|other way", ("if self.covers(name)", "if not self.covers(name)")),
     ],
     "bitfit": [
         ("weight|bias", ('name.endswith(".bias")', 'name.endswith((".bias", "norm.weight"))')),
@@ -147,7 +147,7 @@ UNSEEN = {
         ("b_up|bias", ("return self.up(", "return -self.up.bias + self.up(")),
     ],
     "adapter_houlsby": [
-        ("the input|x is|residual|sub-layer", ("h + self.adapter(h)", "x + self.adapter(h)")),
+        ("the input|x is|x itself|residual|sub-layer", ("h + self.adapter(h)", "x + self.adapter(h)")),
         ("twice|adapter", ("self.adapter(h)", "self.adapter(self.adapter(h))")),
         ("multipl|residual|added|sum", ("h + self.adapter(h)", "h * self.adapter(h)")),
         ("twice|adapter", ("h + self.adapter(h)", "h + 2 * self.adapter(h)")),
