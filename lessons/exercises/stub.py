@@ -32,7 +32,8 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
         f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
     ]
     live = live_source(exercise)
-    heading += [f"# You may use {line}" for line in helpers(live, exercise.targets)]
+    if lines := helpers(live, exercise.targets):
+        heading += ["# You may use", *(f"#   {line}" for line in lines)]
     source = without_bodies(live, exercise.targets)
     for other in neighbours(exercise):
         if other.name not in solved:

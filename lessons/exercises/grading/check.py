@@ -90,7 +90,7 @@ class Grader:
         reply = self.server.run(job | {"kind": "probe"}, LONGEST_WAIT)
         if reply.get("ended") or "error" in reply:
             return tested
-        asked = {"kind": "recognize", "exercise": exercise.name, "seeds": reply["seeds"]}
+        asked = {"kind": "recognize", "exercise": exercise.name, "seeds": reply["seeds"], "told": tested.message}
         said = self.server.run(job | asked | {"seconds": RECOGNITION_SECONDS}, LONGEST_WAIT).get("message", "")
         return replace(tested, message=with_cause(tested.message, said)) if said else tested
 

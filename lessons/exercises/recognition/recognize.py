@@ -19,12 +19,16 @@ SECONDS = 2.0
 Answer = Mapping[str, Tensor]
 
 
-def recognized(exercise: Exercise, live: str, seed: int, answer: Answer) -> str:
-    """What is wrong in words; empty where no change computes the same. `answer` is what the probe gave for the seed."""
+def recognized(exercise: Exercise, live: str, seed: int, answer: Answer, told: str = "") -> str:
+    """What is wrong in words; empty where no change computes the same. `answer` is what the probe gave for the seed.
+
+    `told`   what the card says already: it is no cause of itself
+    """
     right = load_probe(exercise.probe)(seed)
     if same(right, answer):
         return ""
-    known, single = list(catalogued(exercise, live)), list(changes(live, exercise.targets))
+    known = [change for change in catalogued(exercise, live) if change.sentence not in told]
+    single = list(changes(live, exercise.targets))
     seen: list[Change] = []
     for change in [*known, *single]:
         came = computed(exercise, applied(live, [change]), seed)
