@@ -46,7 +46,7 @@ class CallLog:
             if isinstance(function, types.FunctionType):
                 self.put(holder, name, self.remembering(function, target))
                 if path and isinstance(holder, type):
-                    self.put(holder, "__init__", self.remembering_how(holder.__init__))
+                    self.put(holder, "__init__", self.remembering_how(inspect.getattr_static(holder, "__init__")))
 
     def put(self, holder: Any, name: str, function: Callable[..., Any]) -> None:
         self.watched.append((holder, name, vars(holder).get(name)))
