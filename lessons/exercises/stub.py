@@ -37,7 +37,8 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
         f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
     ]
     live = live_source(exercise)
-    heading += ["# " + tell("You may use {line}", line=line) for line in helpers(live, exercise.targets)]
+    if lines := helpers(live, exercise.targets):
+        heading += ["# " + say("You may use"), *(f"#   {line}" for line in lines)]
     source = without_bodies(live, exercise.targets, say("Your code here."))
     for other in neighbours(exercise):
         if other.name not in solved:

@@ -61,5 +61,28 @@ def test_no_assert_of_a_grader_is_without_words():
 def test_a_stub_says_the_signatures_of_what_its_solution_uses():
     lines = helpers(live_source(get("lora")), get("lora").targets)
 
-    assert any(line.startswith("product(up: nn.Linear, down: nn.Linear, scaling: float): s · B A") for line in lines)
-    assert f"# You may use {lines[0]}\n" in stub_of(get("lora"))
+    at = lines.index('product(up: nn.Linear, down: nn.Linear, scaling: float) -> Float[Tensor, "d_out d_in"]')
+    assert lines[at + 1] == "    s · B A"
+    assert f"# You may use\n#   {lines[0]}\n" in stub_of(get("lora"))
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("lora", ["self.lora_A, self.lora_B = new_factors(", "self.scaling = ", "self.dropout = ", "self.base = base"]),
+        ("encoder_layer", ["self.self_attention(query: ", "self.self_attention_norm(x: ", "self.feed_forward(x: "]),
+        ("prefix_tuning", ["self.base = base"]),
+        ("add_norm", ["self.dropout(x: "]),
+    ],
+)
+def test_a_stub_says_what_self_holds_that_its_file_does_not_explain(name, held):
+    text = stub_of(get(name))
+
+    assert not [line for line in held if f"#   {line}" not in text]
+
+
+def test_nothing_that_a_stub_says_is_cut_off():
+    for exercise in EXERCISES.values():
+        for line in helpers(live_source(exercise), exercise.targets):
+            assert not line.endswith(" ..."), f"{exercise.name}: {line}"
+            assert len(line) <= 116, f"{exercise.name}: {line}"

@@ -1,7 +1,10 @@
 """What a difference looks like, in words: each kind of mistake on numbers that have it."""
 
+import types
+
 import pytest
 import torch
+from torch import nn
 
 from lessons.exercises.diagnosis import assert_refused, difference
 from lessons.exercises.diagnosis.calls import CallLog
@@ -86,6 +89,47 @@ def test_a_call_is_shown_as_it_can_be_typed():
     assert "a tensor of shape (100,), float32" in log.told()
     log.unwatch()
     assert module.halved is Module.halved
+
+
+class Scaled(nn.Module):
+    def __init__(self, features, gain=1.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((features,), gain))
+
+    def forward(self, x, extra=None):
+        return self.weight * x
+
+    def total(self, parts):
+        return sum(parts)
+
+
+def test_a_call_of_an_object_says_how_it_was_made_and_which_few_numbers_it_holds():
+    module, log, init = types.ModuleType("module"), CallLog(), Scaled.__init__
+    module.Scaled = Scaled
+    log.watch(module, ["Scaled.forward", "Scaled.total"])
+
+    Scaled(2, gain=3.0)(torch.tensor([1.0, 2.0]))
+    small = log.told()
+    Scaled(40)(torch.tensor([1.0]), extra=iter(()))
+    large = log.told()
+    Scaled(2).total([nn.Parameter(torch.zeros(3)), torch.ones(1)])
+    method = log.told()
+    log.unwatch()
+
+    weight = "    self.weight = torch.tensor([3.0, 3.0])"
+    assert small == f"Scaled(features=2, gain=3)(x)\n    x = torch.tensor([1.0, 2.0])\n{weight}"
+    assert large == "Scaled(features=40)(x, extra=a tuple_iterator)\n    x = torch.tensor([1.0])"
+    assert method.startswith("Scaled(features=2).total(parts=[nn.Parameter(torch.zeros(3)), torch.tensor([1.0])])")
+    assert Scaled.__init__ is init
+
+
+def test_an_axis_that_is_called_by_its_length_is_told_by_it_alone_and_numbers_fit_a_card():
+    shape = difference(torch.zeros(2, 4), torch.zeros(2, 1, 1, 4), "batch 1 1 key")
+    value = difference(torch.full((2, 1, 1, 9), -12.5), torch.zeros(2, 1, 1, 9), "batch 1 1 key")
+
+    assert "(batch 2, 1, 1, key 4)" in shape
+    assert "largest difference at batch 0, key 0:" in value
+    assert max(map(len, value.splitlines()[1:])) <= 76
 
 
 def test_the_first_wrong_value_comes_before_an_edge_case():

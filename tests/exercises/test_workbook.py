@@ -1,8 +1,13 @@
 """A student's folder: what is passed is passed, from wherever it was checked."""
 
-from lessons.exercises.catalogue import get
+import io
+
+from rich.console import Console
+
+from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.source import LIBRARY
+from lessons.exercises.student.overviews import show_list
 from lessons.exercises.student.workbook import Workbook, nearest_workbook
 
 EXERCISE = get("layer_norm")
@@ -57,3 +62,13 @@ def test_without_one_it_is_at_the_root_of_the_checkout_or_beside_the_notebook(tm
 
     monkeypatch.chdir(LIBRARY / "lessons" / "notebooks")
     assert nearest_workbook().folder == LIBRARY / "workbook"
+
+
+def test_the_list_says_every_name_whole_in_a_terminal_of_80_columns(tmp_path):
+    written = io.StringIO()
+
+    show_list(Console(file=written, width=80, soft_wrap=True), Workbook(tmp_path))
+
+    lines = written.getvalue().splitlines()
+    assert {line.split()[1] for line in lines if line.startswith("·")} == set(all_exercises())
+    assert max(map(len, lines)) <= 80

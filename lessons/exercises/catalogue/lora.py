@@ -26,7 +26,7 @@ EXERCISES = [
             ),
             Wrong("return self.lora_B", "return self.base(x) + self.lora_B", "delta is only what is added"),
             Wrong("self.dropout(x)", "x", "dropout is not used"),
-            Wrong("self.lora_A, self.scaling)", "self.lora_A, 1.0)", "the merged weight"),
+            Wrong("self.lora_A, self.scaling)", "self.lora_A, 1.0)", "without its scale α/r"),
             Wrong("self.lora_B, self.lora_A, self.scaling", "self.lora_A, self.lora_B, self.scaling", "RuntimeError"),
             Wrong(
                 "return plus_delta(self.base, product(self.lora_B, self.lora_A, self.scaling))",

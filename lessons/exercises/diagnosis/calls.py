@@ -3,17 +3,17 @@
 import functools
 import inspect
 import types
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-MOST_NUMBERS = 32
+from lessons.exercises.diagnosis.values import parameters_text, value_text
+
 MOST_CALLS = 256
-LONGEST = 300
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,14 @@ class Call:
 
 @dataclass
 class CallLog:
-    """The calls of some functions, the latest last."""
+    """The calls of some functions, the latest last.
+
+    `made`   how the objects were made whose methods are watched
+    """
 
     calls: list[Call] = field(default_factory=list)
     watched: list[tuple[Any, str, Any]] = field(default_factory=list)
+    made: dict[int, tuple[weakref.ref[Any], str]] = field(default_factory=dict)
 
     def watch(self, module: types.ModuleType, targets: Sequence[str]) -> None:
         """From now on every call of these functions and methods is remembered. What is no plain function stays as it is."""
@@ -40,26 +44,61 @@ class CallLog:
                 holder = getattr(holder, part, None)
             function = inspect.getattr_static(holder, name, None) if holder else None
             if isinstance(function, types.FunctionType):
-                self.watched.append((holder, name, function))
-                setattr(holder, name, self.remembering(function, target))
+                self.put(holder, name, self.remembering(function, target))
+                if path and isinstance(holder, type):
+                    self.put(holder, "__init__", self.remembering_how(inspect.getattr_static(holder, "__init__")))
+
+    def put(self, holder: Any, name: str, function: Callable[..., Any]) -> None:
+        self.watched.append((holder, name, vars(holder).get(name)))
+        setattr(holder, name, function)
 
     def unwatch(self) -> None:
         """Everything as it was."""
         while self.watched:
-            setattr(*self.watched.pop())
+            holder, name, before = self.watched.pop()
+            if before is None:
+                delattr(holder, name)
+            else:
+                setattr(holder, name, before)
 
     def remembering(self, function: Callable[..., Any], target: str) -> Callable[..., Any]:
         @functools.wraps(function)
         def called(*given: Any, **named: Any) -> Any:
-            text = call_text(function, target, given, named) if len(self.calls) < MOST_CALLS else ""
-            self.calls.append(Call(text, None))
+            self.calls.append(Call(self.text(function, target, given, named), None))
             place = len(self.calls) - 1
             result = function(*given, **named)
             if place < len(self.calls):
-                self.calls[place] = Call(text, result)
+                self.calls[place] = Call(self.calls[place].text, result)
             return result
 
         return called
+
+    def remembering_how(self, init: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(init)
+        def called(self_: Any, *given: Any, **named: Any) -> None:
+            if len(self.made) < MOST_CALLS and not self.how(self_) and type(self_).__weakrefoffset__:
+                text = call_text(init, type(self_).__name__, (self_, *given), named)
+                self.made[id(self_)] = weakref.ref(self_), text
+            init(self_, *given, **named)
+
+        return called
+
+    def how(self, thing: Any) -> str:
+        """How it was made; empty where that is not known. An address may be used again, so the object itself is asked."""
+        reference, text = self.made.get(id(thing), (None, ""))
+        return text if reference is not None and reference() is thing else ""
+
+    def text(self, function: Callable[..., Any], target: str, given: Sequence[Any], named: dict[str, Any]) -> str:
+        """LayerNorm(d_model=5)(x), with the few numbers that the object holds; empty after many calls."""
+        if len(self.calls) >= MOST_CALLS:
+            return ""
+        how = self.how(given[0]) if given and "." in target else ""
+        if not how:
+            return call_text(function, target, given, named)
+        first, *made_of = how.split("\n")
+        method = target.rpartition(".")[2]
+        called = first if method == "forward" else f"{first}.{method}"
+        return "\n".join([call_text(function, called, given, named), *made_of, *parameters_text(given[0])])
 
     def told(self, result: Any = None, value: float | None = None) -> str:
         """The call that gave this result, or this number; else the last one. Empty without any."""
@@ -77,7 +116,7 @@ def is_part(result: Any, whole: Any) -> bool:
     return isinstance(whole, tuple | list) and any(part is result for part in whole)
 
 
-def call_text(function: Callable[..., Any], target: str, given: Sequence[Any], named: dict[str, Any]) -> str:
+def call_text(function: Callable[..., Any], called: str, given: Sequence[Any], named: dict[str, Any]) -> str:
     """causal_mask(length=3, past=2), and below it the tensors that are too long for a line."""
     try:
         arguments = inspect.signature(function).bind(*given, **named).arguments
@@ -93,31 +132,4 @@ def call_text(function: Callable[..., Any], target: str, given: Sequence[Any], n
             long.append(f"    {name} = {text}")
         else:
             short.append(f"{name}={text}")
-    return "\n".join([f"{target}({', '.join(short)})", *long])
-
-
-def value_text(value: Any) -> str:
-    """A value as Python would write it, where it is short; else what it is."""
-    if isinstance(value, Tensor):
-        return tensor_text(value)
-    if isinstance(value, nn.Module):
-        return type(value).__name__
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, types.FunctionType | types.MethodType):
-        return "a function"
-    text = (
-        " ".join(repr(value).split())
-        if not type(value).__module__.startswith(("peft", "quant"))
-        else type(value).__name__
-    )
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
-
-
-def tensor_text(value: Tensor) -> str:
-    if value.numel() > MOST_NUMBERS:
-        return f"a tensor of shape {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
-    plain = value.detach().cpu()
-    numbers = np.round(plain.double().numpy(), 4).tolist() if plain.is_floating_point() else plain.tolist()
-    kind = "" if value.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={value.dtype}"
-    return f"torch.tensor({numbers}{kind})"
+    return "\n".join([f"{called}({', '.join(short)})", *long])

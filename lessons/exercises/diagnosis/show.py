@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SHOWN = 6
+SHOWN = 5
+"""So many numbers of ten characters stand in one line of a card in a terminal of 80 columns."""
 
 
 def axis_names(axes: str, dimensions: int) -> list[str]:
@@ -17,12 +18,18 @@ def shape_text(shape: Sequence[int], names: Sequence[str] = ()) -> str:
     """(batch 2, heads 4), or (2, 4) without names."""
     if len(names) != len(shape):
         return "(" + ", ".join(str(length) for length in shape) + ")"
-    return "(" + ", ".join(f"{name} {length}" for name, length in zip(names, shape, strict=True)) + ")"
+    return "(" + ", ".join(named(name, length) for name, length in zip(names, shape, strict=True)) + ")"
 
 
 def place_text(index: Sequence[int], names: Sequence[str]) -> str:
-    """batch 0, query 2"""
-    return ", ".join(f"{name} {int(position)}" for name, position in zip(names, index, strict=True))
+    """batch 0, query 2. An axis of length 1 that has no other name than that has no place worth telling."""
+    told = [f"{name} {int(position)}" for name, position in zip(names, index, strict=True) if name != "1"]
+    return ", ".join(told) or "the only place"
+
+
+def named(name: str, length: int) -> str:
+    """heads 4, and 1 for an axis that is called by its length."""
+    return str(length) if name == "1" else f"{name} {length}"
 
 
 def number_text(value: float) -> str:

@@ -94,8 +94,8 @@ class Grader:
 
     def explained(self, exercise: Exercise, job: dict[str, Any], seeds: list[int], message: str) -> str:
         """The message with the cause, where what was answered to the seeds is what a mistake gives."""
-        asked = {"kind": "recognize", "exercise": exercise.name, "seeds": seeds, "seconds": RECOGNITION_SECONDS}
-        said = self.server.run(job | asked, LONGEST_WAIT).get("message", "")
+        asked = {"kind": "recognize", "exercise": exercise.name, "seeds": seeds, "told": message}
+        said = self.server.run(job | asked | {"seconds": RECOGNITION_SECONDS}, LONGEST_WAIT).get("message", "")
         return with_cause(message, said) if said else message
 
     def run_tests(self, exercise: Exercise, file: Filled, folder: Path) -> Result:

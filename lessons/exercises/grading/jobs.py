@@ -43,7 +43,7 @@ def run_job(job: Job) -> Job:
         return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes(), job["module"], job["targets"])
     if job["kind"] == "recognize":
         limits.apply(bounds, limits.address_space())
-        return recognize(job["exercise"], job["seeds"], Path(job["answer"]).read_bytes())
+        return recognize(job["exercise"], job["seeds"], Path(job["answer"]).read_bytes(), job["told"])
     seeds: list[int] = []
 
     def draw() -> bytes:

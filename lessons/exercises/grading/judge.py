@@ -34,7 +34,7 @@ def judge(probe: str, seeds: list[int], answer: bytes, module: str = "", targets
     return {"message": ""}
 
 
-def recognize(name: str, seeds: list[int], answer: bytes) -> dict[str, Any]:
+def recognize(name: str, seeds: list[int], answer: bytes, told: str) -> dict[str, Any]:
     """{"message": ...} with what is wrong, where a small change of the real code computes what came."""
     from lessons.exercises.catalogue import (
         get,  # here, in a fork: what the warm process knows every student's file inherits
@@ -48,5 +48,5 @@ def recognize(name: str, seeds: list[int], answer: bytes) -> dict[str, Any]:
         return {"message": ""}
     exercise = get(name)
     live = live_source(exercise)
-    causes = (recognized(exercise, live, seed, packet) for seed, packet in zip(seeds, came, strict=False))
+    causes = (recognized(exercise, live, seed, packet, told) for seed, packet in zip(seeds, came, strict=False))
     return {"message": next(filter(None, causes), "")}

@@ -140,8 +140,8 @@ def constants(node: ast.AST, text: Text) -> Changed:
     if isinstance(value, bool):
         yield str(not value), f"{not value} stands where {value} is wanted"
     elif isinstance(value, int):
-        for other in (value + 1, value - 1):
-            yield f"({other})", f"{other} stands where {shown} is wanted: off by one"
+        for near in (value + 1, value - 1):
+            yield f"({near})", f"{near} stands where {shown} is wanted: off by one"
     elif isinstance(value, float):
         for factor in (2, 0.5, 0, 1e-4, 1000, 1e6):
             yield f"({value * factor!r})", f"the constant {shown} is another number"

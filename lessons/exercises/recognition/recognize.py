@@ -19,12 +19,16 @@ SINGLE_SECONDS, PAIR_SECONDS = 8.0, 3.0
 Answer = Mapping[str, Tensor]
 
 
-def recognized(exercise: Exercise, live: str, seed: int, answer: Answer) -> str:
-    """What is wrong in words; empty where no change computes the same. `answer` is what the probe gave for the seed."""
+def recognized(exercise: Exercise, live: str, seed: int, answer: Answer, told: str = "") -> str:
+    """What is wrong in words; empty where no change computes the same. `answer` is what the probe gave for the seed.
+
+    `told`   what the card says already: it is no cause of itself
+    """
     right = load_probe(exercise.probe)(seed)
     if same(right, answer):
         return ""
-    known, single = list(catalogued(exercise, live)), list(changes(live, exercise.targets))
+    known = [change for change in catalogued(exercise, live) if change.sentence not in told]
+    single = list(changes(live, exercise.targets))
     seen: list[Change] = []
     started = time.process_time()
     for change in [*known, *single]:

@@ -38,19 +38,27 @@ def listing(book: Workbook) -> list[dict[str, Any]]:
 
 
 def show_list(console: Console, book: Workbook) -> None:
+    """Under each lesson its exercises: the names whole, since they are what is typed."""
     status = book.statuses()
-    headings = (say("exercise"), say("what it is"), say("difficulty"), say("minutes"), say("after"))
-    table = Table("", *headings, box=None, pad_edge=False)
+    wide = max((len(exercise.name) for exercise in book.exercises), default=0)
     lesson = 0
     for exercise in book.exercises:
         if exercise.lesson != lesson:
             lesson = exercise.lesson
-            table.add_row("", f"[bold]{lesson}. {say(LESSONS[lesson])}[/bold]")
+            console.print(f"[bold]{lesson}. {say(LESSONS[lesson])}[/bold]", soft_wrap=False)
         now = status[exercise.name]
         mark = f"[{COLOURS.get(now, 'white')}]{MARKS.get(now, '·')}[/]"
-        stars = "●" * exercise.difficulty
-        table.add_row(mark, exercise.name, say(exercise.title), stars, str(exercise.minutes), ", ".join(exercise.after))
-    console.print(table)
+        missing = [name for name in exercise.after if status.get(name, PASSED) != PASSED]
+        after = f" [dim]({say('after')} {', '.join(missing)})[/]" if missing else ""
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_column(width=1)
+        row.add_column(width=wide, no_wrap=True)
+        row.add_column(width=5)
+        row.add_column(width=6)
+        row.add_column()
+        stars, minutes = "●" * exercise.difficulty, tell("{minutes} min", minutes=f"{exercise.minutes:2}")
+        row.add_row(mark, exercise.name, stars, minutes, say(exercise.title) + after)
+        console.print(row)
 
 
 def show_course(console: Console, book: Workbook) -> None:

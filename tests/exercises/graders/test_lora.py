@@ -86,6 +86,7 @@ def test_merged_it_is_a_plain_layer_of_the_same_numbers(layer, x):
     mistakes = {
         "the update is not in the weight": weight,
         "the update alone is there, without W": ALPHA / RANK * up @ down,
+        "the update is added without its scale α/r": weight + up @ down,
     }
     wanted = weight + ALPHA / RANK * up @ down
     assert_matches(merged.weight, wanted, "d_out d_in", name="the merged weight", scales=SCALES, mistakes=mistakes)
