@@ -24,7 +24,7 @@ CONVERSATIONS = [[("user", "he?"), ("assistant", "hello!")], [("user", "abe"), (
                  [("user", "a"), ("assistant", "ab ab ab c")], [("user", "cab"), ("assistant", "d")],
                  [("user", "bad"), ("assistant", "abe, a cab")]]  # fmt: skip
 HOW = ("whole", "shared")
-STEPS, KEPT, MAX_TOKENS = 5, 3, 75
+STEPS, KEPT, MAX_TOKENS = 5, 3, 90
 
 
 def opened(method: str, model: Path) -> ChatModel:
