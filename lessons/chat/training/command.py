@@ -63,7 +63,7 @@ def teach(options: argparse.Namespace, quiet: bool = False) -> None:
             options.seed,
             out / RUN,
             on_step,
-            options.shard,
+            shard=options.shard,
             accumulation=options.accumulation,
             max_tokens=options.batch_tokens,
         )
