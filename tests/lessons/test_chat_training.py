@@ -114,9 +114,10 @@ def test_options_reach_the_run(gguf, conversations, tmp_path, monkeypatch):  # n
         return [1.0]
 
     monkeypatch.setattr("lessons.chat.training.command.fine_tune", spy)
-    more = ["--method", "dora", "--seed", "5", "--accumulation", "3", "--checkpointing"]
+    more = ["--method", "dora", "--seed", "5", "--accumulation", "3", "--checkpointing", "--shard"]
     assert trained(gguf, conversations, tmp_path / "out", *more) == 0
-    assert seen == {"method": "dora", "seed": 5, "steps": 4, "accumulation": 3, "max_tokens": 60, "checkpointing": True}
+    wanted = {"method": "dora", "seed": 5, "steps": 4, "accumulation": 3, "max_tokens": 60, "checkpointing": True}
+    assert seen == wanted | {"shard": True}
 
 
 @pytest.mark.parametrize(

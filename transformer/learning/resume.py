@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from transformer.learning.checkpoint import read_tensors, write_tensors
+from transformer.learning.distributed import Processes
+from transformer.learning.shares import shared_like, whole
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -23,12 +25,16 @@ def keep(
     losses: list[float],
     path: str | Path,
 ) -> None:
-    """Writes the state of a run, whole or not at all."""
-    tensors = {}
+    """Writes the state of a run, whole or not at all. Of several processes all call it, and the first one writes."""
+    first, tensors = Processes().rank == 0, {}
     for name, parameter in trainable(model).items():
-        tensors[f"model.{name}"] = parameter
-        for moment in MOMENTS:
-            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
+        kinds = {"model": parameter, **{moment: optimizer.state[parameter][moment] for moment in MOMENTS}}
+        for kind, tensor in kinds.items():
+            gathered = whole(tensor.detach())
+            if first:
+                tensors[f"{kind}.{name}"] = gathered.cpu()
+    if not first:
+        return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_tensors(Path(path), tensors, {"settings": json.dumps(settings), "losses": json.dumps(losses)})
 
@@ -60,8 +66,8 @@ def resume(
             raise ValueError(f"{path} was kept by another model: its {name} is {have}, this model's is {want}")
     for name, parameter in trainable(model).items():
         with torch.no_grad():
-            parameter.copy_(tensors[f"model.{name}"])
-        optimizer.state[parameter] = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in MOMENTS}
+            parameter.copy_(shared_like(parameter, tensors[f"model.{name}"]))
+        optimizer.state[parameter] = {key: shared_like(parameter, tensors[f"{key}.{name}"]) for key in MOMENTS}
     return json.loads(metadata["losses"])
 
 

@@ -51,23 +51,26 @@ def one_step(
     pad_id: int,
     starts: Sequence[Sequence[Sequence[int]]] = (),
     step: int = 1,
+    idle: int = 0,
 ) -> Float[Tensor, ""]:
     """Forward, loss, backward, clip, step. Returns the loss: the sum over the batch's real tokens, divided by `tokens`.
 
     `parts`    of the batch, one after the other; their gradients add up to the batch's, as each counts by its tokens
     `starts`   where the sources of each part begin (`first_positions`), if not all at 0
     `step`     its number, for the message
+    `idle`     how many of the last parts count for nothing: other processes have something to do there (distributed.py)
 
     Raises ValueError, before a weight is changed, where the loss or its gradient is not finite.
     """
     settings = (config.label_smoothing, pad_id, config.never)
+    divisors = [tokens] * (len(parts) - idle) + [float("inf")] * idle
     optimizer.zero_grad(set_to_none=True)
     losses = []
     for part, batch in enumerate(parts):
         with shared_once(network, last=part == len(parts) - 1):
             with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
                 logits = batch.logits(network, starts[part] if starts else ())
-            loss = label_smoothed_cross_entropy(logits, batch.labels, *settings, reduction="sum") / tokens
+            loss = label_smoothed_cross_entropy(logits, batch.labels, *settings, reduction="sum") / divisors[part]
             loss.backward()
         losses.append(loss.detach())
     loss = torch.stack(losses).sum()
@@ -79,14 +82,8 @@ def one_step(
 
 
 def shared_once(network: nn.Module, last: bool) -> AbstractContextManager[None]:
-    """Several processes share their gradients in the last part only: a process may have more parts than another."""
+    """Several processes bring their gradients together once, after the last part."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) and not last else nullcontext()
-
-
-def in_parts(rows: Sequence[Any], count: int) -> list[Sequence[Any]]:
-    """The rows of a batch in at most `count` parts, none empty."""
-    size = -(-len(rows) // count)
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def train(
@@ -96,6 +93,7 @@ def train(
     groups: list[dict[str, Any]] | None = None,
     checkpoint: str | Path | None = None,
     on_step: Callable[[int, float], None] | None = None,
+    shard: bool = False,
 ) -> list[float]:
     """Trains what requires gradients and returns the loss of every step.
 
@@ -103,6 +101,7 @@ def train(
     `groups`       the optimizer's parameter groups, each with its own "lr" (default: `parameter_groups`)
     `checkpoint`   a file that is written now and then, and resumed from if it is there
     `on_step`      called with the step and its loss, for progress bars and curves
+    `shard`        under torchrun: each process keeps a share of the model (sharding.py), and does so afterwards too
 
     Raises ValueError when nothing is trainable, when there are no pairs, when a checkpoint belongs to another run, and
     at a step whose loss is not finite: the weights and the checkpoint are then those of the steps before.
@@ -110,27 +109,30 @@ def train(
     examples: Examples = Pairs(pairs) if isinstance(pairs, Sequence) else pairs
     if not len(examples):
         raise ValueError("there are no pairs to train on")
-    shape, device = model.config, next(model.parameters()).device
+    processes, network = Processes(), examples.network(model)
     groups = groups or parameter_groups(model, config.learning_rate, config.weight_decay)
+    if shard:
+        groups = processes.shard(network, groups)
+    shape, device = model.config, next(model.parameters()).device
     optimizer = torch.optim.AdamW(groups, betas=config.betas, eps=1e-9, fused=device.type in ("cpu", "cuda"))
     peaks = [group["lr"] for group in optimizer.param_groups]
     losses = resume(model, optimizer, asdict(config), checkpoint)
-    processes = Processes()
-    network = processes.parallel(examples.network(model)).train()
+    network = (network if shard else processes.parallel(network)).train()
     for step, indices in numbered_batches(examples, config, first=len(losses) + 1):
-        rows = in_parts(processes.rows(indices), config.accumulation)
-        parts = [examples.collate(some, shape).to(device) for some in rows]
-        tokens = processes.tokens(indices, examples.tokens(indices))
+        rows = processes.parts(len(indices), config.accumulation)
+        parts = [examples.collate([indices[row] for row in some or [0]], shape).to(device) for some in rows]
+        tokens = processes.tokens(examples.tokens(indices))
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * config.rate_factor(step, shape.d_model)
         with seeded(config.seed * 1_000_003 + step, device):
-            drawn = processes.rows(first_positions(len(indices), config.first_position))
-            starts = in_parts(drawn, config.accumulation) if drawn else []
-            loss = one_step(network, parts, tokens, optimizer, config, examples.label_padding(shape), starts, step)
+            drawn = first_positions(len(indices), config.first_position)
+            starts = [[drawn[row] for row in some or [0]] for some in rows] if drawn else []
+            asked = (optimizer, config, examples.label_padding(shape), starts, step, rows.count([]))
+            loss = one_step(network, parts, tokens, *asked)
         losses.append(processes.mean(loss))
         if on_step:
             on_step(step, losses[-1])
-        if checkpoint and processes.rank == 0 and (step % config.checkpoint_every == 0 or step == config.steps):
+        if checkpoint and (step % config.checkpoint_every == 0 or step == config.steps):
             keep(model, optimizer, asdict(config), losses, checkpoint)
     model.eval()
     return losses

@@ -4,6 +4,7 @@
     python -m lessons chat --train sentiment --method dora
     python -m lessons chat --train FILE.jsonl          conversations of your own
     python -m lessons chat --adapter runs/chat/lora   asks it
+    torchrun --nproc-per-node 2 -m lessons chat --train   on two GPUs or processes
 
 A line of FILE.jsonl is {"messages": [{"role": "user", "content": "..."}, ...]}.
 The adapter goes into --out. What is stopped is kept there, and the same command
@@ -11,8 +12,11 @@ goes on with it.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+
+import torch
 
 from lessons.chat.render import Message
 from lessons.chat.smollm import smollm_file
@@ -25,6 +29,8 @@ from lessons.drawing.progress import progress_bars
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
 from peft import RECIPES
+from transformer.learning.distributed import process_group
+from transformer.learning.shares import gathered
 
 STEPS = 60
 RUN = "run.safetensors"
@@ -32,16 +38,22 @@ RUN = "run.safetensors"
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    with process_group() as rank:
+        teach(options, quiet=rank > 0)
+    return 0
+
+
+def teach(options: argparse.Namespace, quiet: bool = False) -> None:
+    """Trains and saves; of several processes all take part, and the others are `quiet`."""
     set_threads()
     conversations = conversations_of(options.train)
-    chat = open_tuned(options.method, options.model or smollm_file(), options.seed)
+    device = torch.device("cpu") if options.shard else None  # from where each process takes its share
+    chat = open_tuned(options.method, options.model or smollm_file(), options.seed, device)
     chat.model.gradient_checkpointing(options.checkpointing)
     texts = texts_of(chat, conversations)
     out = options.out or out_folder(f"runs/chat/{options.method}")
     rate = options.rate or rate_of(options.method)
-    print(f"{len(texts)} conversations, {options.steps} steps at the rate {rate:g}", flush=True)
-    with progress_bars() as progress:
-        bar = progress.add_task(options.method, total=options.steps, loss="starting")
+    with told(f"{len(texts)} conversations, {options.steps} steps at the rate {rate:g}", options, quiet) as on_step:
         losses = fine_tune(
             chat,
             options.method,
@@ -50,14 +62,26 @@ def main(arguments: list[str]) -> int:
             rate,
             options.seed,
             out / RUN,
-            lambda step, loss: progress.update(bar, completed=step, loss=f"loss {loss:.3f}"),
+            on_step,
+            shard=options.shard,
             accumulation=options.accumulation,
             max_tokens=options.batch_tokens,
         )
-    chat.model.save_pretrained(out)
-    (out / RUN).unlink(missing_ok=True)
-    print(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; python -m lessons chat --adapter {out}")
-    return 0
+    with gathered(chat.model) if options.shard else nullcontext():
+        if not quiet:
+            chat.model.save_pretrained(out)
+            (out / RUN).unlink(missing_ok=True)
+            print(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; python -m lessons chat --adapter {out}")
+
+
+@contextmanager
+def told(what: str, options: argparse.Namespace, quiet: bool) -> Iterator[Callable[[int, float], None]]:
+    """Says what is done, and how far it is."""
+    if not quiet:
+        print(what, flush=True)
+    with progress_bars(quiet) as progress:
+        bar = progress.add_task(options.method, total=options.steps, loss="starting")
+        yield lambda step, loss: progress.update(bar, completed=step, loss=f"loss {loss:.3f}")
 
 
 def conversations_of(task: str) -> Sequence[Sequence[Message]]:
@@ -89,4 +113,5 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=BATCH_TOKENS, help=f"of a step (default: {BATCH_TOKENS})")
     parser.add_argument("--accumulation", type=int, default=1, help="parts of a step: less memory (default: 1)")
     parser.add_argument("--checkpointing", action="store_true", help="activations are computed twice: less memory")
+    parser.add_argument("--shard", action="store_true", help="under torchrun: each process keeps a share of the model")
     return parser.parse_args(arguments)

@@ -15,6 +15,7 @@ from lessons.task.finetuning import prepared_base
 from lessons.task.machine import best_device, bf16_pays
 from peft import get_peft_model, recipe
 from quant import LinearQ4
+from quant.packed import PackedWeight
 from transformer import TrainingConfig, train
 from transformer.learning.texts import Text, Texts
 
@@ -44,8 +45,13 @@ def known(method: str) -> str:
     return name
 
 
-def open_tuned(method: str, model: Path, seed: int = 0, **changes: Any) -> ChatModel:
-    """The model with a fresh adapter of this technique. Raises ValueError where the technique has no place on it."""
+def open_tuned(
+    method: str, model: Path, seed: int = 0, device: torch.device | None = None, **changes: Any
+) -> ChatModel:
+    """The model with a fresh adapter of this technique, on the best device if no other is named.
+
+    Raises ValueError where the technique has no place on it.
+    """
     name = known(method)
     chat = open_model(model, LinearQ4.from_blocks if method == Q4_1 else None, attention="fused")
     if method == Q4_1 and not bf16_pays():
@@ -53,7 +59,9 @@ def open_tuned(method: str, model: Path, seed: int = 0, **changes: Any) -> ChatM
             if isinstance(module, LinearQ4):
                 module.compute_dtype = torch.float32
     torch.manual_seed(seed)
-    chat.model = get_peft_model(prepared_base(name, chat.model), recipe(name).config(**changes)).to(best_device())
+    chat.model = get_peft_model(prepared_base(name, chat.model), recipe(name).config(**changes)).to(
+        device or best_device()
+    )
     return chat
 
 
@@ -71,9 +79,18 @@ def fine_tune(
     seed: int = 0,
     checkpoint: Path | None = None,
     on_step: Callable[[int, float], None] | None = None,
+    shard: bool = False,
     **settings: Any,
 ) -> list[float]:
-    """Trains the adapter and returns the loss of every step; `settings` are TrainingConfig's."""
+    """Trains the adapter and returns the loss of every step; `settings` are TrainingConfig's.
+
+    `shard`   under torchrun: each process keeps a share of the model. Raises ValueError for a base in four bits
+    """
+    if shard and any(isinstance(module, PackedWeight) for module in chat.model.modules()):
+        raise ValueError(
+            f"{method} keeps its base in four bits, which are not shared among processes: leave --shard out, and each "
+            "holds the whole of it"
+        )
     config = TrainingConfig(
         **{
             "steps": steps,
@@ -88,4 +105,4 @@ def fine_tune(
         }
     )
     groups = recipe(known(method)).groups(chat.model, config.learning_rate, config.weight_decay)
-    return train(chat.model, Texts(texts), config, groups, checkpoint, on_step)
+    return train(chat.model, Texts(texts), config, groups, checkpoint, on_step, shard)
