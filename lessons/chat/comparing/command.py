@@ -33,7 +33,7 @@ from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
 from transformer.learning.checkpoint import write_json
 
-STEPS, ITEMS = 40, 34
+STEPS, ITEMS = 30, 34
 QUICK_STEPS, QUICK_ITEMS, QUICK_METHODS = 2, 4, ("lora", "ia3")
 
 

@@ -47,7 +47,8 @@ STEPS, SEEN, UNCHANGED = 12, 16, 8
 def development() -> list[Item]:
     """Words that are trained on in other sentences, and sentences with nothing to change; no test item."""
     found = balanced(items_of("spelling"), "development", unchanged=UNCHANGED)
-    return [item for item in found if item.kind == "seen"][:SEEN] + found[-UNCHANGED:]
+    seen = [item for item in found if item.kind != "unchanged"]
+    return seen[:SEEN] + found[len(seen) :]
 
 
 def try_rate(method: str, rate: float, seed: int, steps: int = STEPS) -> float:

@@ -27,10 +27,13 @@ SIDES = ("exact", "ranked", "calibrated")
 
 def first_tokens(chat: ChatModel) -> list[int]:
     """The token that each label begins with. Raises ValueError where two begin alike: then it cannot tell them apart."""
-    found = [chat.tokenizer.encode(label, add_special_tokens=False).ids[0] for label in LABELS]
-    if len(set(found)) < len(LABELS):
-        raise ValueError(f"the model's tokenizer begins two of {', '.join(LABELS)} with the same token")
-    return found
+    found = [chat.tokenizer.encode(label, add_special_tokens=False).ids[:1] for label in LABELS]
+    first = [id for ids in found for id in ids]
+    if len(set(first)) < len(LABELS):
+        raise ValueError(
+            f"the model's tokenizer does not tell {', '.join(LABELS)} apart by their first tokens: {found}"
+        )
+    return first
 
 
 def asked(chat: ChatModel, items: Sequence[Item]) -> tuple[Float[Tensor, "items labels"], list[bool]]:
