@@ -79,7 +79,7 @@ def lines_of(report: Report, task: str) -> Lines:
 
 
 def short_lines(report: Report) -> Lines:
-    """Both tasks in one table of a few columns: the techniques that have a row of each."""
+    """Both tasks in one table of a few columns; a technique that has no row of a task yet has dashes there."""
     found = {task: by_method(report, task) for task in tasks_of(report)}
     names = [f"spelling: {kind}" for kind in KINDS] if "spelling" in found else []
     names += ["sentiment", "… calibrated"] if "sentiment" in found else []
@@ -87,19 +87,19 @@ def short_lines(report: Report) -> Lines:
     untouched = [cell for task in found for cell in short_cells([report["base"][task]], task)]
     nats = [f"{report['base'][task]['chat_nats']:.2f}" for task in found]
     lines = [head, ["the model, untouched", "", *untouched, *nats]]
-    for method in next(iter(found.values()), {}):
-        if all(method in rows for rows in found.values()):
-            cells = [cell for task, rows in found.items() for cell in short_cells(rows[method], task)]
-            cells += [
-                shown(lost(rows[method], report["base"][task], "chat_nats"), "+.2f") for task, rows in found.items()
-            ]
-            first = next(iter(found.values()))[method][0]
-            lines.append([f"`{method}`", f"{first['trainable_parameters']:,}", *cells])
+    for method in dict.fromkeys(method for rows in found.values() for method in rows):
+        first = next(rows[method][0] for rows in found.values() if method in rows)
+        cells = [cell for task, rows in found.items() for cell in short_cells(rows.get(method, []), task)]
+        cells += [
+            shown(lost(rows[method], report["base"][task], "chat_nats"), "+.2f") if method in rows else "–"
+            for task, rows in found.items()
+        ]
+        lines.append([f"`{method}`", f"{first['trainable_parameters']:,}", *cells])
     return lines
 
 
 def short_cells(rows: Sequence[Row], task: str) -> list[str]:
-    cells = accuracies(rows, task)
+    cells = accuracies(rows, task) if rows else ["–"] * (len(GROUPS[task]) + 2)
     return cells[: len(KINDS)] if task == "spelling" else cells[-2:]
 
 
