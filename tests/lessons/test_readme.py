@@ -10,9 +10,9 @@ import PIL.Image
 from PIL import ImageChops, ImageStat
 
 from lessons.__main__ import main
-from lessons.compare.beside_hf import both, lines_of, load_hf
 from lessons.chat.comparing import kept as chat_kept
-from lessons.chat.comparing.report import by_method, seeds_of
+from lessons.chat.comparing import report as chat_report
+from lessons.compare.beside_hf import both, lines_of, load_hf
 from lessons.compare.kept import REPORT, kept_report, main_table, markdown, other_table
 from lessons.compare.long_training import best_other
 from lessons.compare.report import by_method
@@ -140,8 +140,8 @@ def test_the_language_models_table_is_the_kept_one() -> None:
     report = chat_kept.kept()
     assert chat_kept.markdown(report) in README
     assert chat_kept.said(report) in " ".join(README.split())
-    assert ("One seed: differences of a few points are noise." in README) == (seeds_of(report) == 1)
-    assert len(by_method(report, "spelling")) >= 12
+    assert ("One seed: differences of a few points are noise." in README) == (chat_report.seeds_of(report) == 1)
+    assert len(chat_report.by_method(report, "spelling")) >= 12
 
 
 def test_the_bases_error_is_its_cards() -> None:
