@@ -141,7 +141,11 @@ def test_the_language_models_table_is_the_kept_one() -> None:
     assert chat_kept.markdown(report) in README
     assert chat_kept.said(report) in " ".join(README.split())
     assert ("One seed: differences of a few points are noise." in README) == (chat_report.seeds_of(report) == 1)
-    assert len(chat_report.by_method(report, "spelling")) >= 12
+    assert all(len(chat_report.by_method(report, task)) >= 12 for task in ("spelling", "sentiment"))
+    found, base = chat_report.by_method(report, "sentiment"), report["base"]["sentiment"]
+    for method in ("lora", "dora", "qlora"):
+        assert about(chat_kept.mean_accuracy(found[method]), 1 / 3, within=0.1), "at chance"
+        assert min(chat_report.lost(found[method], base, "chat_nats")) > 3, "forgets much"
 
 
 def test_the_bases_error_is_its_cards() -> None:

@@ -72,7 +72,8 @@ def draw_forgetting(report: Report) -> Figure:
         return mean_of(lost(rows, base, "chat_nats"))
 
     figure = scatter(report, lambda rows: 100 * mean_of([accuracy(row) for row in rows]), height)
-    figure.supxlabel("accuracy, % (right: more was learnt)")
+    for axis in figure.axes:
+        axis.set_xlabel("accuracy, % (right: more was learnt)")
     figure.supylabel("chat, nats a token more (up: more was forgotten)")
     return figure
 
@@ -84,7 +85,8 @@ def draw_parameters(report: Report) -> Figure:
         return 100 * mean_of([accuracy(row) for row in rows])
 
     figure = scatter(report, lambda rows: rows[0]["trainable_parameters"], height, logarithmic=True)
-    figure.supxlabel("trained parameters (logarithmic)")
+    for axis in figure.axes:
+        axis.set_xlabel("trained parameters (logarithmic)")
     figure.supylabel("accuracy, %")
     return figure
 
@@ -120,7 +122,7 @@ def draw_points(axis: Axes, points: list[tuple[float, float, str]]) -> None:
         name, colour, marker = family(method)
         axis.plot(x, y, marker, color=colour, markersize=7, label=None if name in families else name)
         families.add(name)
-    axis.margins(x=0.15, y=0.12)
+    axis.margins(x=0.3, y=0.12)
     axis.grid(True)
 
 
