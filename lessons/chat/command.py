@@ -20,6 +20,7 @@ import torch
 
 from lessons.chat.answer import Answer, answer
 from lessons.chat.comparing import command as comparing
+from lessons.chat.comparing import search as searching
 from lessons.chat.model import ChatModel, open_model
 from lessons.chat.smollm import smollm_file
 from lessons.chat.training import command as training
@@ -29,7 +30,8 @@ from peft import PeftModel
 
 def main(arguments: list[str]) -> int:
     asked = {argument.split("=")[0] for argument in arguments}
-    for name, command in (("--train", training.main), ("--compare", comparing.main)):
+    commands = {"--train": training.main, "--compare": comparing.main, "--search": searching.main}
+    for name, command in commands.items():
         if name in asked:
             return command(arguments)
     options = parse(arguments)

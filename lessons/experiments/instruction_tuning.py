@@ -13,7 +13,7 @@ from lessons.chat.model import ChatModel
 from lessons.chat.smollm import smollm_file
 from lessons.chat.training.measures import nats, spelling_scores
 from lessons.chat.training.spelling import KINDS, REQUEST, Item, balanced, spelling_items
-from lessons.chat.training.tuning import fine_tune, open_tuned, rate_of
+from lessons.chat.training.tuning import fine_tune, open_tuned, start_of
 from lessons.data.feedback import load_ratings
 from lessons.experiments.instruction_tuning_parts import LEARNT, in_sight, kinds_of, loss_of_kinds, of_kind, pulls
 from lessons.experiments.language_model import TEXT
@@ -56,7 +56,7 @@ def state(chat: ChatModel, held_out: Sequence[Item]) -> dict[str, Any]:
 
 def learn(chat: ChatModel, texts: Sequence[Text], on_step: Callable[[int, float], None] | None = None) -> list[float]:
     """The LoRA learns these texts; the loss of every step."""
-    return fine_tune(chat, "lora", texts, STEPS, rate_of("lora"), on_step=on_step)
+    return fine_tune(chat, "lora", texts, STEPS, start_of("lora"), on_step=on_step)
 
 
 def measure(show: Callable[[str], None] = lambda line: None) -> dict[str, Any]:

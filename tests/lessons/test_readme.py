@@ -10,6 +10,8 @@ import PIL.Image
 from PIL import ImageChops, ImageStat
 
 from lessons.__main__ import main
+from lessons.chat.comparing import kept as chat_kept
+from lessons.chat.comparing import report as chat_report
 from lessons.compare.beside_hf import both, lines_of, load_hf
 from lessons.compare.kept import REPORT, kept_report, main_table, markdown, other_table
 from lessons.compare.long_training import best_other
@@ -132,6 +134,18 @@ def test_the_findings_below_the_table_are_so() -> None:
     assert max(mean_error(name, "american") for name in ("prompt_tuning", "p_tuning")) < mean_error(
         "bitfit", "american"
     )
+
+
+def test_the_language_models_table_is_the_kept_one() -> None:
+    report = chat_kept.kept()
+    assert chat_kept.markdown(report) in README
+    assert chat_kept.said(report) in " ".join(README.split())
+    assert ("One seed: differences of a few points are noise." in README) == (chat_report.seeds_of(report) == 1)
+    assert all(len(chat_report.by_method(report, task)) >= 12 for task in ("spelling", "sentiment"))
+    found, base = chat_report.by_method(report, "sentiment"), report["base"]["sentiment"]
+    for method in ("lora", "dora", "qlora"):
+        assert about(chat_kept.mean_accuracy(found[method]), 1 / 3, within=0.1), "at chance"
+        assert min(chat_report.lost(found[method], base, "chat_nats")) > 3, "forgets much"
 
 
 def test_the_bases_error_is_its_cards() -> None:

@@ -1,12 +1,13 @@
-"""Teach a language model British spelling by every technique; one table.
+"""Teach a language model two tasks by every technique; tables and figures.
 
-    python -m lessons chat --compare       each technique with a place
+    python -m lessons chat --compare       spelling and sentiment
     python -m lessons chat --compare --quick         a few steps: does it run?
-    python -m lessons chat --compare --methods lora ia3
+    python -m lessons chat --compare --methods lora ia3 --tasks spelling
+    python -m lessons chat --compare --seeds 3 --resume
 
-Into --out come report.json and each row's adapter. Interrupted, it keeps its
-finished rows, and --resume goes on with the others. Rates are starting values,
-not searched ones.
+Into --out come report.html, report.json, the figures and each row's adapter.
+Interrupted, it keeps its finished rows, and --resume goes on with the others.
+A rate is the one that `python -m lessons chat --search` has kept.
 """
 
 import argparse
@@ -14,23 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from lessons.chat.comparing.row import UNTUNED, ChatSetting
-from lessons.chat.training.spelling import KINDS
-from lessons.chat.training.tuning import Q4_1, known, rate_of
+from lessons.chat.comparing.figures import draw_all
+from lessons.chat.comparing.forgetting import ENGLISH, PROMPTS, own_answers
+from lessons.chat.comparing.items import TASKS
+from lessons.chat.comparing.methods import MAIN, METHODS
+from lessons.chat.comparing.page import write_report
+from lessons.chat.comparing.report import Report, make_report, tasks_of
+from lessons.chat.comparing.row import UNTUNED, ChatSetting, model_file
+from lessons.chat.comparing.table import lines_of, notes
+from lessons.chat.training.tuning import COMPARED_TOKENS, known, rate_of, searched
 from lessons.compare.processes import RowProcesses, read_row
 from lessons.compare.settings import positive
+from lessons.drawing.grids import as_text
 from lessons.drawing.progress import progress_bars
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
-from peft import RECIPES
 from transformer.learning.checkpoint import write_json
 
-STEPS, QUICK_STEPS, QUICK_ITEMS = 40, 2, 8
-WITHOUT_A_PLACE = ("bitfit", "pill")
-METHODS = tuple(name for name in (*RECIPES, Q4_1) if name not in WITHOUT_A_PLACE)
-QUICK_METHODS = ("lora", "ia3")
+STEPS, ITEMS = 30, 34
+QUICK_STEPS, QUICK_ITEMS, QUICK_METHODS = 2, 4, ("lora", "ia3")
 
 
 def main(arguments: list[str]) -> int:
@@ -40,66 +44,74 @@ def main(arguments: list[str]) -> int:
         (options.out / folder).mkdir(parents=True, exist_ok=True)
     kept = {setting: read_row(setting, options.out) if options.resume else None for setting in settings}
     rows = {setting: row for setting, row in kept.items() if row}
-    missing = [setting for setting in settings if setting not in rows]
-    jobs = options.jobs or set_threads()
-    with (
-        progress_bars() as bars,
-        RowProcesses(options.out, jobs, bars, "lessons.chat.comparing.row").running() as processes,
-    ):
-        rows |= dict(processes.run(missing))
-    found = [rows[setting] for setting in settings]
-    write_json(options.out / "report.json", {"base": found[0], "rows": found[1:]})
-    Console(width=120).print(table_of(found))
-    for row in found:
-        if "failed" in row:
-            print(f"{row['method']} (seed {row['seed']}) failed: {row['failed']}")
-    return int(any("failed" in row for row in found))
+    if missing := [setting for setting in settings if setting not in rows]:
+        jobs = options.jobs or set_threads()
+        own_answers(options.out, model_file(str(options.model or "")))
+        with (
+            progress_bars() as bars,
+            RowProcesses(options.out, jobs, bars, "lessons.chat.comparing.row").running() as processes,
+        ):
+            for setting, row in processes.run(missing):
+                rows[setting] = row
+                write_report_of(options, [rows[one] for one in settings if one in rows])
+    show(write_report_of(options, [rows[setting] for setting in settings]), options.out)
+    return int(any("failed" in row for row in rows.values()))
+
+
+def write_report_of(options: Any, rows: list[dict[str, Any]]) -> Report:
+    """report.json of the rows so far: a run that is stopped has it too."""
+    report = make_report(rows, run_of(options))
+    write_json(options.out / "report.json", report)
+    return report
+
+
+def show(report: Report, out: Path) -> None:
+    """The figures, the page, and the tables on the terminal."""
+    figures = draw_all(report, out)
+    page = write_report(report, figures, out / "report.html")
+    console = Console(width=200)
+    for task in tasks_of(report):
+        console.print(f"\n{task}, % of held-out sentences", highlight=False)
+        console.print(as_text(lines_of(report, task)), highlight=False, markup=False)
+    console.print("\n".join(["", *notes(report), str(page)]), highlight=False, markup=False)
+    for row in report["failed"]:
+        print(f"{row['method']} (seed {row['seed']}) failed: {row['failed']}")
 
 
 def row_settings(options: Any) -> list[ChatSetting]:
-    """The base, then every technique with every seed."""
+    """Of each task the untouched model, then every technique; the next seed begins when all have the one before."""
     steps = options.steps or (QUICK_STEPS if options.quick else STEPS)
-    items = QUICK_ITEMS if options.quick else None
+    items = options.items or (QUICK_ITEMS if options.quick else ITEMS)
     methods = options.methods or (QUICK_METHODS if options.quick else METHODS)
     model = str(options.model or "")
     for method in methods:
         known(method)
-    return [ChatSetting(UNTUNED, 0, 0, 0.0, items, model)] + [
-        ChatSetting(method, seed, steps, options.rate or rate_of(method), items, model)
+    return [ChatSetting(UNTUNED, task, 0, 0, 0.0, items, model) for task in options.tasks] + [
+        ChatSetting(method, task, seed, steps, options.rate or rate_of(method), items, model)
         for seed in range(options.seeds)
+        for task in options.tasks
         for method in methods
     ]
 
 
-def table_of(rows: list[dict[str, Any]]) -> Table:
-    """A line for each row: sentences exactly right by kind, form and spelling of never-trained words, what was forgotten."""
-    table = Table(title="British spelling, % of sentences")
-    for heading in (
-        "method",
-        "seed",
-        "rate",
-        *KINDS,
-        "never: form",
-        "never: words",
-        "English, nats",
-        "parameters",
-        "s",
-    ):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
-    for row in rows:
-        if "failed" not in row:
-            table.add_row(*cells_of(row))
-    return table
-
-
-def cells_of(row: dict[str, Any]) -> list[str]:
-    scores = row["spelling"]
-    shares = [scores.get(kind, {}).get("exact") for kind in KINDS]
-    shares += [scores.get("never", {}).get(side) for side in ("form", "spelling")]
-    percent = ["-" if share is None else f"{100 * share:.0f}" for share in shares]
-    trained = [f"{row['trainable_parameters']:,}", f"{row['seconds']:.0f}"] if "seconds" in row else ["", ""]
-    rate = f"{row['learning_rate']:g}" if "learning_rate" in row else ""
-    return [row["method"], str(row["seed"]), rate, *percent, f"{row['english_nats']:.3f}", *trained]
+def run_of(options: Any) -> dict[str, Any]:
+    """What report.json says of the run."""
+    settings = [setting for setting in row_settings(options) if setting.technique != UNTUNED]
+    unsearched = sorted({setting.technique for setting in settings} - set(searched()))
+    rates = "each technique's own, searched on the spelling task's development sentences"
+    if options.rate:
+        rates = f"{options.rate:g} for all"
+    elif unsearched:
+        rates = f"{rates}, but for {', '.join(unsearched)}: starting values"
+    return {
+        "model": str(options.model or "SmolLM2-135M-Instruct, Q4_1"),
+        "steps": settings[0].steps,
+        "batch_tokens": COMPARED_TOKENS,
+        "seeds": options.seeds,
+        "rates": rates,
+        "english": len(ENGLISH),
+        "prompts": len(PROMPTS),
+    }
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -108,9 +120,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--compare", action="store_true", help="what this is")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(METHODS)}")
+    parser.add_argument("--main", dest="methods", action="store_const", const=MAIN, help=f"the first {len(MAIN)}")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS, metavar="TASK", help="default: both")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps, {QUICK_ITEMS} items of each kind")
     parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="default: 1")
     parser.add_argument("--steps", type=positive, metavar="N", help=f"default: {STEPS}")
+    parser.add_argument("--items", type=positive, metavar="N", help=f"test items of each kind (default: {ITEMS})")
     parser.add_argument("--rate", type=float, metavar="R", help="learning rate of all (default: each its own)")
     parser.add_argument("--out", type=out_folder, default=Path("runs/chat-compare"), help="default: runs/chat-compare")
     parser.add_argument("--resume", action="store_true", help="keep the rows in --out that this setting has finished")

@@ -8,10 +8,11 @@ One forward pass tells: a place is asked with the reference before it, as greedy
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lessons.chat.model import ChatModel
 from lessons.chat.training.conversations import texts_of
@@ -23,20 +24,22 @@ SIDES = ("exact", "form", "spelling")
 
 
 @torch.inference_mode()
-def right_places(chat: ChatModel, items: Sequence[Item]) -> list[list[bool]]:
-    """Of each item's answer and end, token by token: would the model say it after what stands before it?"""
+def answer_logits(chat: ChatModel, items: Sequence[Item]) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Of each item its number, the logits at each place of its answer and end, and the token that stands there."""
     chat.model.eval()
     examples = Texts(texts_of(chat, [item.messages() for item in items]))
-    device = next(chat.model.parameters()).device
     order = sorted(range(len(items)), key=lambda index: len(examples.texts[index][0]))
-    found: dict[int, list[bool]] = {}
     for start in range(0, len(order), ROWS):
         some = order[start : start + ROWS]
-        batch = examples.collate(some, chat.config).to(device)
-        said = batch.logits(examples.network(chat.model))[0].argmax(dim=-1)
+        batch = examples.collate(some, chat.config).to(device_of(chat))
         counts = [examples.tokens([index]) for index in some]
-        for index, row in zip(some, (said == batch.labels[0]).split(counts), strict=True):
-            found[index] = row.tolist()
+        logits = batch.logits(examples.network(chat.model))[0].split(counts)
+        yield from zip(some, logits, batch.labels[0].split(counts), strict=True)
+
+
+def right_places(chat: ChatModel, items: Sequence[Item]) -> list[list[bool]]:
+    """Of each item's answer and end, token by token: would the model say it after what stands before it?"""
+    found = {index: (logits.argmax(dim=-1) == wanted).tolist() for index, logits, wanted in answer_logits(chat, items)}
     return [found[index] for index in range(len(items))]
 
 

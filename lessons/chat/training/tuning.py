@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lessons.chat.model import ChatModel, open_model
-from lessons.task.finetuning import prepared_base
+from lessons.task.finetuning import prepared_base, read_rates
 from lessons.task.machine import best_device, bf16_pays
 from peft import get_peft_model, recipe
 from quant import LinearQ4
@@ -21,7 +21,10 @@ from transformer.learning.texts import Text, Texts
 
 Q4_1 = "qlora_q4_1"
 BATCH_TOKENS = 512
-RATES = {
+COMPARED_TOKENS = 256
+"""Of a step where techniques are compared and their rates searched: three or four sentences."""
+RATES_FILE = Path(__file__).parent / "learning_rates.json"
+STARTS = {
     "full": 5e-5,
     "ln_tuning": 1e-2,
     "ia3": 1e-2,
@@ -65,9 +68,25 @@ def open_tuned(
     return chat
 
 
+def start_of(method: str) -> float:
+    """A rate to begin the search with."""
+    return STARTS.get(method, 1e-3)
+
+
+def searched() -> dict[str, float]:
+    """The rates that `python -m lessons chat --search` has found and kept."""
+    kept = read_rates(RATES_FILE)["methods"] if RATES_FILE.is_file() else {}
+    return {name: entry["best"] for name, entry in kept.items() if "best" in entry}
+
+
 def rate_of(method: str) -> float:
-    """A rate to begin with."""
-    return RATES.get(method, 1e-3)
+    """The searched rate, else one to begin with."""
+    return searched().get(method, start_of(method))
+
+
+def quickly() -> torch.autocast:
+    """Inside, matrices are multiplied in bf16 where that pays: for measures of many passes."""
+    return torch.autocast(best_device().type, torch.bfloat16, enabled=bf16_pays())
 
 
 def fine_tune(
