@@ -131,9 +131,9 @@ def constants(node: ast.AST, text: Text) -> Changed:
         for factor in (2, 0.5, 0):
             yield f"({factor} * {text(node)})", f"the constant {text(node)} is another number: {factor} times as large"
     if isinstance(node, ast.Constant) and node.value in KINDS_OF_ESTIMATE:
-        for other in KINDS_OF_ESTIMATE:
-            if other != node.value:
-                yield f'"{other}"', f"{other} stands where {node.value} is wanted"
+        for kind in KINDS_OF_ESTIMATE:
+            if kind != node.value:
+                yield f'"{kind}"', f"{kind} stands where {node.value} is wanted"
     if not isinstance(node, ast.Constant) or isinstance(node.value, str | bytes | None):
         return
     value, shown = node.value, text(node)

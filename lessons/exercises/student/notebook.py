@@ -14,10 +14,12 @@ from typing import Any
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
+from lessons.exercises.grading.result import PASSED
 from lessons.exercises.grading.tree import PACKAGES
 from lessons.exercises.source import parse, replace_definition, replace_function
 from lessons.exercises.stub import live_source
 from lessons.exercises.student.cells import cell_source, needed_by, top_level_names
+from lessons.exercises.student.milestones import after_pass
 from lessons.exercises.student.wording import WITHOUT_WALL, Card, without_wall_text
 from lessons.exercises.student.workbook import nearest_workbook
 
@@ -39,11 +41,13 @@ def check(name: str, *definitions: Any, **methods: Any) -> Card:
     for definition in [*definitions, *methods.values()]:
         if (getattr(definition, "__module__", None) or "").partition(".")[0] in (*PACKAGES, "lessons"):
             raise ValueError(f"{definition.__qualname__} is the library's own: define yours in a cell")
-    result = grader().check(exercise, spliced(exercise, definitions, methods))
+    source = spliced(exercise, definitions, methods)
+    result = grader().check(exercise, source)
     book.keep(exercise, result)
+    built = after_pass(grader().server, exercise, source) if result.status == PASSED else ""
     if grader().without_wall and book.first_time(WITHOUT_WALL):
         print(without_wall_text(grader().without_wall))
-    return Card(result)
+    return Card(result, built)
 
 
 def spliced(exercise: Exercise, definitions: tuple[Any, ...], methods: Mapping[str, Any] | None = None) -> str:

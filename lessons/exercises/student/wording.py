@@ -80,16 +80,16 @@ def as_json(result: Result) -> dict[str, Any]:
 
 
 class Card:
-    """A result that a notebook shows by itself."""
+    """A result that a notebook shows by itself; `built` is what a passed solution does in the model."""
 
-    def __init__(self, result: Result):
-        self.result = result
+    def __init__(self, result: Result, built: str = ""):
+        self.result, self.built = result, built
 
     def __repr__(self) -> str:
-        return result_text(self.result)
+        return "\n".join(filter(None, (result_text(self.result), self.built)))
 
     def _repr_html_(self) -> str:
-        head, _, rest = result_text(self.result).partition("\n")
+        head, _, rest = repr(self).partition("\n")
         colour = {PASSED: "#2e7d32", FAILED: "#c62828"}.get(self.result.status, "#9e6a03")
         return (
             f'<div style="border-left: 4px solid {colour}; padding: 0.4em 1em">'
