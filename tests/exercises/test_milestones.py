@@ -12,6 +12,7 @@ from lessons.exercises.grading.result import PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.grading.stage import perform, performance
 from lessons.exercises.milestones.plan import MILESTONES, SHIPPED, Run, after_passing, milestone_of, part
+from lessons.exercises.milestones.reward import ppo_raises_it
 from lessons.exercises.milestones.together import together
 from lessons.exercises.selfcheck.trials import edited
 from lessons.exercises.stub import live_source, stub_of
@@ -177,3 +178,10 @@ def test_the_overview_names_every_track_and_milestone(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert all(f"  {name} " in printed for name in [*TRACKS, *MILESTONES])
     assert "QLoRA in 5 exercises" in printed
+
+
+@pytest.mark.slow
+def test_ppo_raises_the_score_and_the_hidden_truth():
+    for line in ppo_raises_it():
+        before, after = (float(part.split()[0]) for part in line.partition(": ")[2].split(", "))
+        assert after > before, line

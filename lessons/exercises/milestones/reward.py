@@ -10,7 +10,7 @@ from peft import PeftModel
 from rlhf import PPOConfig, RewardConfig, RewardModel, ppo, roll_out, train_reward_model, value_head
 from rlhf.rollout import Judge
 
-FIRST_STEPS, PAIRS, STEPS, HELD_OUT = 150, 300, 12, 128
+FIRST_STEPS, PAIRS, STEPS, HELD_OUT = 80, 150, 6, 64
 
 
 def ppo_raises_it() -> list[str]:

@@ -1,11 +1,18 @@
-"""`python -m tests.exercises.unseen [NAME...]`: measures, and prints what is said of those that are not named."""
+"""`python -m tests.exercises.unseen [NAME...]`: measures, and prints what is said of those that are not named.
 
+Without a name all are measured, and how many are named is kept in kept.json beside this file.
+"""
+
+import json
 import sys
 from collections import Counter
+from pathlib import Path
 
 from lessons.exercises.student.wording import result_text
 from tests.exercises.unseen.measure import NAMED, measured
 from tests.exercises.unseen.wrong import all_unseen
+
+KEPT = Path(__file__).with_name("kept.json")
 
 
 def main(names: list[str]) -> int:
@@ -17,6 +24,8 @@ def main(names: list[str]) -> int:
             print(f"--- {worth}: {unseen.label}\n{result_text(result).partition(chr(10) * 2)[0]}", flush=True)
     for worth, count in counts.items():
         print(f"{worth:8} {count:4}  {100 * count / len(every):5.1f} %")
+    if not names:
+        KEPT.write_text(json.dumps(counts) + "\n")
     return 0
 
 
