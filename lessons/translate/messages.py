@@ -34,6 +34,10 @@ COMMON = (
     "{name} = a tensor of shape {shape}, {dtype}",
     "NaN at {place}",
     "infinite at {place}",
+    "twice",
+    "half",
+    "early",
+    "late",
 )
 """Lines that are made of pieces."""
 
