@@ -1,6 +1,7 @@
 """The benchmark: small enough, never a stress mark, and a run that was stopped ends like one that was not."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_the_model_is_never_taught_to_say_a_stress_mark() -> None:
     never = benchmark.training_config(100, 0, bf16=False).never
 
     assert {vocabulary().symbol_ids[mark] for mark in "ˈˌ"} <= set(never)
+
+
+def test_the_kept_run_is_of_this_training_and_the_help_says_its_errors() -> None:
+    kept = json.loads((Path(benchmark.__file__).parents[1] / "results" / "cmudict.json").read_text(encoding="utf-8"))
+    wanted = asdict(benchmark.training_config(benchmark.STEPS, kept["seed"], bf16=True))
+
+    for name, value in kept["training"].items():
+        assert value == (list(wanted[name]) if isinstance(wanted[name], tuple) else wanted[name]), name
+    for part in ("test", "learnt_words"):
+        assert f"{100 * kept[part]['word_error']:.1f} % of" in benchmark.__doc__
 
 
 def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
