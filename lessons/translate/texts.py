@@ -24,7 +24,7 @@ COURSE, EXERCISES = "course", "exercises"
 
 def names() -> list[str]:
     """Every .po file that there must be."""
-    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES, MESSAGES]
+    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES, MESSAGES, GRADERS]
 
 
 def texts(name: str) -> list[Text]:

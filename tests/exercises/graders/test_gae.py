@@ -69,7 +69,7 @@ def test_padding_is_0_whatever_stood_there(parts):
     assert_matches(advantages, expected((rewards.nan_to_num(0.0), values))[0], "batch time", name="the advantages")
 
 
-def test_the_usual_gamma_is_1_and_lambda_is_095(parts):
+def test_the_usual_gamma_is_1_and_lambda_a_little_less(parts):
     advantages, _ = gae(*parts, MASK)
 
     assert_matches(advantages, expected(parts, gamma=1.0, lam=0.95)[0], "batch time", name="the advantages")

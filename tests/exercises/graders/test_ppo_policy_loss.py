@@ -84,7 +84,7 @@ def test_gradients_are_those_of_the_function(parts):
     )
 
 
-def test_the_usual_clip_is_02(parts):
+def test_the_usual_clip_is_a_fifth(parts):
     assert_matches(
         clipped_surrogate(*parts, MASK), per_token(*parts, torch.maximum, clip=0.2), "batch time", name="the surrogate"
     )

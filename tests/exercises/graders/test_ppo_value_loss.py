@@ -64,7 +64,7 @@ def test_gradients_reach_the_values(parts):
     )
 
 
-def test_the_usual_clip_is_02(parts):
+def test_the_usual_clip_is_a_fifth(parts):
     right = reference(*(x.numpy() for x in parts), MASK.numpy(), 0.2)
 
     assert_matches(ppo_value_loss(*parts, MASK), right, name="the loss without a given clip")
