@@ -13,6 +13,8 @@ TEMPLATES = {
     "show_table": ("title", "note"),
 }
 """Function → its arguments that are templates. `show_figure` and `show_drawing` take a figure before them."""
+OPTIONAL = {"show_table"}
+"""Those that may be called without any of them."""
 
 Call = tuple[str, ast.Call]
 
@@ -44,7 +46,7 @@ def template_complaints(calls: Sequence[Call]) -> Iterator[str]:
         parts = templates_of(name, node)
         texts = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
         where = f"line {node.lineno}: {name}"
-        if len(texts) < len(parts) or len(parts) < len(TEMPLATES[name]):
+        if len(texts) < len(parts) or (len(parts) < len(TEMPLATES[name]) and name not in OPTIONAL):
             yield f"{where}(...) needs {', '.join(TEMPLATES[name])} as plain strings with {{names}}, no f-strings"
             continue
         given = {keyword.arg for keyword in node.keywords if keyword.arg} - set(TEMPLATES[name]) - {"figure"}

@@ -82,5 +82,5 @@ def test_no_line_begins_with_a_comma():
 
 def test_the_extractor_finds_templates_and_fixed_texts():
     found = {text.english for text in message_texts()}
-    assert {"the factor {called} is missing", "value: {name}: {said}", "Stuck?", "not attempted"} <= found
+    assert {"the factor {name} is missing", "value: {name}: {said}", "Stuck?", "not attempted"} <= found
     assert "q_proj k_proj v_proj" not in found

@@ -19,7 +19,10 @@ WEEKS = (
     ("Adapters and virtual tokens", "adapters prompt_tuning p_tuning"),
     ("Prefixes, scales and shifts", "prefix_tuning p_tuning_v2 ssf pill"),
     ("Learning from preferences: a reward, PPO", "reward_model ppo"),
-    ("DPO, GRPO, real models, and choosing", "dpo grpo sentiment language_model instruction_tuning choosing"),
+    (
+        "DPO, GRPO, real models, what goes wrong, and choosing",
+        "dpo grpo sentiment language_model instruction_tuning clinic choosing",
+    ),
 )
 """What a week is about, and the files of the catalogue that are its homework."""
 
