@@ -21,6 +21,7 @@ from lessons.clinic.patients.look import look
 from lessons.clinic.reading import coloured, read
 from lessons.clinic.table import make_table, row
 from lessons.clinic.world import pronunciation
+from lessons.language.words import say
 from lessons.task.dictionary import vocabulary
 from lessons.task.machine import set_threads
 
@@ -67,10 +68,11 @@ def case_of(name: str) -> Case:
 
 def overview(console: Console) -> None:
     for number, group in enumerate(GROUPS, start=1):
-        console.print(f"[bold]{group}[/]")
+        heading = say(f"**{group}**")  # as lesson 31's table has it
+        console.print(f"[bold]{heading.strip('*')}[/]")
         for case in CASES.values():
             if case.group == number:
-                console.print(f"  {case.name:<29}{case.symptom}")
+                console.print(f"  {case.name:<29}{say(case.symptom)}")
 
 
 def show(case: Case, console: Console) -> None:

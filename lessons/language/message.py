@@ -19,6 +19,9 @@ from lessons.language.words import GRADERS, MESSAGES, chinese, joined
 LEAST_TEXT = 4
 """Letters that a template has of its own; one with fewer fits too much."""
 
+CODE = re.compile(r"self\.\w+ = ")
+"""A line of Python: how an object's parameter is set. Its words are names."""
+
 PROSE = re.compile(r"(?<![\w.])[a-z]{2,}(?: [a-z]{2,}){2}(?![\w.(=])")
 PYTHONS_OWN = re.compile(r"\w*(?:Error|Exception|Warning|Failed)\b")
 
@@ -71,6 +74,8 @@ def in_chinese(message: str) -> str:
 def spoken(line: str) -> str:
     """One line, or one value of a line."""
     text = line.strip()
+    if CODE.match(text):
+        return line
     if (exact := chinese().get(text.replace("{", "{{").replace("}", "}}"))) is not None and text:
         return line.replace(text, exact.replace("{{", "{").replace("}}", "}"))
     for template in templates():

@@ -15,7 +15,7 @@ from lessons.language.po import po_of, translations
 
 MESSAGES = "messages"
 GRADERS = "graders"
-"""What the graders say; begun, and not yet among the files that `translate check` asks for."""
+"""What the graders say of a wrong solution, and what must hold."""
 
 FILES = (MESSAGES, GRADERS, "exercises", "course")
 """The .po files whose texts a terminal shows; where two have a text, the first is believed."""

@@ -34,6 +34,8 @@ COMMON = (
     "{name} = a tensor of shape {shape}, {dtype}",
     "NaN at {place}",
     "infinite at {place}",
+    "came      {numbers}",
+    "expected  {numbers}",
     "twice",
     "half",
     "early",

@@ -10,7 +10,7 @@ from lessons.__main__ import main
 from lessons.exercises.grading.result import FAILED, Result
 from lessons.exercises.student.wording import show
 from lessons.language.choice import language, speaking
-from lessons.language.message import in_language, untranslated
+from lessons.language.message import in_language, prose_in, untranslated
 from lessons.language.wrapping import broken
 from lessons.translate.messages import message_texts
 
@@ -59,6 +59,24 @@ def test_a_message_is_translated_line_by_line_and_its_values_too():
     assert untranslated(MESSAGE) == []
     assert untranslated("value: what nobody has ever said before stands here") != []
     assert in_language(MESSAGE) == MESSAGE
+
+
+def test_numbers_stand_in_their_columns_and_python_stays_python():
+    with speaking("zh"):
+        assert in_language("    came      0.7056") == "    得到      0.7056"
+        assert in_language("    expected         0.0691    0.8077") == "    应为             0.0691    0.8077"
+        assert in_language("    self.weight = torch.tensor([0.5])") == "    self.weight = torch.tensor([0.5])"
+
+
+def test_the_list_and_the_clinic_are_chinese_in_80_columns(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in (["list", "--workbook", str(tmp_path)], ["clinic"]):
+        assert main([*command, "--lang", "zh"]) == 0
+        said = capsys.readouterr().out
+        assert not list(prose_in(said)), command
+    assert "导出的模型" in said
+    main(["list", "--workbook", str(tmp_path), "--lang", "zh"])
+    assert "15 分钟" in capsys.readouterr().out
 
 
 def test_a_chinese_card_wraps_at_80_columns_and_loses_nothing():

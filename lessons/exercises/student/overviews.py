@@ -54,7 +54,7 @@ def show_list(console: Console, book: Workbook) -> None:
         row.add_column(width=1)
         row.add_column(width=wide, no_wrap=True)
         row.add_column(width=5)
-        row.add_column(width=6)
+        row.add_column(width=7)
         row.add_column()
         stars, minutes = "●" * exercise.difficulty, tell("{minutes} min", minutes=f"{exercise.minutes:2}")
         row.add_row(mark, exercise.name, stars, minutes, say(exercise.title) + after)
