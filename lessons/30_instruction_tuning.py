@@ -46,8 +46,9 @@ from lessons.experiments.instruction_tuning_figures import (
     draw_runs,
     draw_shares,
     draw_steps,
+    draw_techniques,
 )
-from lessons.experiments.instruction_tuning_kept import kept_packing, kept_runs, kept_shares
+from lessons.experiments.instruction_tuning_kept import kept_packing, kept_runs, kept_shares, kept_techniques
 from lessons.task.machine import set_threads
 from lessons.teaching import (
     about,
@@ -280,6 +281,30 @@ prose(
     "That looks better, and is worse: every conversation but the first of its row reads solved examples of the same task, and who trains "
     "so trains a model to lean on them. In use nothing stands before a question. No shape is wrong and nothing warns.",
     **packing,
+)
+
+# %% [markdown]
+# ## Experiment: every technique
+#
+# The same sentences, now learnt by each technique at its own learning rate. Three kinds are held out: sentences whose words stand in the
+# training sentences, those whose words were never shown, and those where nothing is to change. An answer counts when it is exactly right.
+
+# %% tags=["hide-input"]
+techniques = kept_techniques()
+show_figure(
+    draw_techniques(),
+    title="With LoRA {lora_seen:.0%} of the sentences with trained words come out right, and {lora_never:.0%} of those with words never shown",
+    alt="A bar for each of {count} techniques and three kinds of sentences, from the share that was exactly right before to the share after. "
+    "LoRA: {seen:.0%} to {lora_seen:.0%}, {never:.0%} to {lora_never:.0%}, {unchanged:.0%} to {lora_unchanged:.0%}.",
+    **techniques,
+)
+prose(
+    "(Kept results, one seed, {steps} steps.) First is `{first}` with {first_right:.0%} of the sentences that are to be changed, LoRA has {lora_right:.0%}. "
+    "Words never shown are rewritten too: what was learnt is a way of spelling, and the words were in the model already. The price: a token of "
+    "the model's own answers in a chat costs {full_nats:.2f} nats more after full fine-tuning and {lora_nats:.2f} more after LoRA, whose rate is higher. "
+    "Last is `{last}`: nothing is right, and {last_nats:.2f} nats are lost. The table with a second task, sentiment, stands in the README: "
+    "`python -m lessons.chat.comparing.kept` prints it, `python -m lessons chat --compare` makes it anew.",
+    **techniques,
 )
 
 # %% [markdown]

@@ -6,6 +6,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from lessons.chat.comparing.figures import draw_before_after
+from lessons.chat.comparing.kept import kept as compared
 from lessons.drawing.labels import legend_below
 from lessons.drawing.style import BEFORE, BLACK, GREEN, INDIGO, NOTE, ORANGE, SKY
 from lessons.teaching import Sketch, new_figure
@@ -104,4 +106,13 @@ def draw_steps(losses: Sequence[float]) -> Figure:
     axis.plot(range(1, len(losses) + 1), losses, marker="o", color=INDIGO)
     axis.set(xlabel="step", ylabel="nats per answer token", ylim=(0, None))
     axis.axhline(0, color=BLACK, linewidth=0.5)
+    return figure
+
+
+def draw_techniques() -> Figure:
+    """The kept comparison on the spelling, as wide as a page."""
+    figure = draw_before_after(compared(), "spelling")
+    figure.set_size_inches(6.8, 4.2)
+    for axis in figure.axes:
+        axis.title.set_fontsize("medium")
     return figure

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from lessons.chat.comparing.kept import kept as compared
+from lessons.chat.comparing.report import accuracy, by_method, lost
+from lessons.chat.training.spelling import KINDS
 from lessons.experiments.instruction_tuning import HELD_OUT, PACKED, PARTS, STEPS, kept
 from lessons.teaching import Values, about, claim, kept_claim
 
@@ -66,6 +69,41 @@ def kept_runs() -> Values:
     texts = [values[f"{name.replace(' ', '_')}_text"] for name in states]
     claim(max(texts) - min(texts) < 0.02, "nothing is forgotten")
     claim(values["unchanged"] > values["seen"] > values["never"], "the form comes first")
+    return values
+
+
+@kept_claim
+def kept_techniques() -> Values:
+    """Every technique on the spelling: what was right before and after, and what the model's own answers cost more."""
+    report = compared()
+    base, found = report["base"]["spelling"], by_method(report, "spelling")
+    right = {method: accuracy(rows[0]) for method, rows in found.items()}
+    nats = {method: lost(rows, base, "chat_nats")[0] for method, rows in found.items()}
+    values: Values = {kind: base["scores"][kind]["exact"] for kind in KINDS}
+    values |= {
+        "count": len(found),
+        "steps": report["run"]["steps"],
+        "first": next(iter(found)),
+        "last": list(found)[-1],
+    }
+    values |= {"lora_right": right["lora"], "lora_nats": nats["lora"], "full_nats": nats["full"]}
+    values |= {
+        "first_right": right[values["first"]],
+        "last_right": right[values["last"]],
+        "last_nats": nats[values["last"]],
+    }
+    values |= {f"lora_{kind}": found["lora"][0]["scores"][kind]["exact"] for kind in KINDS}
+    claim(
+        values["lora_seen"] > values["lora_never"] > 0.4, "LoRA rewrites words that it was never shown, fewer of them"
+    )
+    claim(values["lora_right"] > 0.9 * values["first_right"], "LoRA is not far from the best")
+    claim(
+        values["last_right"] == 0.0 and nats[values["last"]] == max(nats.values()),
+        "the last learnt nothing and cost most",
+    )
+    claim(min(nats.values()) > 0, "every technique makes the model's own answers dearer")
+    rates = {method: rows[0]["learning_rate"] for method, rows in found.items()}
+    claim(rates["lora"] > rates["full"], "LoRA's rate is higher than full fine-tuning's", **values)
     return values
 
 
