@@ -9,12 +9,19 @@ from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.patient import Patient, told
 from lessons.clinic.patients.ward import Ward
 from lessons.clinic.world import pronunciation
+from peft import PeftModel
 
 
 def real(seed: int) -> Ward:
     """The shipped base with the LoRA adapter that learnt British."""
     world = pronunciation()
-    return Ward(lambda: world.tuned().double().eval(), world.batches, torch.Generator().manual_seed(seed))
+
+    def tuned() -> PeftModel:
+        model = world.tuned()
+        model.adapters[model.active[0]].set_trainable(True)  # a loaded adapter is frozen, and its training is looked at
+        return model.double().eval()
+
+    return Ward(tuned, world.batches, torch.Generator().manual_seed(seed))
 
 
 def patient_of(name: str) -> Patient:
