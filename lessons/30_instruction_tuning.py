@@ -300,7 +300,7 @@ show_figure(
 )
 prose(
     "(Kept results, one seed, {steps} steps.) First is `{first}` with {first_right:.0%} of the sentences that are to be changed, LoRA has {lora_right:.0%}. "
-    "Words never shown are rewritten too: what was learnt is a way of spelling, and the words were in the model already. The price: a token of "
+    "Words never shown are rewritten too, though fewer of those sentences come out right. The price: a token of "
     "the model's own answers in a chat costs {full_nats:.2f} nats more after full fine-tuning and {lora_nats:.2f} more after LoRA, whose rate is higher. "
     "Last is `{last}`: nothing is right, and {last_nats:.2f} nats are lost. The table with a second task, sentiment, stands in the README: "
     "`python -m lessons.chat.comparing.kept` prints it, `python -m lessons chat --compare` makes it anew.",

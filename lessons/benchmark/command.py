@@ -2,12 +2,11 @@
 
     python -m lessons benchmark cmudict        about an hour and a half on one core with bf16
 
-The base's shape and training, on the CMU words without stress marks, every row from position 0. The split is that of all our dictionaries, by the
-hash of a word; a word is right when it equals any of its listed pronunciations. A run that was stopped goes on with
---resume; its seconds are then an estimate from the steps that were left. Into --out come the model, cmudict.json (errors,
-curve, seed, seconds) and cmudict.png. The kept run is in lessons/results: 24.9 % of the held-out words wrong, where
-phonetisaurus has 27.6 % on the same split, and 5.5 % of those that it learnt from. Half as many steps at half of this rate
-and a tenth of this weight decay gave 26.4 %, and 7,000 of them 30.4 %.
+The base's shape and training, on the CMU words without stress marks, every row from position 0. The split is that of all
+our dictionaries, by the hash of a word; a word is right when it equals any of its listed pronunciations. A run that was
+stopped goes on with --resume; its seconds are then an estimate from the steps that were left. Into --out come the model,
+cmudict.json (errors, curve, seed, seconds) and cmudict.png. The kept run is in lessons/results: 24.9 % of the held-out words
+wrong, where phonetisaurus has 27.6 % on the same split, and 5.5 % of those that it learnt from.
 """
 
 import argparse

@@ -151,3 +151,8 @@ def test_a_cause_takes_the_place_of_what_only_says_that_something_differs():
     assert is_open(message)
     assert not is_open(named)
     assert with_cause(message, "exp is there").startswith("value: the output: exp is there\nlargest difference")
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_should_be_zero_is_told_without_a_warning():
+    assert said(RIGHT * torch.tensor([[1e-4], [1.0]]), 0 * RIGHT).startswith("value")

@@ -16,7 +16,7 @@ def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
     program = find_chromium()
     if program is None:
-        pytest.skip("there is no Chromium to open the page in: apt-get install chromium")
+        pytest.skip("there is no Chromium to open pages in: apt-get install chromium")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield browser

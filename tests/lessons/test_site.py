@@ -12,8 +12,8 @@ from lessons.site.beside import as_html, parts
 from lessons.site.command import SETTINGS, main
 from lessons.site.links import ROOT, relinked
 from lessons.site.pages import SUBJECT, existing
-from lessons.site.screenshots import find_chromium
 from lessons.teaching.notebooks import read_lesson, sources
+from tests.lessons.page_browser import chromium
 
 sys.path.insert(0, str(SETTINGS))
 
@@ -112,14 +112,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("there is no Chromium to open the site in: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 WIDTH = 380

@@ -3,7 +3,7 @@
 from torch import Tensor, tensor
 
 from lessons.clinic.checks.merge import inner
-from lessons.clinic.patients.patient import Patient, Run
+from lessons.clinic.patients.patient import Patient, Run, refused
 from lessons.clinic.patients.ward import Matrices, Ward
 from lessons.clinic.repairs import exported_model as repair
 from lessons.clinic.updates import updates_of, weights
@@ -30,6 +30,7 @@ def treat(before: Matrices, now: Matrices, update: Matrices) -> tuple[float, Mat
 def examine(ward: Ward, run: Run, result: tuple[float, Matrices]) -> dict[str, Tensor]:
     (times, matrices), before, update = result, run["before"], run["update"]
     moved = {path: matrices[path] - before[path] for path in update}
+    zeros = {path: 0 * delta for path, delta in update.items()}
     still = [matrices[path] - before[path] for path in before if path not in update]
     return {
         "how often it is said to be merged": tensor(times),
@@ -41,17 +42,8 @@ def examine(ward: Ward, run: Run, result: tuple[float, Matrices]) -> dict[str, T
         "nats per token, tuned": ward.nats(ward.tuned()),
         "nats per token, of the file as it lies there": ward.nats_with(run["now"]),
         "the number of matrices": tensor(len(matrices)),
-        "an update of zeros is refused": refused(run),
+        "an update of zeros is refused": refused(repair.times_merged, before, run["now"], zeros),
     }
-
-
-def refused(run: Run) -> Tensor:
-    """1 where the repair says so by a ValueError."""
-    try:
-        repair.times_merged(**run | {"update": {path: 0 * delta for path, delta in run["update"].items()}})
-    except ValueError:
-        return tensor(1)
-    return tensor(0)
 
 
 PATIENT = Patient(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, tensor
 
 from lessons.clinic.patients.ward import Ward, small
 
@@ -48,6 +48,15 @@ class Patient:
     def found_code(self) -> str:
         """The lines of the sick run."""
         return textwrap.dedent(inspect.getsource(self.as_found))
+
+
+def refused(repair: Callable[..., Any], *given: Any) -> Tensor:
+    """1 where the repair says by a ValueError that there is nothing to repair, else 0."""
+    try:
+        repair(*given)
+    except ValueError:
+        return tensor(1)
+    return tensor(0)
 
 
 def told(measured: Mapping[str, Tensor]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, tensor
 
-from lessons.clinic.patients.patient import Patient, Run
+from lessons.clinic.patients.patient import Patient, Run, refused
 from lessons.clinic.patients.ward import Ward
 from lessons.clinic.repairs import silent_adapter as repair
 
@@ -53,21 +53,12 @@ def examine(ward: Ward, run: Run, found: Mapping[str, Tensor]) -> dict[str, Tens
         "tensors that found their place": tensor(sum(name in held for name in found)),
         "nats per token of the base": base,
         "nats per token with the adapter": ward.nats(model),
-        "an unknown name is refused": refused(run["saved"] | {"x.y": torch.zeros(1)}, run["wanted"]),
-        "a missing name is refused": refused({name: run["saved"][name] for name in names[1:]}, run["wanted"]),
+        "an unknown name is refused": refused(treat, run["saved"] | {"x.y": torch.zeros(1)}, run["wanted"]),
+        "a missing name is refused": refused(treat, {name: run["saved"][name] for name in names[1:]}, run["wanted"]),
         "a name that is there twice is refused": refused(
-            run["saved"] | {f"ema.{names[0]}": torch.zeros(1)}, run["wanted"]
+            treat, run["saved"] | {f"ema.{names[0]}": torch.zeros(1)}, run["wanted"]
         ),
     }
-
-
-def refused(saved: Mapping[str, Tensor], wanted: Collection[str]) -> Tensor:
-    """1 where the repair says so by a ValueError."""
-    try:
-        treat(saved, wanted)
-    except ValueError:
-        return tensor(1)
-    return tensor(0)
 
 
 PATIENT = Patient(

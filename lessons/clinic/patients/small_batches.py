@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lessons.clinic.patients.patient import Patient, Run
+from lessons.clinic.patients.patient import Patient, Run, refused
 from lessons.clinic.patients.ward import Example, Ward
 from lessons.clinic.reading import IGNORED
 from lessons.clinic.repairs import small_batches as repair
@@ -69,16 +69,8 @@ def examine(ward: Ward, run: Run, loss: Tensor) -> dict[str, Tensor]:
         "graphs that were alive at once": torch.tensor(watched.most),
         "the gradient": torch.zeros_like(wanted) if gradient is None else gradient,
         "the loss has a graph": torch.tensor(loss.requires_grad),
-        "nothing asked at all is refused": refused(run),
+        "nothing asked at all is refused": refused(treat, run["losses"], [run["batches"][1]]),
     }
-
-
-def refused(run: Run) -> Tensor:
-    try:
-        treat(run["losses"], [run["batches"][1]])
-    except ValueError:
-        return torch.tensor(1)
-    return torch.tensor(0)
 
 
 PATIENT = Patient(

@@ -84,10 +84,12 @@ def offset_per_row(case: Case) -> str:
 
 def imprecise(case: Case) -> str:
     size = float(np.abs(case.expected).max())
+    if not size:
+        return ""
     error = float(np.abs(case.actual - case.expected).max())
     wrong = ~case.right()
     own = np.abs(case.actual - case.expected)[wrong] / np.maximum(np.abs(case.expected[wrong]), 1e-3 * size)
-    if size and error / size < 2e-3 and float(np.median(own)) < 0.05:
+    if error / size < 2e-3 and float(np.median(own)) < 0.05:
         digits = max(1, math.floor(-math.log10(error / size)))
         return f"right up to about {digits} digits: is something rounded, or is a small constant (ε) elsewhere?"
     return ""
