@@ -120,12 +120,13 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "set_device", taken.append)
     monkeypatch.setattr(distributed.distributed, "init_process_group", lambda backend: taken.append(backend))
     monkeypatch.setattr(distributed.distributed, "get_rank", lambda: 1)
-    monkeypatch.setattr(distributed.distributed, "destroy_process_group", lambda: None)
-    monkeypatch.setattr(distributed.distributed, "barrier", lambda: None)
+    monkeypatch.setattr(distributed.distributed, "destroy_process_group", lambda: taken.append("left"))
+    monkeypatch.setattr(distributed.time, "sleep", taken.append)
     monkeypatch.setenv("LOCAL_RANK", "1")
 
     with distributed.process_group():
         assert taken == [1, "nccl"]
+    assert taken[2:] == ["left", distributed.LEAVING], "gloo's threads end before Python does"
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(ValueError, match="process 3 of this machine finds 2 GPUs"), distributed.process_group():
         pass

@@ -8,6 +8,7 @@ those of one process.
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -19,6 +20,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 Row = TypeVar("Row")
 Groups = list[dict[str, Any]]
+
+LEAVING = 0.5
+"""Seconds in which gloo's threads, which DistributedDataParallel and `fully_shard` keep alive beyond the group, let go of their
+last tensors. They need Python for it: where that is ending already, they abort the process."""
 
 
 @contextmanager
@@ -42,9 +47,9 @@ def process_group() -> Iterator[int]:
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield distributed.get_rank()
-        distributed.barrier()  # they leave together: one that ends while another still writes may take it down
     finally:
         distributed.destroy_process_group()
+        time.sleep(LEAVING)
 
 
 class Processes:
