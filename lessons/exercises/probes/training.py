@@ -45,11 +45,11 @@ def row(draw: Draw) -> list[int]:
 
 
 def learnt_tokens(seed: int) -> dict[str, Tensor]:
-    """Two batches: rows of several texts, and a row for each; what is padding elsewhere is an id that may be learnt."""
+    """Rows of one, two and three texts, and a row for each; what is padding elsewhere is an id that may be learnt."""
     draw, found = Draw(seed), {}
     pad_id = draw.size(1, 9)
-    packed = [[part_learnt(draw) for _ in range(count)] for count in (1, draw.size(2, 3), 2)]
-    for name, rows in (("packed", packed), ("alone", [[part_learnt(draw)] for _ in range(3)])):
+    for name, counts in {"in pairs": (1, 2), "packed": (1, 3, 2), "alone": (1, 1, 1)}.items():
+        rows = [[part_learnt(draw) for _ in range(count)] for count in counts]
         rows[0][0] = ([*rows[0][0][0], pad_id], [*rows[0][0][1], True])
         batch = texts.text_batch(rows, pad_id)
         found |= {f"{name}: source": batch.source, f"{name}: before": batch.before, f"{name}: labels": batch.labels}
