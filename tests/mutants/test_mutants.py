@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from quant import blockwise
 from tests.mutants import pool
 from tests.mutants.changes import mutants
 from tests.mutants.keeping import equivalents
+from tests.mutants.learning import processor_seconds
 from tests.mutants.swap import Functions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,3 +96,11 @@ def test_a_child_is_ended_by_its_processor_time_and_a_waiting_one_by_the_clock(m
         began = time.process_time()
         assert [found for _, found, _ in pool.forked(["done"], do, lambda _: 1.0, 1)] == [answer]
         assert time.process_time() - began < 1.0
+
+
+def test_a_test_that_lets_a_child_work_costs_what_the_child_costs() -> None:
+    began = processor_seconds()
+
+    subprocess.run([sys.executable, "-c", "sum(range(20_000_000))"], check=True)
+
+    assert processor_seconds() - began > 0.1

@@ -74,3 +74,9 @@ def test_in_training_the_module_is_the_formula(module):
 def test_what_is_no_probability_is_refused(dropout, p):
     with pytest.raises(ValueError, match=rf"probability in \[0, 1\), not {p}"):
         dropout(torch.ones(2), p)
+
+
+def test_a_random_number_equal_to_p_keeps_its_place(monkeypatch):
+    monkeypatch.setattr(torch, "rand_like", lambda x: torch.tensor([0.0, 0.25, 0.5, 0.75]))
+
+    assert apply_dropout(torch.ones(4), 0.5).tolist() == [0.0, 0.0, 2.0, 2.0]

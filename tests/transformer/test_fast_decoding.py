@@ -132,3 +132,12 @@ def test_a_row_that_grows_beyond_max_length_says_so():
     model = decoder_only(max_length=8)
     with pytest.raises(ValueError, match="the row has 9 positions; max_length is 8"):
         generate(model, PROMPTS["whole"], max_new_tokens=8, fast=True)
+
+
+def test_a_row_may_fill_every_position():
+    model, prompt = decoder_only(max_length=8), PROMPTS["whole"]
+    room = 8 - prompt.shape[1]
+
+    said = generate(model, prompt, max_new_tokens=room + 1, fast=True)
+
+    assert torch.equal(said, generate(model, prompt, max_new_tokens=room + 1))

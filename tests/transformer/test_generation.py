@@ -225,3 +225,23 @@ def test_one_kept_token_is_greedy():
 
     assert torch.equal(generate(model, SOURCE, 9, do_sample=True, top_k=1), generate(model, SOURCE, 9))
     assert torch.equal(generate(model, SOURCE, 9, do_sample=True, top_p=1e-6), generate(model, SOURCE, 9))
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_beams": 2}, {"do_sample": True, "top_k": 1, "temperature": 0.01}])
+def test_one_token_can_be_asked_for(settings):
+    assert generate(small.talker(), SOURCE, max_new_tokens=1, **settings).shape == (len(SOURCE), 2)
+
+
+@pytest.mark.parametrize("settings", [{"max_new_tokens": 0, "num_beams": 2}, {"max_new_tokens": 4, "num_beams": 0}])
+def test_each_number_that_is_too_small_is_refused_beside_one_that_is_not(settings):
+    with pytest.raises(ValueError, match="max_new_tokens . and num_beams . must be at least 1"):
+        generate(small.talker(), SOURCE, **settings)
+
+
+def test_one_logit_that_is_not_finite_is_enough_to_stop():
+    model = small.talker(output_bias=True)
+    with torch.no_grad():
+        model.output.bias[3] = float("nan")
+
+    with pytest.raises(ValueError, match="logits are not finite"):
+        generate(model, SOURCE, max_new_tokens=4)

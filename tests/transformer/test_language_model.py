@@ -102,6 +102,16 @@ def test_generation_with_a_cache_is_that_without(family, beams):
     assert torch.equal(with_cache, without)
 
 
+@pytest.mark.parametrize("padding", [0, 3])
+def test_a_prompt_read_at_once_into_the_cache_gives_the_logits_of_every_place(padding):
+    """None of them sees what follows it. The last place does not tell: it may see all."""
+    model, prompt = language_model(**LLAMA), torch.nn.functional.pad(TEXT, (padding, 0), value=0)
+
+    cached = model.decode(prompt, model.new_cache(4))
+
+    torch.testing.assert_close(cached[:, padding:], model(prompt)[:, padding:])
+
+
 def test_the_cache_stores_the_fewer_heads():
     model = language_model(**LLAMA)
     cache = model.new_cache(4)
