@@ -234,7 +234,7 @@ def test_one_token_can_be_asked_for(settings):
 
 @pytest.mark.parametrize("settings", [{"max_new_tokens": 0, "num_beams": 2}, {"max_new_tokens": 4, "num_beams": 0}])
 def test_each_number_that_is_too_small_is_refused_beside_one_that_is_not(settings):
-    with pytest.raises(ValueError, match="max_new_tokens . and num_beams . must be at least 1"):
+    with pytest.raises(ValueError, match=r"max_new_tokens \d and num_beams \d must be at least 1"):
         generate(small.talker(), SOURCE, **settings)
 
 
