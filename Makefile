@@ -26,7 +26,8 @@ test: $(VENV)/.installed  ## Run the tests, but for the slow ones
 	$(RUN) -m pytest -q $(SIDE_BY_SIDE) -m "not slow and not parity"
 
 test-all: test  ## ... and the slow ones, and the comparison with transformers, Hugging Face PEFT and bitsandbytes
-	$(RUN) -m pytest -q -m "slow and not parity"
+	$(RUN) -m pytest -q $(SIDE_BY_SIDE) --dist loadfile -m "slow and not alone and not parity"
+	$(RUN) -m pytest -q -m "alone and not parity"
 	$(MAKE) parity
 
 lint: $(VENV)/.installed  ## Check style, types and the direction of imports

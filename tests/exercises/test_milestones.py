@@ -144,6 +144,7 @@ def passed(book, *files):
         book.keep(exercise, Result(exercise.name, PASSED))
 
 
+@pytest.mark.slow
 def test_a_milestone_says_whose_code_ran_and_a_wrong_attention_shows_in_its_number(tmp_path, capsys):
     book = Workbook(tmp_path)
     passed(book, solved("layer_norm"), solved("add_norm"), solved("scaled_dot_product_attention"))

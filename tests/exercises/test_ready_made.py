@@ -163,6 +163,7 @@ def test_the_judge_alone_passes_the_solution_and_fails_what_is_none(grader):
     assert wrong.status == FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "body", "target"), WITHOUT_CHANCE, ids=[row[0] for row in WITHOUT_CHANCE])
 def test_typed_in_numbers_and_no_chance_at_all_fail_by_the_judge_alone(grader, name, body, target):
     result = grader.check(get(name), with_body(name, body, target), tests=False)

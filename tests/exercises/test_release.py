@@ -53,6 +53,7 @@ def test_an_exam_gives_out_neither_tests_nor_hints(tmp_path: Path) -> None:
         commands.release([str(tmp_path / "other"), "--assignment", str(tmp_path / "exam.toml"), "--no-wheel"])
 
 
+@pytest.mark.slow
 def test_the_library_of_an_exam_holds_no_answer_and_still_starts(tmp_path: Path) -> None:
     exercises = [get(name) for name in ("layer_norm", "lora", "gae", "scaled_dot_product_attention")]
     for package in ("transformer", "peft", "rlhf", "quant"):

@@ -17,5 +17,6 @@ def test_every_wrong_solution_is_also_given_to_the_judge_alone(name):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_every_exercise_stands_its_trials(capsys: pytest.CaptureFixture) -> None:
     assert selfcheck.main([]) == 0, capsys.readouterr().out[-4000:]

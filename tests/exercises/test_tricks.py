@@ -13,9 +13,10 @@ from lessons.exercises.source import LIBRARY
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
 MOST_SECONDS = 60
-pytestmark = pytest.mark.skipif(
-    bool(trial.problem()), reason="there is no wall on this system, and these files do harm"
-)
+pytestmark = [
+    pytest.mark.slow,  # about a second each
+    pytest.mark.skipif(bool(trial.problem()), reason="there is no wall on this system, and these files do harm"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -154,6 +154,7 @@ def test_what_may_be_read_stays_as_it_is(grader, change):
 
 
 @needs_wall
+@pytest.mark.slow
 def test_the_machines_devices_stay_as_they_are(grader):
     before = os.stat("/dev/null")
     message = said(grader, "import os\nos.utime('/dev/null', (0, 0))")

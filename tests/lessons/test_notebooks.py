@@ -153,6 +153,7 @@ def test_a_name_that_is_no_lesson_is_refused(written):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_every_lesson_runs_in_quick_form():
     command = [sys.executable, "-m", "lessons.teaching.build", "--quick", "--jobs", "2"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FT_THREADS": "1"}, capture_output=True, text=True)

@@ -190,6 +190,7 @@ def test_it_fits_a_telephone(visit: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_from_slider_to_picture_is_at_most_50_milliseconds_at_the_median(visit: Any) -> None:
     """A machine that does other work is slower: FT_PAGE_MILLISECONDS gives it more."""
     visit.evaluate("(chooseTechnique('lora'), chooseWord('tomato'))")
