@@ -14,7 +14,7 @@ from string import Formatter
 
 from lessons.language.choice import CHINESE, language
 from lessons.language.po import po_of, translations
-from lessons.language.words import GRADERS, MESSAGES, chinese, joined
+from lessons.language.words import SPOKEN, chinese, joined
 
 LEAST_TEXT = 4
 """Letters that a template has of its own; one with fewer fits too much."""
@@ -38,7 +38,9 @@ class Template:
 @cache
 def templates() -> list[Template]:
     """Those with most text of their own first."""
-    known = translations(po_of(GRADERS)) | translations(po_of(MESSAGES))
+    known: dict[str, str] = {}
+    for name in reversed(SPOKEN):
+        known |= translations(po_of(name))
     found = [template for english, said in known.items() if (template := template_of(english, said))]
     return sorted(found, key=lambda template: -template.own)
 
