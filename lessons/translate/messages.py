@@ -10,6 +10,7 @@ from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.grading.result import EXIT_CODES
 from lessons.exercises.source import LIBRARY
 from lessons.install.doctor import CHECKS as DOCTOR
+from lessons.translate.judged import cause_texts, probe_texts
 from lessons.translate.po import Text
 from lessons.translate.strings import is_text, spoken_in
 
@@ -65,8 +66,10 @@ COMMANDS = ()
 
 
 def grader_texts() -> Iterator[Text]:
-    """What the graders say of a wrong solution, and what must hold."""
+    """What the graders and the judge say of a wrong solution, and what must hold."""
     yield from texts_in(GRADERS)
+    yield from cause_texts()
+    yield from probe_texts()
 
 
 def message_texts() -> Iterator[Text]:
