@@ -2,8 +2,8 @@
 
 A message comes as English text: a part of it was written in the process of a student's file, of which nothing but text is
 taken. So its templates are looked for in it, here and nowhere else. A line is one that the .po file has, or it fits one of
-its templates from end to end: headings first, whatever the sentence behind them looks like, and then the template with most
-text of its own; what stands in the template's places is read in the same way. What fits none stays English.
+its templates from end to end: first those that begin with text of their own, as a heading does whatever sentence follows it,
+and of them that with most text of its own; what stands in the template's places is read in the same way. What fits none stays English.
 """
 
 import re
@@ -35,14 +35,14 @@ PYTHONS_OWN = re.compile(r"\w*(?:Error|Exception|Warning|Failed)\b(?:[:：].*)?|
 class Template:
     """An entry with places for values: what an English line must look like, and the Chinese.
 
-    `own`          letters that are no value's
-    `is_heading`   "value: {name}: {said}": what follows the colon is a sentence of its own
+    `own`      letters that are no value's
+    `begins`   whether it begins with some of them: "value: {name}: {said}"
     """
 
     pattern: re.Pattern[str]
     own: int
     said: str
-    is_heading: bool = False
+    begins: bool
 
 
 @cache
@@ -72,8 +72,7 @@ def template_of(english: str, said: str) -> Template | None:
             some = ".*?" if text[-1:].isalnum() else ".+?"
             pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{some})"
             seen.add(name)
-    is_heading = bool(parts[0][0] and parts[-1][1]) and parts[-1][0].endswith(": ")
-    return Template(re.compile(pattern), own, said, is_heading)
+    return Template(re.compile(pattern), own, said, begins=bool(parts[0][0]))
 
 
 def in_language(message: str) -> str:
@@ -89,14 +88,14 @@ def spoken(line: str) -> str:
     text = line.strip()
     if CODE.match(text):
         return line
-    known = said_exactly(text) or fitted(text, headings=True) or in_pieces(text) or fitted(text, headings=False)
+    known = said_exactly(text) or fitted(text, begins=True) or in_pieces(text) or fitted(text, begins=False)
     return line.replace(text, known) if known else line
 
 
-def fitted(text: str, headings: bool) -> str:
+def fitted(text: str, begins: bool) -> str:
     """By the first template that it fits; empty where it fits none."""
     for template in templates():
-        if template.is_heading == headings and (found := template.pattern.fullmatch(text)):
+        if template.begins == begins and (found := template.pattern.fullmatch(text)):
             values = {name: spoken(value) for name, value in found.groupdict().items()}
             return joined(template.said.format(**values))
     return ""
