@@ -20,12 +20,16 @@ from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.look import look
 from lessons.clinic.reading import coloured, read
 from lessons.clinic.table import make_table, row
-from lessons.clinic.world import pronunciation
-from lessons.language.words import say
+from lessons.clinic.world import World, pronunciation
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
+from lessons.language.wrapping import padded
 from lessons.task.dictionary import vocabulary
 from lessons.task.machine import set_threads
 
 TOKENS = 1 + GROUPS.index("the loss is taken over the wrong tokens")
+LABEL = 11
+"""Cells before the text of a line."""
 
 
 def main(arguments: list[str]) -> int:
@@ -79,23 +83,30 @@ def show(case: Case, console: Console) -> None:
     """One case from symptom to the measurement after the repair."""
     world = pronunciation()
     made = row(case, world)
-    also = f"; also {', '.join(made['also'])}" if made["also"] else ""
+    named, after = case.name if made["named"] else say("not named"), in_language(made["after"])
     lines = {
-        "symptom": case.symptom,
-        "measured": made["before"],
-        "diagnosis": (case.name if made["named"] else "not named") + also,
-        "cause": case.cause,
-        "repair": case.repair,
-        "after it": made["after"] + (", and the diagnosis is silent" if made["repaired"] else ""),
-        "reported": ", ".join(case.links),
-        "lesson": str(case.lesson),
+        say("symptom"): say(case.symptom),
+        say("measured"): in_language(made["before"]),
+        say("diagnosis"): tell("{named}; also {others}", named=named, others=", ".join(made["also"]))
+        if made["also"]
+        else named,
+        say("cause"): say(case.cause),
+        say("repair"): say(case.repair),
+        say("after it"): tell("{after}, and the diagnosis is silent", after=after) if made["repaired"] else after,
+        say("reported"): ", ".join(case.links),
+        say("lesson"): str(case.lesson),
     }
     for name, text in lines.items():
-        console.print(f"{name:<11}{text}", markup=False)
+        console.print(padded(name, LABEL) + text, markup=False)
     if case.group == TOKENS:
-        for when, settings in zip(("sick", "repaired"), case.make(world), strict=True):
-            console.print(f"{when:<11}", row_in_colour(settings), sep="")
-        console.print("           green carries loss, grey does not, red is padding that does", style="dim")
+        show_rows(case, world, console)
+
+
+def show_rows(case: Case, world: World, console: Console) -> None:
+    """A row as the loss sees it, sick and repaired."""
+    for when, settings in zip((say("sick"), say("repaired")), case.make(world), strict=True):
+        console.print(padded(when, LABEL), row_in_colour(settings), sep="")
+    console.print(" " * LABEL + say("green carries loss, grey does not, red is padding that does"), style="dim")
 
 
 def row_in_colour(settings: Settings) -> Text:
@@ -111,6 +122,14 @@ def row_in_colour(settings: Settings) -> Text:
 def summary(table: dict[str, list[dict[str, object]]]) -> str:
     """The table's totals in two lines."""
     cases, healthy = table["cases"], table["healthy"]
-    counts = ", ".join(f"{sum(bool(c[key]) for c in cases)} {key}" for key in ("found", "named", "repaired"))
+    found, named, repaired = (sum(bool(case[key]) for case in cases) for key in ("found", "named", "repaired"))
     silent = sum(not run["findings"] for run in healthy)
-    return f"{len(cases)} cases: {counts}\n{len(healthy)} healthy runs: {silent} silent"
+    return "\n".join(
+        [
+            tell(
+                "{cases} cases: {found} found, {named} named, {repaired} repaired",
+                cases=len(cases), found=found, named=named, repaired=repaired,
+            ),
+            tell("{runs} healthy runs: {silent} silent", runs=len(healthy), silent=silent),
+        ]
+    )  # fmt: skip

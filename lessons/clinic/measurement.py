@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lessons.language.message import in_language
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -32,5 +34,6 @@ class Finding:
     repair: str
 
     def __str__(self) -> str:
-        place = f" ({self.where})" if self.where else ""
-        return f"{self.name}: {self.says}{place}\n  repair: {self.repair}"
+        """In the language that is spoken."""
+        place = f" ({in_language(self.where)})" if self.where else ""
+        return f"{self.name}: {in_language(self.says)}{place}\n  {in_language(f'repair: {self.repair}')}"

@@ -13,6 +13,7 @@ from lessons.clinic.case import GROUPS, Case, Settings
 from lessons.clinic.cases import CASES
 from lessons.clinic.diagnose import diagnose, measure
 from lessons.clinic.world import World, pronunciation
+from lessons.language.choice import ENGLISH, speaking
 from lessons.task.finetuning import adapted, prepared_base, rate_of
 from lessons.task.shipped import by_accent
 from peft import RECIPES, PeftModel, recipe
@@ -65,7 +66,8 @@ def make_table(file: Path) -> dict[str, Any]:
     world = pronunciation()
     table: dict[str, Any] = {"command": "python -m lessons clinic --table", "cases": [], "healthy": []}
     for name, settings in healthy(world):
-        table["healthy"].append({"run": name, "findings": [str(finding) for finding in diagnose(**settings)]})
+        with speaking(ENGLISH):  # what is kept has one language
+            table["healthy"].append({"run": name, "findings": [str(finding) for finding in diagnose(**settings)]})
         write_json(file, table)
     for case in CASES.values():
         if not case.causal:

@@ -16,6 +16,9 @@ from rich.markup import escape
 from lessons.clinic.folder import CHECKS as FOLDER_CHECKS
 from lessons.install.own_peft import find_peft, require_own_peft
 from lessons.install.packages import PACKAGES
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
+from lessons.language.wrapping import padded
 from lessons.task.base import base_folder, load_base
 from lessons.task.dictionary import ACCENTS, load, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
@@ -32,7 +35,7 @@ def python() -> str:
         raise ValueError(
             f"{platform.python_version()} is too old: Python {'.'.join(map(str, OLDEST_PYTHON))} is needed"
         )
-    return f"{platform.python_version()} at {sys.executable}"
+    return tell("{version} at {place}", version=platform.python_version(), place=sys.executable)
 
 
 def packages() -> str:
@@ -44,20 +47,29 @@ def packages() -> str:
 
 def machine() -> str:
     threads, device = set_threads(), best_device()
-    bf16 = "bf16 in hardware" if bf16_pays(device) else "no bf16 in hardware, training runs in fp32"
-    named = "from FT_THREADS" if os.environ.get("FT_THREADS") else "one for each core; FT_THREADS sets another number"
-    return f"{platform.system()} {platform.machine()}, {device}, {bf16}, {threads} threads ({named})"
+    bf16 = say("bf16 in hardware") if bf16_pays(device) else say("no bf16 in hardware, training runs in fp32")
+    from_where = say("one for each core; FT_THREADS sets another number")
+    named = say("from FT_THREADS") if os.environ.get("FT_THREADS") else from_where
+    kind = f"{platform.system()} {platform.machine()}, {device}"
+    return tell("{kind}, {bf16}, {threads} threads ({named})", kind=kind, bf16=bf16, threads=threads, named=named)
 
 
 def own_peft() -> str:
     require_own_peft()
     other = [found.version for found in metadata.distributions(name="peft")]
-    beside = f"; Hugging Face PEFT {other[0]} is installed beside it and hidden in this process" if other else ""
-    return f"the hand-written one, {find_peft()}{beside}"
+    ours = tell("the hand-written one, {file}", file=find_peft())
+    if not other:
+        return ours
+    return tell(
+        "{ours}; Hugging Face PEFT {version} is installed beside it and hidden in this process",
+        ours=ours,
+        version=other[0],
+    )
 
 
 def data() -> str:
-    return ", ".join(f"{accent} {len(load(accent)):,} words" for accent in ACCENTS) + "; every hash is right"
+    counts = [tell("{accent} {count} words", accent=say(name), count=f"{len(load(name)):,}") for name in ACCENTS]
+    return tell("{counts}; every hash is right", counts=", ".join(counts))
 
 
 def base() -> str:
@@ -70,7 +82,12 @@ def base() -> str:
             "Take them from a fresh clone, or run `python -m lessons pretrain`"
         )
     count = sum(parameter.numel() for parameter in model.parameters())
-    return f"{count:,} parameters, wrong on {error:.0%} of {PROBE_WORDS} held-out words"
+    return tell(
+        "{count} parameters, wrong on {error} of {words} held-out words",
+        count=f"{count:,}",
+        error=f"{error:.0%}",
+        words=PROBE_WORDS,
+    )
 
 
 def adapters() -> str:
@@ -78,20 +95,23 @@ def adapters() -> str:
     for folder in folders:
         read_json(folder / "adapter_config.json")
         read_tensors(folder / "adapter_model.safetensors")
-    return f"{len(folders)} shipped, all whole" if folders else "none shipped; `python -m lessons compare` trains them"
+    if not folders:
+        return say("none shipped; `python -m lessons compare` trains them")
+    return tell("{count} shipped, all whole", count=len(folders))
 
 
 def grading_wall() -> str:
     """Only teachers cannot do without it."""
     if os.name != "posix":
-        return "none on this system, so `grade` and `check` do not run here"
+        return say("none on this system, so `grade` and `check` do not run here")
     from lessons.exercises.grading.sandbox.trial import problem  # which other systems cannot import
 
     if missing := problem():
-        return (
-            f"none, so `grade` refuses; `check` of your own file runs with limits on time and memory only ({missing})"
+        return tell(
+            "none, so `grade` refuses; `check` of your own file runs with limits on time and memory only ({missing})",
+            missing=in_language(missing),
         )
-    return "students' files are run behind bubblewrap's namespaces"
+    return say("students' files are run behind bubblewrap's namespaces")
 
 
 CHECKS: dict[str, Callable[[], str]] = {
@@ -117,9 +137,9 @@ def main(arguments: list[str]) -> int:
                 found, sign = check(), "[green]✓[/]"
         except (ValueError, OSError, ImportError) as error:
             found, sign, healthy = str(error), "[red]✗[/]", False
-        console.print(f"{sign} {name:<10}{escape(found)}")
+        console.print(f"{sign} {padded(say(f'{name}:'), 11)}{escape(in_language(found))}")
     if not healthy:
-        console.print("Something is not in order: the lines with ✗ say what to do.")
+        console.print(say("Something is not in order: the lines with ✗ say what to do."))
     return 0 if healthy else 1
 
 

@@ -2,8 +2,8 @@
 
 A message comes as English text: a part of it was written in the process of a student's file, of which nothing but text is
 taken. So its templates are looked for in it, here and nowhere else. A line is one that the .po file has, or it fits one of
-its templates from end to end, the template with most text of its own first; what stands in the template's places is read in
-the same way. What fits none stays English.
+its templates from end to end: first those that begin with text of their own, as a heading does whatever sentence follows it,
+and of them that with most text of its own; what stands in the template's places is read in the same way. What fits none stays English.
 """
 
 import re
@@ -14,31 +14,43 @@ from string import Formatter
 
 from lessons.language.choice import CHINESE, language
 from lessons.language.po import po_of, translations
-from lessons.language.words import GRADERS, MESSAGES, chinese, joined
+from lessons.language.words import SPOKEN, chinese, joined
 
 LEAST_TEXT = 4
 """Letters that a template has of its own; one with fewer fits too much."""
+
+BETWEEN = re.compile(r"(, |: | \(|\))")
+FULL_WIDTH = {", ": "，", ": ": "：", " (": "（", ")": "）"}
+"""What parts the pieces of a name: "the merged bias (attention, with bias)"."""
 
 CODE = re.compile(r"self\.\w+ = ")
 """A line of Python: how an object's parameter is set. Its words are names."""
 
 PROSE = re.compile(r"(?<![\w.])[a-z]{2,}(?: [a-z]{2,}){2}(?![\w.(=])")
-PYTHONS_OWN = re.compile(r"\w*(?:Error|Exception|Warning|Failed)\b")
+PYTHONS_OWN = re.compile(r"\w*(?:Error|Exception|Warning|Failed)\b(?:[:：].*)?|第 \d+ 行：.*|line \d+: .*")
+"""What Python says, and a line of the student's."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """An entry with places for values: what an English line must look like, and the Chinese."""
+    """An entry with places for values: what an English line must look like, and the Chinese.
+
+    `own`      letters that are no value's
+    `begins`   whether it begins with some of them: "value: {name}: {said}"
+    """
 
     pattern: re.Pattern[str]
     own: int
     said: str
+    begins: bool
 
 
 @cache
 def templates() -> list[Template]:
     """Those with most text of their own first."""
-    known = translations(po_of(GRADERS)) | translations(po_of(MESSAGES))
+    known: dict[str, str] = {}
+    for name in reversed(SPOKEN):
+        known |= translations(po_of(name))
     found = [template for english, said in known.items() if (template := template_of(english, said))]
     return sorted(found, key=lambda template: -template.own)
 
@@ -60,7 +72,7 @@ def template_of(english: str, said: str) -> Template | None:
             some = ".*?" if text[-1:].isalnum() else ".+?"
             pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{some})"
             seen.add(name)
-    return Template(re.compile(pattern), own, said)
+    return Template(re.compile(pattern), own, said, begins=bool(parts[0][0]))
 
 
 def in_language(message: str) -> str:
@@ -76,13 +88,34 @@ def spoken(line: str) -> str:
     text = line.strip()
     if CODE.match(text):
         return line
-    if (exact := chinese().get(text.replace("{", "{{").replace("}", "}}"))) is not None and text:
-        return line.replace(text, exact.replace("{{", "{").replace("}}", "}"))
+    known = said_exactly(text) or fitted(text, begins=True) or in_pieces(text) or fitted(text, begins=False)
+    return line.replace(text, known) if known else line
+
+
+def fitted(text: str, begins: bool) -> str:
+    """By the first template that it fits; empty where it fits none."""
     for template in templates():
-        if found := template.pattern.fullmatch(text):
+        if template.begins == begins and (found := template.pattern.fullmatch(text)):
             values = {name: spoken(value) for name, value in found.groupdict().items()}
-            return line.replace(text, joined(template.said.format(**values)))
-    return line
+            return joined(template.said.format(**values))
+    return ""
+
+
+def said_exactly(text: str) -> str:
+    """The Chinese of a text that the .po files have as it stands; empty where they have not."""
+    found = chinese().get(text.replace("{", "{{").replace("}", "}}"), "") if text else ""
+    return found.replace("{{", "{").replace("}}", "}")
+
+
+def in_pieces(text: str) -> str:
+    """A name made of several, each of them known, or a word or number that stays; empty where it is none."""
+    pieces = BETWEEN.split(text)
+    names = [piece for piece in pieces[::2] if piece]
+    if len(names) < 2 or not any(" " in name and said_exactly(name) for name in names):
+        return ""
+    if not all(said_exactly(name) or " " not in name for name in names):
+        return ""
+    return "".join(FULL_WIDTH.get(piece, said_exactly(piece) or piece) for piece in pieces)
 
 
 def untranslated(message: str) -> list[str]:
@@ -91,5 +124,4 @@ def untranslated(message: str) -> list[str]:
 
 
 def prose_in(line: str) -> Iterator[str]:
-    if not PYTHONS_OWN.match(line.strip()):
-        yield from PROSE.findall(line)
+    yield from PROSE.findall(PYTHONS_OWN.sub("", line.strip()))

@@ -17,7 +17,16 @@ MESSAGES = "messages"
 GRADERS = "graders"
 """What the graders say of a wrong solution, and what must hold."""
 
-FILES = (MESSAGES, GRADERS, "exercises", "course")
+CLINIC = "clinic"
+"""What the clinic and the doctor find, what caused it and what to do."""
+
+COMMANDS = "commands"
+"""What the other commands print."""
+
+SPOKEN = (MESSAGES, GRADERS, CLINIC, COMMANDS)
+"""The .po files of whole lines, which have templates among them."""
+
+FILES = (*SPOKEN, "exercises", "course")
 """The .po files whose texts a terminal shows; where two have a text, the first is believed."""
 
 HAN = r"[\u4e00-\u9fff，。；：？！、（）“”《》]"

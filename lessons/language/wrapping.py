@@ -1,4 +1,4 @@
-"""Lines of a width. Chinese has no spaces to break at: any place between two characters will do, but not before a comma."""
+"""Lines and cells of a width. Chinese has no spaces to break at: any place between two characters will do, but not before a comma."""
 
 import re
 
@@ -24,3 +24,8 @@ def broken(line: str, width: int) -> str:
         if piece.strip() or lines[-1] or len(lines) == 1:
             lines[-1] += piece
     return "\n".join(lines)
+
+
+def padded(text: str, cells: int) -> str:
+    """A Chinese character takes two cells."""
+    return text + " " * (cells - cell_len(text))

@@ -23,7 +23,7 @@ from lessons.teaching.templates import filled
 from lessons.teaching.wording import sections
 from lessons.translate.blocks import translated
 from lessons.translate.po import po_of, translations
-from lessons.translate.texts import COURSE, EXERCISES, GRADERS, MESSAGES, README, around_map
+from lessons.translate.texts import COURSE, EXERCISES, README, TOLD, around_map
 from lessons.translate.words import LABELS, VALUES
 
 ZH_NOTEBOOKS = NOTEBOOKS / "zh"
@@ -42,7 +42,7 @@ def build(name: str) -> Path | None:
         path = README.with_name("README.zh.md")
         path.write_text(readme_in_chinese(speaker(name)), encoding="utf-8")
         return path
-    if name in (COURSE, EXERCISES, MESSAGES, GRADERS):
+    if name in TOLD:
         return None
     english = NOTEBOOKS / f"{name}.ipynb"
     if not english.is_file():

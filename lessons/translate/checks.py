@@ -18,8 +18,8 @@ LINK = re.compile(r"\]\(([^)\s#][^)\s]*)\)")
 TAG = re.compile(r"</?[a-z]+(?: [^>]*)?>")
 FIELD = re.compile(r"\{[^{}]*\}")
 MARKS = tuple("，。；：？！、（）“”《》")
-LARGE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "万": 1e4, "亿": 1e8}
-NUMBER = re.compile(rf"(?<![A-Za-z\d_.])(\d+(?:[,.]\d+)*)(?:\s({'|'.join(LARGE)}))?")
+LARGE = {" thousand": 1e3, " million": 1e6, " billion": 1e9, "B": 1e9, " 万": 1e4, " 亿": 1e8}
+NUMBER = re.compile(rf"(?<![A-Za-z\d_.])(\d+(?:[,.]\d+)*)(?:({'|'.join(LARGE)})(?![a-z]))?")
 
 
 def complaints(english: str, chinese: str) -> list[str]:

@@ -4,9 +4,13 @@ import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lessons.clinic.cases import CASES
+from lessons.clinic.folder import CHECKS as FOLDER
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.grading.result import EXIT_CODES
 from lessons.exercises.source import LIBRARY
+from lessons.install.doctor import CHECKS as DOCTOR
+from lessons.translate.judged import cause_texts, probe_texts
 from lessons.translate.po import Text
 from lessons.translate.strings import is_text, spoken_in
 
@@ -46,16 +50,46 @@ COMMON = (
 
 GRADERS = ("tests/exercises/graders/*.py",)
 
+CLINIC = (
+    "lessons/clinic/*.py",
+    "lessons/clinic/checks/*.py",
+    "lessons/clinic/patients/*.py",
+    "lessons/clinic/repairs/*.py",
+    "lessons/install/doctor.py",
+    "lessons/install/own_peft.py",
+)
+CLINIC_WORDS = ("sick", "repaired", *(f"{name}:" for name in (*DOCTOR, *FOLDER)))
+"""What stands before a line."""
+
+COMMANDS = ()
+"""Files whose commands a student of the course meets beside the exercises."""
+
 
 def grader_texts() -> Iterator[Text]:
-    """What the graders say of a wrong solution, and what must hold."""
+    """What the graders and the judge say of a wrong solution, and what must hold."""
     yield from texts_in(GRADERS)
+    yield from cause_texts()
+    yield from probe_texts()
 
 
 def message_texts() -> Iterator[Text]:
     for text in COMMON:
         yield Text(text, "a line of a card", ("lessons/translate/messages.py", 0))
     yield from texts_in(SPEAKING)
+
+
+def clinic_texts() -> Iterator[Text]:
+    """What is measured, what caused it and what to do; a symptom is a word of lesson 31's table already."""
+    for case in CASES.values():
+        for kind, text in (("cause", case.cause), ("repair", case.repair)):
+            yield Text(text, f"{kind} of {case.name}", ("lessons/clinic/cases", 0))
+    for word in CLINIC_WORDS:
+        yield Text(word, "what stands before a line", ("lessons/translate/messages.py", 0))
+    yield from texts_in(CLINIC)
+
+
+def command_texts() -> Iterator[Text]:
+    yield from texts_in(COMMANDS)
 
 
 def texts_in(patterns: Sequence[str]) -> Iterator[Text]:

@@ -16,6 +16,9 @@ from lessons.language.message import LEAST_TEXT
 TELLING = ("tell", "say")
 QUIET_CALLS = "rearrange repeat reduce einsum load_probe import_module normal getattr".split()
 QUIET_METHODS = "split compile fullmatch match findall sub startswith endswith removeprefix replace".split()
+COMMAND = re.compile(r"python -m lessons(?: (?:--)?[a-z][a-z-]*)+")
+"""A command alone."""
+
 CODE = re.compile(
     r"\(.*\)$|return |\[bold\]|# |\{\{|check\(|python -m lessons \{|\{\w+\} = true|if not|if |import |from |def |dim=|--|/dev|raise |[\w. ]* = |# python|.*<div|.*\bimport sys"
 )
@@ -34,7 +37,8 @@ def is_text(line: str) -> bool:
     is_template = bare != line
     if is_template and len(re.findall(r"\w", bare)) < LEAST_TEXT:
         return False
-    return bool(re.search(r"[A-Za-z]{2,}", bare)) and not CODE.match(line) and not is_list_of_names(line)
+    is_code = CODE.match(line) or COMMAND.fullmatch(line) or is_list_of_names(line)
+    return bool(re.search(r"[A-Za-z]{2,}", bare)) and not is_code
 
 
 def is_list_of_names(line: str) -> bool:

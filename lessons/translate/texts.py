@@ -1,20 +1,20 @@
 """What there is to translate, by the name of its .po file: each lesson, README, and the texts of the exercises."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
-from lessons.language.words import GRADERS, MESSAGES
+from lessons.language.words import CLINIC, COMMANDS, GRADERS, MESSAGES
 from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.blocks import ITEM, entries
 from lessons.translate.fixed import SITE
-from lessons.translate.messages import grader_texts, message_texts
+from lessons.translate.messages import clinic_texts, command_texts, grader_texts, message_texts
 from lessons.translate.po import Text
 from lessons.translate.words import LABELS, VALUES
 
@@ -24,21 +24,15 @@ COURSE, EXERCISES = "course", "exercises"
 
 def names() -> list[str]:
     """Every .po file that there must be."""
-    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES, MESSAGES, GRADERS]
+    return [*(source.stem for source in sources()), "README", *TOLD]
 
 
 def texts(name: str) -> list[Text]:
     """The texts of one file, in the order in which a reader meets them. Raises ValueError for a name that is none."""
     if name == "README":
         return list(readme_texts())
-    if name == COURSE:
-        return list(course_texts())
-    if name == EXERCISES:
-        return list(exercise_texts())
-    if name == MESSAGES:
-        return list(message_texts())
-    if name == GRADERS:
-        return list(grader_texts())
+    if name in TOLD:
+        return list(TOLD[name]())
     source = LESSONS / f"{name}.py"
     if not source.is_file():
         raise ValueError(f"there is nothing named {name!r} to translate; there are {', '.join(names())}")
@@ -122,3 +116,14 @@ def kind_of(block: str) -> str:
     if block.startswith("|"):
         return "table"
     return "list" if ITEM.match(block) else "paragraph"
+
+
+TOLD: dict[str, Callable[[], Iterator[Text]]] = {
+    COURSE: course_texts,
+    EXERCISES: exercise_texts,
+    MESSAGES: message_texts,
+    GRADERS: grader_texts,
+    CLINIC: clinic_texts,
+    COMMANDS: command_texts,
+}
+"""The texts that no page is made of."""

@@ -15,7 +15,7 @@ def keep_the_threads(monkeypatch: pytest.MonkeyPatch):
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    return {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line[:1] in "✓✗"}
+    return {line.split()[1].rstrip(":"): line for line in capsys.readouterr().out.splitlines() if line[:1] in "✓✗"}
 
 
 def test_a_healthy_installation(capsys: pytest.CaptureFixture[str]):

@@ -1,6 +1,7 @@
 """Chinese beside English: an edit makes one entry fuzzy, what an entry must hold is checked, and the notebook is the same run."""
 
 import re
+from collections import Counter
 
 import nbformat
 import pytest
@@ -17,10 +18,10 @@ from lessons.teaching.said import record
 from lessons.translate import command, po
 from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker, spoken
 from lessons.translate.blocks import entries, translated
-from lessons.translate.checks import complaints
+from lessons.translate.checks import complaints, numbers
 from lessons.translate.command import problems
-from lessons.translate.po import Text, read_po, update, write_po
-from lessons.translate.texts import README, names, texts
+from lessons.translate.po import ZH, Text, read_po, update, write_po
+from lessons.translate.texts import README, around_map, names, texts
 from lessons.translate.words import VALUES
 
 PAGE = """# 3. Attention
@@ -159,22 +160,62 @@ def test_what_is_well_is_let_pass(english, said):
     assert complaints(english, said) == []
 
 
+HEAD = b'msgid "first"\nmsgstr "\xe4\xb8\x80"\n\n'
 DAMAGED = {
-    "cut": (b'msgid "a"\nmsgstr "b', "line 2 is damaged: 'msgstr"),
-    "a line of its own": (b'msgid "a"\nmsgstr "b"\nlost\n', "line 3 is damaged: 'lost'"),
-    "another encoding": ('msgid "a"\nmsgstr "中文"\n'.encode("gb18030"), "is not UTF-8 at byte"),
-    "something else": (b"PK\x03\x04", "is no .po file"),
-    "twice": (b'msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n', "is damaged"),
+    "cut in a text": (HEAD + b'msgid "a"\nmsgstr "b', "line 5, of the entry 'a', is damaged: 'msgstr"),
+    "a line of its own": (HEAD + b'msgid "a"\nmsgstr "b"\nlost\n', "line 6, of the entry 'a', is damaged: 'lost'"),
+    "another encoding": (
+        b'msgid "a"\nmsgstr "' + "中文".encode("gb18030") + b'"\n',
+        "line 2, of the entry 'a', is not UTF-8",
+    ),
+    "two bytes to a letter": ('msgid "a"\nmsgstr "中文"\n'.encode("utf-16"), "line 1 is not UTF-8"),
+    "something else": (b"PK\x03\x04", "line 1 is of no .po file"),
+    "twice": (HEAD + b'msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n', "of the entry 'a', is damaged"),
+    "no English before it": (HEAD + b'msgstr "b"\n', "line 4, of the entry 'first', is damaged"),
 }
 
 
 @pytest.mark.parametrize(("data", "complaint"), DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_refused_in_one_line_that_names_it(tmp_path, data, complaint):
+def test_a_damaged_file_is_refused_in_one_line_that_names_it_its_line_and_its_entry(tmp_path, data, complaint):
     (tmp_path / "a.po").write_bytes(data)
     with pytest.raises(ValueError, match=complaint) as raised:
         read_po(tmp_path / "a.po")
     assert str(tmp_path / "a.po") in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+SPOILT = {
+    "half saved: no Chinese": ("The rank is $r$.", "", "has no Chinese"),
+    "half saved: its end is lost": ("- one\n- two", "- 一", "items of the list"),
+    "its formula was edited": ("The rank is $r$.", "秩是 $k$。", "formula lost: $r$"),
+    "its placeholder is lost": ("It has {n} letters.", "它有字母。", "value lost: {n}"),
+    "its placeholder has another name": (
+        "It has {n} letters.",
+        "它有 {m} 个字母。",
+        "value that the English has not: {m}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("english", "said", "complaint"), SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_entry_is_named_with_its_file_and_line(tmp_path, monkeypatch, capsys, english, said, complaint):
+    first = "A is drawn at random."
+    write_po(chinese((first, "A 随机取值。"), (english, said)), tmp_path / "a.po")
+    monkeypatch.setattr(command, "po_of", lambda name: tmp_path / f"{name}.po")
+    monkeypatch.setattr(command, "texts", lambda name: [entry_of(first), entry_of(english)])
+
+    assert command.run_check(["a"]) == 1
+
+    lines = (tmp_path / "a.po").read_text(encoding="utf-8").splitlines()
+    msgid = next(number for number, line in enumerate(lines, 1) if english[:5] in line) - english.count("\n")
+    told = capsys.readouterr().out
+    assert complaint in told
+    assert told.startswith(f"a.po:{msgid - 2}: {english.splitlines()[0][:5]!r}"[:-1])  # where its comments begin
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path):
+    (tmp_path / "a.po").write_bytes(b"\xef\xbb\xbf" + HEAD)
+    assert [entry.msgstr for entry in read_po(tmp_path / "a.po")] == ["一"]
 
 
 def notebook():
@@ -285,6 +326,37 @@ def test_a_kept_chinese_notebook_is_the_english_one_in_chinese(source):
 
 def test_the_kept_chinese_readme_is_of_this_readme():
     assert README.with_name("README.zh.md").read_text(encoding="utf-8") == readme_in_chinese(speaker("README"))
+
+
+def test_both_readmes_have_the_same_sections_tables_code_and_numbers():
+    english, chinese = (path.read_text(encoding="utf-8") for path in (README, README.with_name("README.zh.md")))
+    for parts in (heading_levels, table_shapes, code_lines, numbers_in_tables):
+        assert parts(english) == parts(chinese), parts.__name__
+    assert Counter(numbers(around_map(english)[1])) == Counter(numbers(around_map(chinese)[1]))
+
+
+def heading_levels(page):
+    return re.findall(r"^(#+) ", without_code(page), re.MULTILINE)
+
+
+def table_shapes(page):
+    return [line.count("|") for line in page.splitlines() if line.startswith("|")]
+
+
+def code_lines(page):
+    return re.findall(r"^```.*?^```$", page, re.MULTILINE | re.DOTALL) + re.findall(r"^    .*", page, re.MULTILINE)
+
+
+def numbers_in_tables(page):
+    return [sorted(numbers(line)) for line in "".join(around_map(page)).splitlines() if line.startswith("|")]
+
+
+def without_code(page):
+    return re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_no_po_file_is_left_of_what_is_gone():
+    assert {path.stem for path in ZH.glob("*.po")} == set(names())
 
 
 @pytest.mark.parametrize("name", names())

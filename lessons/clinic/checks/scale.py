@@ -15,7 +15,9 @@ def check(run: Run) -> Iterator[Measurement]:
         return
     path = min(scales, key=scales.__getitem__)
     low, high = min(scales.values()), max(scales.values())
-    says = f"the update is multiplied by {low:.3g}" + (f" to {high:.3g}" if high > low else "")
+    says = f"the update is multiplied by {low:.3g}"
+    if high > low:
+        says = f"the update is multiplied by {low:.3g} to {high:.3g}"
     yield Measurement("alpha-forgotten", low, says, low < LOWEST or high > HIGHEST, path if low < LOWEST else "")
 
 

@@ -9,6 +9,8 @@ from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.patient import Patient, told
 from lessons.clinic.patients.ward import Ward
 from lessons.clinic.world import pronunciation
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
 from peft import PeftModel
 
 
@@ -32,9 +34,9 @@ def patient_of(name: str) -> Patient:
 
 
 def look(name: str, seed: int = 0, ask: bool = False) -> Iterator[str]:
-    """`ask`: with what `diagnose` says, where the run is one that it can look at."""
+    """In the language that is spoken. `ask`: with what `diagnose` says, where the run is one that it can look at."""
     patient, ward = patient_of(name), real(seed)
-    yield f"symptom   {patient.symptom}"
+    yield f"{say('symptom')}   {say(patient.symptom)}"
     yield ""
     yield from patient.found_code.splitlines()
     yield ""
@@ -43,7 +45,7 @@ def look(name: str, seed: int = 0, ask: bool = False) -> Iterator[str]:
     yield ""
     if ask:
         yield from diagnosed(patient, real(seed))
-    yield f"Repair it: python -m lessons start {name}"
+    yield tell("Repair it: {command}", command=f"python -m lessons start {name}")
 
 
 def shown(what: str) -> bool:
@@ -53,10 +55,10 @@ def shown(what: str) -> bool:
 
 def diagnosed(patient: Patient, ward: Ward) -> Iterator[str]:
     if patient.settings is None:
-        yield "diagnose looks at a model and its batches; this patient is known by numbers alone. Measure."
+        yield say("diagnose looks at a model and its batches; this patient is known by numbers alone. Measure.")
         return
     for finding in diagnose(**patient.settings(ward, patient.admit(ward))):
-        yield f"{finding.name}: {finding.says}"  # the repair is the exercise
+        yield f"{finding.name}: {in_language(finding.says)}"  # the repair is the exercise
 
 
 def on_the_base(name: str) -> list[str]:

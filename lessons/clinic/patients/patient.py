@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from torch import Tensor, tensor
 
 from lessons.clinic.patients.ward import Ward, small
+from lessons.language.message import in_language
+from lessons.language.words import tell
+from lessons.language.wrapping import padded
 
 Run = Mapping[str, Any]
 
@@ -61,8 +65,9 @@ def refused(repair: Callable[..., Any], *given: Any) -> Tensor:
 
 def told(measured: Mapping[str, Tensor]) -> Iterator[str]:
     """One line for each measurement."""
-    width = max(map(len, measured))
-    for name, value in measured.items():
+    names = [in_language(name) for name in measured]
+    width = max(map(cell_len, names))
+    for name, value in zip(names, measured.values(), strict=True):
         numbers = "  ".join(f"{float(x):.4g}" for x in value.flatten()[:6])
-        more = f"  ... {value.numel()} numbers" if value.numel() > 6 else ""
-        yield f"{name:<{width}}  {numbers}{more}"
+        more = "  " + tell("... {count} numbers", count=value.numel()) if value.numel() > 6 else ""
+        yield f"{padded(name, width)}  {numbers}{more}"

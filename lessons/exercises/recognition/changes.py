@@ -61,13 +61,18 @@ def catalogued(exercise: Exercise, source: str) -> Iterator[Change]:
     """The wrong solutions that somebody has written down, by their messages."""
     for wrong in exercise.wrong:
         part = next((text for target in exercise.targets if wrong.old in (text := definition_text(source, target))), "")
-        if part and not KIND_OF_FAILURE.match(wrong.message):
+        if part and is_cause(wrong.message):
             start = len(source[: source.index(part) + part.index(wrong.old)].encode())
             yield Change(wrong.message, start, start + len(wrong.old.encode()), wrong.new.encode())
 
 
+def is_cause(message: str) -> bool:
+    """Whether a catalogued message says what is wrong, and not only what came of it. A word alone says neither."""
+    return bool(re.search(r"\w [a-z]", message)) and not KIND_OF_FAILURE.match(message)
+
+
 KIND_OF_FAILURE = re.compile(
-    "(kind|shape|dtype|value|finite|property|gradient|missing)\\b|every value|NaN|[A-Z][a-zA-Z]*Error| at batch"
+    "(kind|shape|dtype|value|finite|property|gradient|missing|what must hold)\\b|every value|NaN|[A-Z][a-zA-Z]*Error| at batch"
 )
 """What begins so is no cause."""
 

@@ -17,7 +17,10 @@ from lessons.exercises.source import definition_text
 from lessons.exercises.stub import live_source, stub_of
 from lessons.exercises.student.notebook import asked_for, spliced
 from lessons.exercises.student.wording import result_text
+from lessons.language.message import untranslated
 from lessons.task.cores import cores
+
+WRONG = "wrong solution"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Trial:
             return f"{self.exercise.name}, {self.label}: {result.status}, not {self.status}\n{result_text(result)}"
         if self.message not in result_text(result):
             return f"{self.exercise.name}, {self.label}: the message lacks {self.message!r}\n{result_text(result)}"
+        if self.label.startswith(WRONG) and (left := untranslated(result.message)):
+            return f"{self.exercise.name}, {self.label}: has no Chinese in lessons/zh/graders.po: {left}"
         return ""
 
 
@@ -50,7 +55,7 @@ def trials(exercise: Exercise, with_mutants: bool = True) -> Iterator[Trial]:
     yield Trial(exercise, "the stub with its solution", filled(stub, live, exercise.targets).text, PASSED)
     yield Trial(exercise, "a notebook with the solution", from_notebook(exercise), PASSED)
     for wrong in exercise.wrong:
-        label = f"wrong solution {' '.join(wrong.old.split())} → {' '.join(wrong.new.split())}"
+        label = f"{WRONG} {' '.join(wrong.old.split())} → {' '.join(wrong.new.split())}"
         source = edited(exercise, live, wrong)
         yield Trial(exercise, label, source, FAILED, wrong.message)
         yield Trial(exercise, f"{label}, by the judge alone", source, FAILED, tests=False)

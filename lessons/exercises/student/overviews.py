@@ -15,6 +15,7 @@ from lessons.exercises.student.wording import COLOURS, MARKS
 from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.tracks import TRACKS
 from lessons.language.words import say, tell
+from lessons.language.wrapping import padded
 
 
 def listing(book: Workbook) -> list[dict[str, Any]]:
@@ -89,11 +90,6 @@ def count_text(done: int, number: int) -> str:
     if number == 1:
         return tell("{done} of 1 exercise", done=done)
     return tell("{done} of {number} exercises", done=done, number=number) if number else ""
-
-
-def padded(text: str, cells: int) -> str:
-    """A Chinese character takes two cells."""
-    return text + " " * (cells - cell_len(text))
 
 
 def show_ways(console: Console, book: Workbook) -> None:

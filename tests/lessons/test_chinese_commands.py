@@ -1,0 +1,66 @@
+"""What the commands print in Chinese: no English prose is left in it."""
+
+import pytest
+
+from lessons.__main__ import main
+from lessons.clinic.cases import CASES
+from lessons.clinic.measurement import Finding
+from lessons.language.choice import speaking
+from lessons.language.message import prose_in
+from lessons.language.words import say
+
+
+def english_in(printed):
+    return [line for line in printed.splitlines() if list(prose_in(line))]
+
+
+def printed_in_chinese(capsys, *command):
+    assert main([*command, "--lang", "zh"]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_symptom_cause_and_repair_of_every_case_are_chinese(name):
+    case = CASES[name]
+    with speaking("zh"):
+        for text in (case.symptom, case.cause, case.repair):
+            assert say(text) != text
+
+
+def test_a_case_is_told_in_chinese(capsys):
+    said = printed_in_chinese(capsys, "clinic", "merged-twice")
+    assert not english_in(said)
+    assert "症状" in said
+    assert "基座的权重里含有 2.00 倍的适配器更新" in said
+
+
+def test_a_patient_is_looked_at_in_chinese(capsys):
+    said = printed_in_chinese(capsys, "clinic", "--patient", "standing_loss", "--diagnose")
+    assert not english_in(said)
+
+
+def test_a_finding_prints_itself_in_the_language_that_is_spoken():
+    finding = Finding(
+        "merged-twice",
+        2.0,
+        "the base's weights hold 2.00 times the adapter's update",
+        "fc1",
+        CASES["merged-twice"].repair,
+    )
+    english = str(finding)
+    with speaking("zh"):
+        first, second = str(finding).splitlines()
+    assert first == "merged-twice: 基座的权重里含有 2.00 倍的适配器更新 (fc1)"
+    assert second.startswith("  修复：")
+    assert str(finding) == english
+
+
+def test_the_doctor_is_chinese(capsys):
+    said = printed_in_chinese(capsys, "doctor")
+    assert not english_in(said)
+    assert "每个哈希都对" in said
