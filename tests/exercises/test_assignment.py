@@ -49,6 +49,7 @@ def test_what_is_written_reads_as_the_same(tmp_path: Path) -> None:
     again = read_assignment(written(tmp_path, as_toml(found)))
     assert again == found
     assert found.exam
+    assert "2026-11-30T23:59:00+01:00" in as_toml(found)  # the teacher's zone, wherever the file is written
 
 
 @pytest.mark.parametrize(
