@@ -17,7 +17,7 @@ TELLING = ("tell", "say")
 QUIET_CALLS = "rearrange repeat reduce einsum load_probe import_module normal getattr".split()
 QUIET_METHODS = "split compile fullmatch match findall sub startswith endswith removeprefix replace".split()
 CODE = re.compile(
-    r"\(.*\)$|return |\[bold\]|# |\{\{|check\(|python -m lessons \{|\{\w+\} = true|if not|if |import |from |def |dim=|--|/dev|raise |[\w. ]* = |# python|.*<div|.*\bimport sys"
+    r"\(.*\)$|return |\[bold\]|# |\{\{|check\(|python (-m lessons )?\{|\{\w+\} = true|if not|if |import |from |def |dim=|--|/dev|raise |[\w. ]* = |# python|.*<div|.*\bimport sys"
 )
 """How the pieces of source begin that are made into other source."""
 

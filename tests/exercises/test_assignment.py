@@ -115,3 +115,10 @@ def test_in_an_exam_there_are_no_hints_solutions_or_checks(tmp_path: Path, capsy
     assert "exam: there are no checks" in capsys.readouterr().out
     with pytest.raises(ValueError, match="no checks"):
         checking.watch(arguments[1:])
+    book = Workbook(tmp_path / "workbook")
+    book.start(book.exercises[0])
+    for command in (commands.overview, commands.next_exercise, commands.start):
+        capsys.readouterr()
+        command(arguments[1:])
+        assert "lessons check" not in (said := capsys.readouterr().out)
+        assert f"python {book.path(book.exercises[0])}" in said
