@@ -86,7 +86,7 @@ def assignment_of(read: Mapping[str, Any]) -> Assignment:
     if "deadline" in read:
         if not isinstance(read["deadline"], datetime):
             raise ValueError(f"deadline is a date with a time, 2026-11-30T23:59:00+01:00, not {read['deadline']!r}")
-        given["deadline"] = read["deadline"].astimezone()
+        given["deadline"] = read["deadline"] if read["deadline"].tzinfo else read["deadline"].astimezone()
     entries = read.get("exercises", {name: {} for name in all_exercises()})
     if not isinstance(entries, dict) or not entries:
         raise ValueError("[exercises] has a line for each exercise, NAME = POINTS")

@@ -20,7 +20,7 @@ COMMAND = re.compile(r"python -m lessons(?: (?:--)?[a-z][a-z-]*)+")
 """A command alone."""
 
 CODE = re.compile(
-    r"\(.*\)$|return |\[bold\]|# |\{\{|check\(|python -m lessons \{|\{\w+\} = true|if not|if |import |from |def |dim=|--|/dev|raise |[\w. ]* = |# python|.*<div|.*\bimport sys"
+    r"\(.*\)$|return |\[bold\]|# |\{\{|check\(|python (-m lessons )?\{|\{\w+\} = true|if not|if |import |from |def |dim=|--|/dev|raise |[\w. ]* = |# python|.*<div|.*\bimport sys"
 )
 """How the pieces of source begin that are made into other source."""
 

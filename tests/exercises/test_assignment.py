@@ -49,6 +49,7 @@ def test_what_is_written_reads_as_the_same(tmp_path: Path) -> None:
     again = read_assignment(written(tmp_path, as_toml(found)))
     assert again == found
     assert found.exam
+    assert "2026-11-30T23:59:00+01:00" in as_toml(found)  # the teacher's zone, wherever the file is written
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,10 @@ def test_in_an_exam_there_are_no_hints_solutions_or_checks(tmp_path: Path, capsy
     assert "exam: there are no checks" in capsys.readouterr().out
     with pytest.raises(ValueError, match="no checks"):
         checking.watch(arguments[1:])
+    book = Workbook(tmp_path / "workbook")
+    book.start(book.exercises[0])
+    for command in (commands.overview, commands.next_exercise, commands.start):
+        capsys.readouterr()
+        command(arguments[1:])
+        assert "lessons check" not in (said := capsys.readouterr().out)
+        assert f"python {book.path(book.exercises[0])}" in said

@@ -60,6 +60,7 @@ def test_moodle_finds_the_columns_that_its_import_wants(tmp_path: Path) -> None:
     grades = {row[rows[0].index("Identifier")]: row[rows[0].index("Grade")] for row in rows[1:]}
     assert grades == {"Participant 12345": "20", "Participant 6": "0", "Participant 7": ""}
     assert rows[2][1] == "'=Eve"
+    assert {row[rows[0].index("Last modified (grade)")] for row in rows[1:]} == {"-"}  # as in Moodle's own worksheets
 
 
 def test_canvas_finds_the_columns_that_its_import_wants(tmp_path: Path) -> None:
@@ -145,9 +146,9 @@ def test_renamed_variables_are_seen_and_another_way_is_not(tmp_path: Path) -> No
 
 
 def test_no_name_of_a_student_is_a_path() -> None:
-    students = ["ada", "../x", "a/b", "a\\b", "..", "C:", "ADA", "x" * 300, "grades.csv", "=1"]
+    students = ["ada", "Fay O'Brien", "../x", "a/b", "a\\b", "..", "C:", "ADA", "x" * 300, "grades.csv", "=1"]
     names = folder_names(students)
-    assert names["ada"] == "ada"
+    assert (names["ada"], names["Fay O'Brien"]) == ("ada", "Fay O'Brien")
     assert len({name.casefold() for name in names.values()}) == len(students)
     for name in names.values():
         assert name

@@ -83,6 +83,38 @@ def test_canvas(tmp_path: Path, as_zip: bool) -> None:
     }
 
 
+@pytest.mark.parametrize("as_zip", [False, True])
+@pytest.mark.parametrize("start", [FOLDERS, "lovelaceada_12345_67890_", "ada/"])
+def test_who_handed_in_nothing_that_is_asked_for_stays_in_the_class(tmp_path: Path, start: str, as_zip: bool) -> None:
+    other = {FOLDERS: "Bob_6_assignsubmission_file_/", "ada/": "bob/"}.get(start, "bob_6_7_")
+    files = {f"{start}notes.txt": "no time", f"{start}layer_norm.py.txt": "x", f"{start}my_norm.py": "y"}
+    files |= {f"{other}a.zip": zipped({"layer_norm.py": "bob", "readme.md": ""}), "about.txt": "nobody's"}
+    nothing, bob = sorted(
+        read_files(tmp_path, files, as_zip).handed_in, key=lambda each: len(each.others), reverse=True
+    )
+    assert (list(nothing.place.iterdir()), sorted(nothing.others)) == (
+        [],
+        ["layer_norm.py.txt", "my_norm.py", "notes.txt"],
+    )
+    assert ([path.name for path in bob.place.iterdir()], bob.others) == (["layer_norm.py"], ["readme.md"])
+
+
+def test_a_class_in_one_folder_in_a_zip_file_is_no_student(tmp_path: Path) -> None:
+    files = {f"homework/{name}/workbook/layer_norm.py": name for name in ("ada", "bob")}
+    assert [each.student for each in read_files(tmp_path, files, as_zip=True).handed_in] == ["ada", "bob"]
+
+
+def test_one_students_files_without_a_folder_are_not_taken_for_students(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds layer_norm\.py.*one student's work"):
+        read_files(tmp_path, {"layer_norm.py": "ada", "add_norm.py": "ada"}, as_zip=True)
+
+
+def test_a_file_for_each_student_of_one_exercise_is_read_from_a_zip_file_too(tmp_path: Path) -> None:
+    (tmp_path / "download.zip").write_bytes(zipped({"ada.py": "ada", "bob.py": "bob"}))
+    found = read_download(tmp_path / "download.zip", tmp_path / "scratch", EXERCISES[:1])
+    assert works(found) == {("ada", ""): {"layer_norm.py": "ada"}, ("bob", ""): {"layer_norm.py": "bob"}}
+
+
 @pytest.mark.parametrize("start", [FOLDERS, FLAT, "lovelaceada_12345_67890_", "ada/", "homework/lovelaceada_1_2_"])
 def test_a_zip_file_that_a_student_made_is_looked_into(tmp_path: Path, start: str) -> None:
     inner = zipped({"workbook/layer_norm.py": "ada", "__MACOSX/workbook/._layer_norm.py": "no text"})

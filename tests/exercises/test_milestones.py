@@ -1,6 +1,7 @@
 """What a student's own code does: it really runs, several files of one module are one, and a wrong one is heard."""
 
 import importlib
+import re
 
 import pytest
 
@@ -11,8 +12,9 @@ from lessons.exercises.grading.check import RUNNER
 from lessons.exercises.grading.result import PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.grading.stage import perform, performance
+from lessons.exercises.milestones.four_bits import carried
 from lessons.exercises.milestones.plan import MILESTONES, SHIPPED, Run, after_passing, milestone_of, part
-from lessons.exercises.milestones.reward import ppo_raises_it
+from lessons.exercises.milestones.reward import they_raise_it
 from lessons.exercises.milestones.together import together
 from lessons.exercises.selfcheck.trials import edited
 from lessons.exercises.stub import live_source, stub_of
@@ -181,8 +183,35 @@ def test_the_overview_names_every_track_and_milestone(tmp_path, capsys):
     assert "QLoRA in 5 exercises" in printed
 
 
+def test_every_exercise_of_the_preferences_runs_in_their_milestone():
+    assert set(MILESTONES["reward"].main) == set(part(MILESTONES["reward"]))
+
+
 @pytest.mark.slow
-def test_ppo_raises_the_score_and_the_hidden_truth():
-    for line in ppo_raises_it():
-        before, after = (float(part.split()[0]) for part in line.partition(": ")[2].split(", "))
-        assert after > before, line
+def test_a_milestone_runs_what_it_says_it_runs(tmp_path, capsys):
+    for name in ("reward", "four_bits"):
+        book = Workbook(tmp_path / name)
+        passed(book, *(solved(each) for each in part(MILESTONES[name])))
+        assert milestone([name, "--workbook", str(book.folder)]) == 0
+        printed = capsys.readouterr().out
+        assert "Still the library's" not in printed
+        assert "Left out" not in printed
+
+
+@pytest.mark.slow
+def test_four_bits_carry_british():
+    *_, learnt, _, british = carried(**MILESTONES["four_bits"].run.given)
+    first, last = (float(number) for number in re.findall(r"\d+\.\d+", learnt))
+    before, after = (float(number) for number in re.findall(r"\d+\.\d+", british))
+    assert last < 0.7 * first
+    assert after < before
+
+
+@pytest.mark.slow
+def test_what_learns_from_preferences_raises_the_score_and_the_hidden_truth():
+    lines = they_raise_it()
+    assert [line.partition(":")[0] for line in lines] == ["PPO", "GRPO", "DPO"]
+    for line in lines:
+        score, better, truth, truer = (float(number) for number in re.findall(r"-?\d+\.\d+", line))
+        assert score < better, line
+        assert truth < truer, line

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.course import LESSONS
 from lessons.exercises.source import LIBRARY, attempted
 from lessons.exercises.student import commands as student
+from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.teacher import commands, wheel
 from lessons.exercises.teacher.exam import without_answers
 from lessons.exercises.teacher.guide import guide
@@ -38,6 +41,44 @@ def test_a_release_of_some_exercises_knows_which(
     monkeypatch.chdir(folder)
     assert student.overview([]) == 0
     assert "0 of 2 exercises passed" in capsys.readouterr().out
+
+
+def test_a_release_begins_with_its_first_exercise_and_goes_on_with_the_one_that_is_worked_on(tmp_path: Path) -> None:
+    names = ("layer_norm", "add_norm", "dora", "pack_nibbles")
+    release_students(tmp_path / "students", asked(*names))
+    book = Workbook(tmp_path / "students" / "workbook")
+
+    def following() -> str:
+        exercise = book.next_open()
+        assert exercise
+        return exercise.name
+
+    assert following() == "layer_norm"
+    path = book.path(get("dora"))
+    path.write_text(path.read_text().replace("raise NotImplementedError", "return"))
+    os.utime(path, (0, 0))  # the others' stubs are newer: a clone writes them all anew
+    assert following() == "dora"
+    path.write_text("def (")
+    assert following() == "dora"
+
+
+def test_students_read_until_when_and_for_what(tmp_path: Path) -> None:
+    given = assignment_of(
+        {
+            "title": "Homework 2",
+            "deadline": datetime.fromisoformat("2026-11-30T23:59:00+01:00"),
+            "exercises": {"layer_norm": {"points": 8, "weight": 0.5}},
+        }
+    )
+    for exam in (False, True):
+        folder = tmp_path / f"students-{exam}"
+        release_students(folder, replace(given, exam=exam))
+        readme = (folder / "README.md").read_text()
+        assert "until 2026-11-30 23:59 UTC+01:00." in readme
+        assert "1 exercise." in readme
+        assert not re.search("TITLE|FIRST|COUNT|UNTIL", readme)
+        heading, row = (line.split(",") for line in (folder / "exercises.csv").read_text().splitlines())
+        assert dict(zip(heading, row, strict=True))["weight"] == "0.5"
 
 
 def test_an_exam_gives_out_neither_tests_nor_hints(tmp_path: Path) -> None:
@@ -68,6 +109,12 @@ def test_the_library_of_an_exam_holds_no_answer_and_still_starts(tmp_path: Path)
         module = tmp_path.joinpath(*exercise.module.split(".")).with_suffix(".py")
         assert not attempted(module.read_text(), exercise.targets)
     assert not list(tmp_path.glob("lessons/[0-9]*.py"))
+    texts = "".join(path.read_text("utf-8").replace('"\n"', "") for path in tmp_path.glob("lessons/**/*.[pj][yso]"))
+    assert "layer_norm" in texts
+    assert not [hint for each in exercises for hint in each.hints if hint.replace('"', '\\"') in texts]
+    assert "让每个向量均值为 0，方差为 1" in texts  # a title stays
+    assert "均值和方差沿最后一个轴计算" not in texts  # a hint in Chinese
+    assert "layerNorm" not in texts  # the model in JavaScript
     code = (
         "import transformer, peft, rlhf, quant\nfrom lessons.exercises.catalogue import all_exercises\n"
         "print(sum(len(e.wrong) for e in all_exercises().values()), {e.hints for e in all_exercises().values()})"

@@ -9,7 +9,7 @@ from lessons.task.scoring import predict
 from quant import Linear4bit, decode, encode, normal_float_codebook, quantize_model
 from quant.blockwise import in_blocks
 
-BLOCK, STEPS = 64, 25
+BLOCK, STEPS = 64, 16
 
 
 def in_four_bits() -> nn.Module:

@@ -55,7 +55,7 @@ MILESTONES = {
             "Your NF4 carries British",
             (15, 16),
             ("pack_nibbles", "normal_float", "block_scales", "nearest_level", "double_quantization", "qlora"),
-            Run("four_bits.carried", {"count": 100}),
+            Run("four_bits.carried", {"count": 60}),
         ),
         Milestone(
             "modules",
@@ -69,13 +69,13 @@ MILESTONES = {
         ),
         Milestone(
             "reward",
-            "Your PPO raises the reward",
+            "Your PPO, GRPO and DPO raise the reward",
             (24, 27),
             tuple(
-                "preference_loss response_mask token_log_probs kl_estimate token_rewards gae whiten ppo_policy_loss "
-                "ppo_value_loss".split()
+                "preference_loss response_mask token_log_probs kl_estimate adaptive_kl token_rewards gae whiten "
+                "ppo_policy_loss ppo_value_loss dpo_loss grpo_advantages".split()
             ),
-            Run("reward.ppo_raises_it"),
+            Run("reward.they_raise_it"),
         ),
     )
 }

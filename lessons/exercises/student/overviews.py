@@ -50,7 +50,8 @@ def show_list(console: Console, book: Workbook) -> None:
         now = status[exercise.name]
         mark = f"[{COLOURS.get(now, 'white')}]{MARKS.get(now, '·')}[/]"
         missing = [name for name in exercise.after if status.get(name, PASSED) != PASSED]
-        after = f" [dim]({say('after')} {', '.join(missing)})[/]" if missing else ""
+        before = tell("(after {names})", names=", ".join(missing))
+        after = f" [dim]{before}[/]" if missing else ""
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(width=1)
         row.add_column(width=wide, no_wrap=True)
@@ -77,10 +78,8 @@ def show_course(console: Console, book: Workbook) -> None:
     many = {"passed": passed, "number": len(status), "folder": book.folder}
     console.print("\n" + tell("{passed} of {number} exercises passed. Your files are in {folder}/", **many))
     if exercise := book.next_open():
-        begun = book.path(exercise).exists()
-        verb = "check" if begun else "start"
         console.print(tell("Next: {title}", title=say(exercise.title)))
-        console.print(f"    python -m lessons {verb} {exercise.name}")
+        console.print(f"    {what_to_type(exercise, book)}", markup=False)
     show_ways(console, book)
     console.print(say("`python -m lessons help` lists the commands."), markup=False)
 
@@ -121,8 +120,16 @@ def show_exercise(console: Console, exercise: Exercise, book: Workbook) -> None:
         console.print(tell("better after: {names}", names=", ".join(missing)))
     targets = ", ".join(exercise.targets)
     console.print(tell("write {targets} in {path}", targets=targets, path=book.path(exercise)), markup=False)
-    verb = "check" if book.path(exercise).exists() else "start"
-    console.print(tell("then: {command}", command=f"python -m lessons {verb} {exercise.name}"))
+    console.print(tell("then: {command}", command=what_to_type(exercise, book)), markup=False)
+
+
+def what_to_type(exercise: Exercise, book: Workbook) -> str:
+    """The command that leads on. In an exam nothing is checked: Python says whether it can read the file."""
+    path = book.path(exercise)
+    if path.exists() and book.assignment.exam:
+        return f"python {path}"
+    verb = "check" if path.exists() else "start"
+    return f"python -m lessons {verb} {exercise.name}"
 
 
 def what_now(result: Result, exercise: Exercise, book: Workbook) -> dict[str, str]:

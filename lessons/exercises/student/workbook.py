@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lessons.exercises.assignment import Assignment, assignment_beside
+from lessons.exercises.assignment import FILE, Assignment, assignment_beside
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
-from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError, lines_of
+from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError, attempted, lines_of
 from lessons.exercises.stub import stub_of
 from lessons.language.words import say, tell
 
@@ -116,8 +116,20 @@ class Workbook:
 
     def latest(self) -> Exercise | None:
         """The exercise whose file was saved last."""
-        begun = [exercise for exercise in self.exercises if self.path(exercise).is_file()]
+        begun = [exercise for exercise in self.exercises if self.is_begun(exercise)]
         return max(begun, key=lambda exercise: self.path(exercise).stat().st_mtime, default=None)
+
+    def is_begun(self, exercise: Exercise) -> bool:
+        """Of the stubs that a teacher has given out, the one that was written last is not what the student works on."""
+        path = self.path(exercise)
+        if not (self.folder.absolute().parent / FILE).is_file():
+            return path.is_file()
+        try:
+            return attempted(read_submission(path), exercise.targets)
+        except FileNotFoundError:
+            return False
+        except UnreadableSourceError:
+            return True
 
     def next_hints(self, exercise: Exercise) -> list[str]:
         """One hint more than was read before, with those. Raises ValueError in an exam."""

@@ -1,9 +1,10 @@
-"""Reading the zip files that students and learning platforms make. No name in one is ever a path on this machine.
+"""Reading the zip files that students and learning platforms make, and folders of the same. No name in one is ever a path.
 
-Python files and zip files are taken, and it is the caller who names what is written. An archive that wants to write
+Python files and zip files are taken, of all others the names, and it is the caller who names what is written. An archive that wants to write
 elsewhere, or unpacks to more than anyone has typed, is refused.
 """
 
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ LONGEST_ARCHIVE = 20_000_000
 LONGEST_WHOLE = 500_000_000
 """Bytes that are taken out of one archive, together."""
 
+DEEPEST = 10
+"""Folders in folders, where it is no archive that is read."""
+
+READ = (".py", ".zip")
 NEVER = ("__MACOSX", "__pycache__", ".git", ".venv")
 
 
@@ -31,9 +36,18 @@ class Member:
     content: bytes
     written: float
 
+    @property
+    def is_read(self) -> bool:
+        """Of every other file only the name is known."""
+        return is_read(self.parts[-1])
+
+
+def is_read(name: str) -> bool:
+    return Path(name).suffix.lower() in READ
+
 
 def members(archive: Path | BinaryIO) -> Iterator[Member]:
-    """The Python and zip files in it. Raises UnreadableSourceError for an archive that is broken or means harm."""
+    """The Python and zip files in it, and the names of the others. Raises UnreadableSourceError for an archive that is broken or means harm."""
     try:
         with zipfile.ZipFile(archive) as opened:
             yield from taken(opened)
@@ -49,7 +63,10 @@ def taken(opened: zipfile.ZipFile) -> Iterator[Member]:
     left = LONGEST_WHOLE
     for info in opened.infolist():
         parts = parts_of(info.filename)
-        if info.is_dir() or set(parts) & set(NEVER) or Path(parts[-1]).suffix.lower() not in (".py", ".zip"):
+        if info.is_dir() or set(parts) & set(NEVER):
+            continue
+        if not is_read(parts[-1]):
+            yield Member(parts, b"", time_of(info))
             continue
         most = min(left, LONGEST_FILE if parts[-1].lower().endswith(".py") else LONGEST_ARCHIVE)
         with opened.open(info) as file:
@@ -73,3 +90,18 @@ def time_of(info: zipfile.ZipInfo) -> float:
         return datetime(*info.date_time).timestamp()
     except (ValueError, OverflowError):
         return 0.0
+
+
+def files_in(folder: Path) -> Iterator[Member]:
+    """As from an archive, in the order of names. Links are not followed: they may lead out."""
+    for parent, folders, names in os.walk(folder):
+        depth = len(Path(parent).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if name not in NEVER) if depth < DEEPEST else []
+        for name in sorted(names):
+            path = Path(parent) / name
+            if not path.is_file() or path.is_symlink():
+                continue
+            most = LONGEST_FILE if path.suffix.lower() == ".py" else LONGEST_ARCHIVE
+            with path.open("rb") as file:
+                content = file.read(most + 1) if is_read(name) else b""
+            yield Member(path.relative_to(folder).parts, content, path.stat().st_mtime)

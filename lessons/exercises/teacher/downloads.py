@@ -12,14 +12,14 @@ into. A name of theirs is shown, and is never a path.
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import clean
-from lessons.exercises.source import LONGEST_FILE, UnreadableSourceError
-from lessons.exercises.teacher.archives import LONGEST_ARCHIVE, NEVER, Member, members
+from lessons.exercises.source import UnreadableSourceError
+from lessons.exercises.teacher.archives import Member, files_in, members
 
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?", re.DOTALL)
 CANVAS = re.compile(r"(?P<name>.+?)(?:_LATE)?_(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+)", re.DOTALL)
@@ -27,17 +27,19 @@ SERVICES = {"Moodle": MOODLE, "Canvas": CANVAS}
 AGAIN = r"(?:-\d+| ?\(\d+\))?"
 """What platforms and browsers put behind the name of a file that was there already."""
 
-DEEPEST = 10
-
 
 @dataclass
 class HandedIn:
-    """One student's work, and who they are: `number` is the platform's. `problem` says why nothing of it is read."""
+    """One student's work, and who they are: `number` is the platform's. `problem` says why nothing of it is read.
+
+    `others`   the names of the files that are no exercise's
+    """
 
     student: str
     place: Path
     number: str = ""
     problem: str = ""
+    others: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -62,28 +64,38 @@ def read_download(place: Path, scratch: Path, exercises: Sequence[Exercise]) -> 
     """Copies each student's files into a folder of their own in `scratch`. Raises ValueError where there are none."""
     if place.is_file() and place.suffix.lower() != ".zip":
         raise ValueError(f"{place} is a file, and a folder or a zip file of submissions is wanted")
-    found = list(members(place) if place.is_file() else files_in(place))
-    found = without_wrapper(found)
+    found = without_wrapper(list(members(place) if place.is_file() else files_in(place)), archive=place.is_file())
     service = service_of(member.parts[0] for member in found)
     download = Download(service)
     owners: dict[tuple[str, str], HandedIn] = {}
     for member in found:
         match = SERVICES[service].fullmatch(member.parts[0]) if service else None
-        if service and match is None:
-            download.left_out.append("/".join(member.parts))
+        if match is None and (service or not (member.is_read or len(member.parts) > 1)):
+            download.left_out += ["/".join(member.parts)] if member.is_read else []
             continue
-        name = match["name"] if match else Path(member.parts[0]).stem if len(member.parts) == 1 else member.parts[0]
-        key = (match["number"] if match else "", "" if match else name)
+        who = (match["name"], match["number"]) if match else (student_named(place, member, exercises), "")
+        key = ("", who[1]) if match else who
         if key not in owners:
             folder = scratch / f"{len(owners):05}"  # the number is ours
             folder.mkdir(parents=True)
-            owners[key] = HandedIn(name, folder, key[0])
-        last = match["file"] if match and len(member.parts) == 1 else member.parts[-1]
-        take(owners[key], Member((last or "",), member.content, member.written), exercises)
+            owners[key] = HandedIn(who[0], folder, who[1])
+        alone = len(member.parts) == 1
+        last = (match["file"] or "") if match and alone else member.parts[-1]
+        if not match and alone and len(exercises) == 1 and last.endswith(".py"):
+            last = exercises[0].file_name  # ada.py
+        take(owners[key], Member((last,), member.content, member.written), exercises)
     if not owners:
         raise ValueError(f"{place} holds no submissions: see `python -m lessons guide` for what is read")
     download.handed_in = named_apart(list(owners.values()))
     return download
+
+
+def student_named(place: Path, member: Member, exercises: Sequence[Exercise]) -> str:
+    """Where no platform says who. Raises ValueError for an exercise's file beside the students."""
+    first, *rest = member.parts
+    if not rest and exercises_called(first, exercises):
+        raise ValueError(f"{place} holds {first}, and no folder of a student around it: is it one student's work?")
+    return first if rest else Path(first).stem
 
 
 def take(student: HandedIn, member: Member, exercises: Sequence[Exercise], inside: bool = False) -> None:
@@ -98,35 +110,28 @@ def take(student: HandedIn, member: Member, exercises: Sequence[Exercise], insid
         except UnreadableSourceError as problem:
             student.problem = f"{clean(name)}: {problem}"
         return
-    for exercise in exercises:
-        if re.fullmatch(re.escape(exercise.name) + AGAIN + r"\.py", name):
-            path = student.place / exercise.file_name
-            if not path.exists() or path.stat().st_mtime <= member.written:
-                path.write_bytes(member.content)
-                os.utime(path, (member.written, member.written))
+    asked = exercises_called(name, exercises)
+    student.others += [] if asked else [clean(name)]
+    for exercise in asked:
+        path = student.place / exercise.file_name
+        if not path.exists() or path.stat().st_mtime <= member.written:
+            path.write_bytes(member.content)
+            os.utime(path, (member.written, member.written))
 
 
-def files_in(folder: Path) -> Iterator[Member]:
-    """As from an archive, in the order of names. Links are not followed: they may lead out."""
-    for parent, folders, names in os.walk(folder):
-        depth = len(Path(parent).relative_to(folder).parts)
-        folders[:] = sorted(name for name in folders if name not in NEVER) if depth < DEEPEST else []
-        for name in sorted(names):
-            path = Path(parent) / name
-            if path.suffix.lower() in (".py", ".zip") and path.is_file() and not path.is_symlink():
-                most = LONGEST_FILE if path.suffix.lower() == ".py" else LONGEST_ARCHIVE
-                with path.open("rb") as file:
-                    content = file.read(most + 1)
-                yield Member(path.relative_to(folder).parts, content, path.stat().st_mtime)
+def exercises_called(name: str, exercises: Sequence[Exercise]) -> list[Exercise]:
+    return [each for each in exercises if re.fullmatch(re.escape(each.name) + AGAIN + r"\.py", name)]
 
 
-def without_wrapper(found: Sequence[Member]) -> list[Member]:
+def without_wrapper(found: Sequence[Member], archive: bool) -> list[Member]:
     """Without the one folder around everything that some programs add when they make an archive."""
-    tops = {member.parts[0] for member in found if len(member.parts) > 1}
-    inner = {member.parts[1] for member in found if len(member.parts) > 1}
-    one_around = len(tops) == 1 and all(len(member.parts) > 1 for member in found)
-    if one_around and not service_of(tops) and service_of(inner):
-        return [Member(member.parts[1:], member.content, member.written) for member in found]
+    inside = [member for member in found if len(member.parts) > 1]
+    tops = {member.parts[0] for member in inside}
+    inner = {member.parts[1] for member in inside}
+    students = {member.parts[1] for member in inside if len(member.parts) > 2}
+    one_around = len(tops) == 1 and not any(member.is_read and len(member.parts) == 1 for member in found)
+    if one_around and not service_of(tops) and (service_of(inner) or (archive and len(students) > 1)):
+        return [Member(member.parts[1:], member.content, member.written) for member in inside]
     return list(found)
 
 

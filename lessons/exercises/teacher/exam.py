@@ -1,19 +1,30 @@
-"""What an exam leaves out of the library that students get: the answers, the hints, the usual mistakes, the lessons' pages.
+"""What an exam leaves out of the library that students get: the answers, the hints, the usual mistakes, the lessons.
 
 The functions that are asked for are cut out of their modules, as in a stub. What the field's own packages compute (torch)
 and faster twins under other names stay: an exam that asks for attention is written in a room without them, or by hand.
 """
 
 import ast
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.source import lines_of, without_bodies
+from lessons.language.po import read_po
 
 NOTHING = {"hints": '("This is an exam.", "There are no hints.")', "wrong": "()", "harmless": "()"}
 COMMENT = "This is an exam: the library does not hold it."
-PAGES = "lessons/[0-9][0-9]_*.py"
+LESSONS = (
+    "lessons/[0-9][0-9]_*.py",
+    "lessons/zh/[0-9][0-9]_*.po",
+    "lessons/zh/graders.po",
+    "lessons/experiments",
+    "lessons/page/transformer.js",
+)
+"""Pages, their translations, what graders say of mistakes, what lessons compute on the side, the model in another language."""
+
+TITLES_AND_HINTS = "lessons/zh/exercises.po"
 
 
 def without_answers(library: Path, exercises: Sequence[Exercise]) -> None:
@@ -23,8 +34,12 @@ def without_answers(library: Path, exercises: Sequence[Exercise]) -> None:
         module.write_text(without_bodies(module.read_text("utf-8"), exercise.targets, COMMENT), encoding="utf-8")
     for entry in (library / "lessons/exercises/catalogue").glob("*.py"):
         entry.write_text(without_help(entry.read_text("utf-8")), encoding="utf-8")
-    for page in library.glob(PAGES):
-        page.unlink()
+    for path in [path for pattern in LESSONS for path in library.glob(pattern)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if (library / TITLES_AND_HINTS).is_file():
+        translated = read_po(library / TITLES_AND_HINTS)
+        translated[:] = [entry for entry in translated if entry.comment != "hint"]
+        translated.save(str(library / TITLES_AND_HINTS))
 
 
 def without_help(source: str) -> str:

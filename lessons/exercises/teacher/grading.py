@@ -69,13 +69,18 @@ def handed_in(options: Namespace, asked: Assignment, scratch: Path) -> Download:
         found = Download("", [HandedIn(student, place) for student, place in plain.items()])
     for name in found.left_out:
         console.print(f"{name!r} belongs to no student and is left out", style="yellow", markup=False)
+    for each in found.handed_in:
+        if each.others and not each.problem and not any(each.place.iterdir()):
+            names = ", ".join(each.others)
+            console.print(f"{each.student} handed in no exercise's file: {names}", style="yellow", markup=False)
     return found
 
 
 def grade_class(options: Namespace, asked: Assignment, found: Download) -> int:
     students = {each.student: each.place for each in found.handed_in}
     days = late_days(options, asked, students)
-    out = options.out or options.folder.with_name(f"{options.folder.resolve().name}-grades")
+    place = options.folder.resolve()
+    out = options.out or place.with_name(f"{place.stem if place.is_file() else place.name}-grades")
     if reason := trial.problem():
         if not options.unprotected:
             raise ValueError(

@@ -43,9 +43,16 @@ def release_students(folder: Path, asked: Assignment, wheel: Path | None = None)
         shutil.copy(wheel, folder)
         requirement = f"./{wheel.name}{EXTRA}"
     write_whole(folder / "requirements.txt", requirement + "\n")
-    write_whole(folder / "exercises.csv", table_of(asked.exercises))
+    write_whole(folder / "exercises.csv", table_of(asked))
     readme = texts.EXAM_README if asked.exam else texts.STUDENTS_README
-    filled = {"TITLE": asked.title, "FIRST": asked.exercises[0].name, "COUNT": str(len(asked.exercises))}
+    many = len(asked.exercises)
+    until = f", until {asked.deadline:%Y-%m-%d %H:%M} {asked.deadline.tzname()}" if asked.deadline else ""
+    filled = {
+        "TITLE": asked.title,
+        "FIRST": asked.exercises[0].name,
+        "COUNT": "1 exercise" if many == 1 else f"{many} exercises",
+        "UNTIL": until,
+    }
     for word, text in filled.items():
         readme = readme.replace(word, text)
     write_whole(folder / "README.md", readme)
@@ -99,13 +106,12 @@ def requirement_line() -> str:
         return f"{DISTRIBUTION}{EXTRA}"
 
 
-def table_of(exercises: Sequence[Exercise]) -> str:
-    """The exercises with their points, for a course page or a spreadsheet."""
+def table_of(asked: Assignment) -> str:
+    """The exercises with their points and how often these count, for a course page or a spreadsheet."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["lesson", "lesson title", "exercise", "title", "difficulty", "minutes", "points"])
-    for each in exercises:
-        rows.writerow(
-            [each.lesson, LESSONS[each.lesson], each.name, each.title, each.difficulty, each.minutes, each.worth]
-        )
+    rows.writerow(["lesson", "lesson title", "exercise", "title", "difficulty", "minutes", "points", "weight"])
+    for each in asked.exercises:
+        counts = [each.difficulty, each.minutes, each.worth, asked.weights.get(each.name, 1)]
+        rows.writerow([each.lesson, LESSONS[each.lesson], each.name, each.title, *counts])
     return text.getvalue()

@@ -3,7 +3,7 @@
 STUDENTS_README = """\
 # TITLE: a Transformer and its fine-tuning, by hand
 
-COUNT exercises. Each is a file in `workbook/` in which the bodies of a few functions are missing. You write them; the
+COUNT. For each there is a file in `workbook/` in which the bodies of a few functions are missing. You write them; the
 tests in `tests/` say whether they are right, and what is wrong if they are not.
 
     python3 -m venv .venv && . .venv/bin/activate
@@ -13,28 +13,33 @@ Then, in this folder:
 
     python -m lessons                  # where you are
     python -m lessons next             # the exercise to do now
-    python -m lessons check FIRST
-    python -m lessons hint FIRST       # a hint, and then a larger one
     python -m lessons watch            # check whenever you save
+    python -m lessons check FIRST
+    python -m lessons hint FIRST
+
+`hint` gives a hint, and each time a larger one.
 
 In a file, everything but the missing bodies may stay as it is. The docstrings say what is wanted, the shapes stand in
 the signatures. A check runs your code in a process of its own, with limits on time, memory and disk, without network.
 
-`exercises.csv` lists all exercises with their points. Hand in the folder `workbook/`, as it is or as a zip file.
+`exercises.csv` lists all exercises with their points. Hand in the folder `workbook/`, as it is or as a zip file, or its
+Python files alone under their names as they areUNTIL.
 """
 
 EXAM_README = """\
 # TITLE
 
-An exam of COUNT exercises. Each is a file in `workbook/` in which the bodies of a few functions are missing. The docstrings
-say what is wanted, the shapes stand in the signatures. There are no hints, no solutions and no checks.
+An exam of COUNT. For each there is a file in `workbook/` in which the bodies of a few functions are missing. The
+docstrings say what is wanted, the shapes stand in the signatures. There are no hints, no solutions and no checks.
 
     python3 -m venv .venv && . .venv/bin/activate
     pip install -r requirements.txt
-    python -m lessons list             # what is asked
-    python workbook/FIRST.py           # that Python reads your file
+    python -m lessons list
+    python workbook/FIRST.py
 
-`exercises.csv` lists all exercises with their points. Hand in the folder `workbook/`, as it is or as a zip file.
+`list` shows what is asked. Python runs a file without a word when it can be read. `exercises.csv` lists all exercises with
+their points. Hand in the folder `workbook/`, as it is or as a zip file, or its Python files alone under their names as they
+areUNTIL.
 """
 
 SETUP = """\

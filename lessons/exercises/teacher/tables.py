@@ -33,7 +33,7 @@ def folder_names(students: Sequence[str]) -> dict[str, str]:
     """Student → the folder for their results: what of the name is letters and numbers, so that no name leads elsewhere."""
     names: dict[str, str] = {}
     for number, student in enumerate(students, start=1):
-        name = re.sub(r"[^\w .,()-]", "_", student)[:LONGEST_NAME].strip(". ")
+        name = re.sub(r"[^\w .,()'’-]", "_", student)[:LONGEST_NAME].strip(". ")
         taken = {other.casefold() for other in names.values()}
         names[student] = name if name and name.casefold() not in taken else f"{name} {number}".strip()
     return names
@@ -74,8 +74,9 @@ def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
 
 
 def cell(value: str) -> str:
-    """A text that a spreadsheet would take for a formula is marked as text."""
-    return f"'{value}" if value.startswith(("\t", "\r")) or value.lstrip().startswith(("=", "+", "-", "@")) else value
+    """A text that a spreadsheet would take for a formula is marked as text. A dash alone is none."""
+    formula = value.lstrip().startswith(("=", "+", "-", "@")) and value != "-"
+    return f"'{value}" if formula or value.startswith(("\t", "\r")) else value
 
 
 def weighted(grade: Grade, points: float) -> float:
