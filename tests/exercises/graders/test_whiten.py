@@ -24,6 +24,16 @@ def with_deviation(values, ddof=0, mask=MASK, power=0.5):
     return out
 
 
+def by_row(values, shift, shared_deviation=False):
+    """Each response by itself; a token that is alone in its own has the deviation 0."""
+    out = np.zeros(values.shape)
+    for row, real in enumerate(MASK.numpy()):
+        own = values[row].numpy()[real]
+        away = own - own.mean()
+        out[row, real] = away / np.sqrt(away.var() + 1e-8) + (0 if shift else own.mean())
+    return out
+
+
 @pytest.mark.parametrize("shift", [True, False])
 def test_mean_and_deviation_are_those_of_the_real_tokens(values, shift):
     result = whiten(values, MASK, shift)
@@ -34,6 +44,9 @@ def test_mean_and_deviation_are_those_of_the_real_tokens(values, shift):
         "padding counts into mean and deviation": with_deviation(values, mask=everything),
         "the variance is the unbiased one: it is divided by the number of tokens": with_deviation(values, ddof=1),
         "it is divided by the variance, not by its root": with_deviation(values, power=1.0),
+        "each response has its own mean and deviation, where all real tokens of the batch share them": by_row(
+            values, shift
+        ),
         "the mean is not added back: shift_mean is False": reference(values.numpy(), MASK.numpy(), True),
         "the mean is added back: shift_mean is True": reference(values.numpy(), MASK.numpy(), False),
     }
