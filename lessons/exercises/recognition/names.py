@@ -106,7 +106,9 @@ def patterns(node: ast.Call, text: Text) -> Changed:
 
 def slices(node: ast.Subscript, part: ast.Slice, text: Text) -> Changed:
     value = text(node.value)
-    if part.lower is None and part.upper is not None and part.step is None:
+    if part.lower is None and isinstance(part.upper, ast.UnaryOp):
+        yield f"{value}[1:]", f"the first of {text.said(node.value)} is left out, where the last one is"
+    elif part.lower is None and part.upper is not None and part.step is None:
         end = text(part.upper)
         yield f"{value}[-({end}):]", f"the last {end} of {name_of(node.value)} are taken, where the first are wanted"
     yield f"{value}", f"all of {text.said(node.value)} is taken, where a part is wanted"

@@ -62,6 +62,21 @@ def test_padding_is_0_whatever_stood_there(values):
         assert_matches(result, reference(values.nan_to_num(0.0).numpy(), MASK.numpy(), shift), "batch time")
 
 
+def test_epsilon_stands_under_the_root(values):
+    tiny = 1e-4 * values  # their variance is as small as ε
+
+    result = whiten(tiny, MASK)
+
+    real = tiny[MASK]
+    away, variance = np.where(MASK, tiny - real.mean(), 0.0), float(real.var(correction=0))
+    mistakes = {
+        "ε is added to the deviation, where it stands under the root: √(var + ε)": away / (variance**0.5 + 1e-8),
+        "there is no ε": away / variance**0.5,
+        "ε is another number than 1e-8": away / (variance + 1e-5) ** 0.5,
+    }
+    assert_matches(result, reference(tiny.numpy(), MASK.numpy(), True), "batch time", mistakes=mistakes)
+
+
 def test_equal_values_stay_finite():
     result = whiten(torch.full((1, 3), 5.0, dtype=torch.float64), torch.ones(1, 3, dtype=torch.bool))
 
