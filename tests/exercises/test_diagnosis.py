@@ -65,9 +65,9 @@ def test_what_must_be_refused_is_shown_with_its_call_and_the_words_of_an_error_d
         return length
 
     assert_refused(mask, -2)
-    with pytest.raises(AssertionError, match=r"mask\(0\) must raise ValueError; it gives 0"):
+    with pytest.raises(AssertionError, match=r"mask\(length=0\) must raise ValueError; it gives 0"):
         assert_refused(mask, 0)
-    with pytest.raises(AssertionError, match=r"mask\('a'\) must raise ValueError; it raises TypeError"):
+    with pytest.raises(AssertionError, match=r"mask\(length='a'\) must raise ValueError; it raises TypeError"):
         assert_refused(mask, "a")
 
 

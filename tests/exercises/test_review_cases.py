@@ -15,7 +15,7 @@ MASKED_LINES = (
 )
 CASES = [
     ("causal_mask", ".tril(diagonal=past)", ".triu(diagonal=past + 1)", "the other way round"),
-    ("causal_mask", "if length < 1 or past < 0:", "if False:", "causal_mask(0) must raise ValueError"),
+    ("causal_mask", "if length < 1 or past < 0:", "if False:", "causal_mask(length=0, past=0) must raise ValueError"),
     (
         "scaled_dot_product_attention",
         MASKED_LINES,

@@ -4,8 +4,8 @@ import pytest
 
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.filling import filled
-from lessons.exercises.grading.beside_student import StudentFile, describe
 from lessons.exercises.grading.check import Grader
+from lessons.exercises.grading.recorder import StudentFile, describe
 from lessons.exercises.grading.result import PASSED, Result
 from lessons.exercises.selfcheck.handed_out import flaw, written
 from lessons.exercises.selfcheck.trials import from_notebook

@@ -47,6 +47,7 @@ EXERCISES = [
             Wrong(".tril(diagonal=past)", ".tril(diagonal=past + 1)", "sees one position of the future"),
             Wrong(".tril(diagonal=past)", ".tril()", "`past` is not looked at"),
             Wrong("past + length, dtype", "length, dtype", "shape: the mask: another shape is expected"),
+            Wrong(", device=device)", ")", "on the device that was asked for"),
             Wrong(".tril(diagonal=past)", "", "everybody sees everything"),
         ),
     ),

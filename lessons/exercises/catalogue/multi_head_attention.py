@@ -67,6 +67,20 @@ EXERCISES = [
                 "keys and values have changed their projections",
             ),
             Wrong("self.v_proj(value)", "self.k_proj(value)", "the values are made by k_proj"),
+            Wrong(
+                "self.split_heads(self.v_proj(value))",
+                "rotate(self.split_heads(self.v_proj(value)))",
+                "the values are turned too",
+            ),
+            Wrong(
+                "rotate(self.k_norm(self.split_heads(self.k_proj(key))))",
+                "self.k_norm(self.split_heads(self.k_proj(key)))",
+                "the keys are not turned",
+            ),
+            Wrong("rotate(self.q_norm(", "self.q_norm(rotate(", "the norms come behind `rotate`"),
+            Wrong(
+                "query.shape[1], keys.shape[2])", "query.shape[1], key.shape[1])", "with a cache a mask is as long as"
+            ),
             Wrong("(heads d_head)", "(d_head heads)", "the heads are merged in turns"),
             Wrong("keys, values, mask)", "keys, values)", "the mask is not handed on"),
             Wrong(

@@ -1,5 +1,6 @@
 """With what a function was called: remembered while a test runs, and shown so that a student can try it."""
 
+import dataclasses
 import functools
 import inspect
 import types
@@ -100,12 +101,17 @@ class CallLog:
         called = first if method == "forward" else f"{first}.{method}"
         return "\n".join([call_text(function, called, given, named), *made_of, *parameters_text(given[0])])
 
+    def gave(self, result: Any) -> str:
+        """The call that gave this result, or the only one; else empty: one of several may be another."""
+        known = [call for call in self.calls if call.text]
+        found = [call.text for call in known if call.result is result or is_part(result, call.result)]
+        return found[-1] if found else known[0].text if len(known) == 1 else ""
+
     def told(self, result: Any = None, value: float | None = None) -> str:
         """The call that gave this result, or this number; else the last one. Empty without any."""
         known = [call for call in self.calls if call.text]
-        for call in reversed(known):
-            if result is not None and (call.result is result or is_part(result, call.result)):
-                return call.text
+        if result is not None and (found := self.gave(result)):
+            return found
         for call in known:
             if value is not None and isinstance(call.result, int | float) and np.isclose(float(call.result), value):
                 return call.text
@@ -113,19 +119,26 @@ class CallLog:
 
 
 def is_part(result: Any, whole: Any) -> bool:
+    """Of a pair, or a field of what holds its tensors by name."""
+    if dataclasses.is_dataclass(whole):
+        whole = [getattr(whole, field.name) for field in dataclasses.fields(whole)]
     return isinstance(whole, tuple | list) and any(part is result for part in whole)
+
+
+def named_arguments(function: Callable[..., Any], given: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Each argument by its name. Raises TypeError or ValueError for a call that cannot be."""
+    arguments = inspect.signature(function).bind(*given, **named).arguments
+    return {name: value for name, value in arguments.items() if name != "self"}
 
 
 def call_text(function: Callable[..., Any], called: str, given: Sequence[Any], named: dict[str, Any]) -> str:
     """causal_mask(length=3, past=2), and below it the tensors that are too long for a line."""
     try:
-        arguments = inspect.signature(function).bind(*given, **named).arguments
+        arguments = named_arguments(function, given, named)
     except (TypeError, ValueError):
         return ""
     short, long = [], []
     for name, value in arguments.items():
-        if name == "self":
-            continue
         text = value_text(value)
         if isinstance(value, Tensor) and value.dim():
             short.append(name)

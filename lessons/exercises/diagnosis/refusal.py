@@ -1,9 +1,11 @@
 """What must be refused: the type of the error counts, and never its words."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from lessons.exercises.diagnosis.calls import value_text
+from lessons.exercises.diagnosis.calls import named_arguments
+from lessons.exercises.diagnosis.values import value_text
 
 
 def assert_refused(
@@ -29,6 +31,12 @@ def assert_refused(
 
 
 def text(function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]) -> str:
-    name = getattr(function, "__qualname__", type(function).__name__)
-    arguments = [*map(value_text, given), *(f"{key}={value_text(value)}" for key, value in named.items())]
-    return f"{name}({', '.join(arguments)})"
+    """The call in a line, with the names of its arguments: causal_mask(length=0)."""
+    arguments = ", ".join(
+        f"{name}={value_text(value)}" for name, value in named_arguments(function, given, named).items()
+    )
+    owner = getattr(function, "__self__", None)
+    if dataclasses.is_dataclass(owner):
+        return f"{value_text(owner)}.{function.__name__}({arguments})"
+    name = getattr(function, "__qualname__", type(function).__name__).rpartition("<locals>.")[2]
+    return f"{name}({arguments})"

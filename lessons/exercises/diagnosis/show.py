@@ -55,5 +55,6 @@ def example_text(actual: np.ndarray, expected: np.ndarray, names: Sequence[str])
 
 def row_text(row: np.ndarray, start: int) -> str:
     """A few neighbours along the last axis."""
-    shown = " ".join(f"{value:9.4f}" for value in row[start : start + SHOWN])
+    digits = 0 if (row == np.round(row)).all() else 4
+    shown = " ".join(f"{value:9.{digits}f}" for value in row[start : start + SHOWN])
     return f"{'... ' if start else '    '}{shown}{' ...' if len(row) > start + SHOWN else ''}"

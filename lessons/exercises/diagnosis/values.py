@@ -18,6 +18,8 @@ def value_text(value: Any) -> str:
         return tensor_text(value)
     if isinstance(value, nn.Module):
         return f"{type(value).__name__}({value.extra_repr()})"
+    if isinstance(value, type):
+        return value.__name__
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, types.FunctionType | types.MethodType):

@@ -8,6 +8,6 @@
 
 `stage` asks for what is only shown, a milestone; jobs runs it by `beside_many`, and nobody judges it.
 
-`result` is what comes of it, `wire` the bytes between the two, `tree` the scratch folder with the student's file in the
-module's place. The trusted side imports nothing from the untrusted one; `make lint` says so.
+`recorder` keeps what a student should read of each test. `result` is what comes of it, `wire` the bytes between the two,
+`tree` the scratch folder with the student's file in the module's place. The trusted side imports nothing from the untrusted one; `make lint` says so.
 """

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from lessons.exercises.grading import wire
-from lessons.exercises.grading.beside_student import LONGEST_MESSAGE, enter, write
+from lessons.exercises.grading.beside_student import enter, write
+from lessons.exercises.grading.recorder import LONGEST_MESSAGE
 
 ROOM = "lessons.exercises.milestones"
 

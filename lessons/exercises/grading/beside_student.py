@@ -7,9 +7,7 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +18,11 @@ import torch
 from lessons.exercises.diagnosis.calls import CallLog
 from lessons.exercises.filling import Filled, Piece
 from lessons.exercises.grading import wire
+from lessons.exercises.grading.recorder import Recorder, StudentFile, describe, say_warnings_shortly, tried
 from lessons.exercises.grading.tree import PACKAGES, installed
 from lessons.exercises.probes import load_probe
 from lessons.exercises.source import LIBRARY
 
-LONGEST_MESSAGE = 4000
 PLUGINS_LEFT_OUT = "cacheprovider terminal warnings unraisableexception threadexception faulthandler".split()
 PYTEST = [f"-pno:{name}" for name in PLUGINS_LEFT_OUT]
 PYTEST += ["-s", "--assert=plain", "--import-mode=importlib", "--rootdir=.", "--confcutdir=.", "-c", os.devnull]
@@ -76,17 +74,6 @@ def run_probe(
     write(answer, wire.READY + wire.join(replies))
 
 
-@dataclass(frozen=True)
-class StudentFile:
-    """Where the student's file lies, and which of its lines are not theirs."""
-
-    path: str
-    filled: Filled
-
-    def line(self, number: int | None) -> int | None:
-        return number and self.filled.own_line(number)
-
-
 def enter(scratch: Path, module: str, pieces: Sequence[Piece]) -> StudentFile:
     """From here on `import transformer` finds the scratch folder."""
     ours = (*PACKAGES, "lessons", "tests")
@@ -95,56 +82,11 @@ def enter(scratch: Path, module: str, pieces: Sequence[Piece]) -> StudentFile:
     sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
     sys.path[:] = [str(scratch), *(entry for entry in sys.path if Path(entry).resolve() != LIBRARY or installed())]
     importlib.invalidate_caches()
-    path = scratch.joinpath(*module.split(".")).with_suffix(".py")
-    return StudentFile(str(path), Filled("", pieces))
+    file = StudentFile(str(scratch.joinpath(*module.split(".")).with_suffix(".py")), Filled("", pieces))
+    say_warnings_shortly(file)
+    return file
 
 
 def write(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-class Recorder:
-    """A pytest plugin that keeps what a student should read of every test."""
-
-    def __init__(self, file: StudentFile, log: CallLog):
-        self.file, self.log = file, log
-        self.results: list[dict[str, Any]] = []
-
-    def pytest_runtest_call(self) -> None:
-        self.log.calls.clear()
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
-        report = (yield).get_result()
-        if report.when == "call" or report.failed:
-            error = call.excinfo.value if call.excinfo else None
-            described = describe(error, self.file) if report.failed and error else {"message": "", "where": ""}
-            if report.failed and error:
-                described["message"] += tried(error, self.log)
-            self.results.append({"name": item.nodeid, "outcome": report.outcome, **described})
-
-    def pytest_collectreport(self, report: Any) -> None:
-        if report.failed:
-            message = str(report.longrepr)[-LONGEST_MESSAGE:]
-            self.results.append({"name": report.nodeid, "outcome": "not collected", "message": message, "where": ""})
-
-
-def tried(error: BaseException, log: CallLog) -> str:
-    """With what it was called, so that it can be tried."""
-    actual = getattr(error, "actual", None)
-    if str(error).startswith("refused:") or not (call := log.told(actual)):
-        return ""
-    return f"\nthe call: {call}"
-
-
-def describe(error: BaseException, file: StudentFile) -> dict[str, str]:
-    """What is wrong in words, and the line of the student's own in which it came out."""
-    text = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file.path]
-    own = [(number, frame.line) for frame in frames if (number := file.line(frame.lineno))]
-    if isinstance(error, SyntaxError):
-        where = f"line {file.line(error.lineno)}: {(error.text or '').strip()}"
-    else:
-        where = f"line {own[-1][0]}: {own[-1][1]}" if own else ""
-    return {"message": text[:LONGEST_MESSAGE].replace(file.path, Path(file.path).name), "where": where}

@@ -29,7 +29,7 @@ def judge(probe: str, seeds: list[int], answer: bytes, module: str = "", targets
             return {"message": f"the answer holds {', '.join(packet)}, not {', '.join(wanted)}"}
         for name, tensor in wanted.items():
             if message := difference(packet[name], tensor, name=name, dtype=tensor.dtype):
-                call = log.told(tensor)
+                call = log.gave(tensor)
                 return {"message": message + (f"\nthe call: {call}" if call else "")}
     return {"message": ""}
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from lessons.exercises.probes.draw import Draw, gradients, refusal
 from transformer import attention
+from transformer.add_norm import RMSNorm
 from transformer.decoding.cache import GrowingCache
 
 
@@ -59,9 +60,23 @@ def multi_head_attention(seed: int) -> dict[str, Tensor]:
     cache = GrowingCache(time)
     steps = [module(x, x, x, None, cache) for x in query.detach().split(1, dim=1)]
     found = {"the output": output, "one position at a time, with a cache": torch.cat(steps, dim=1)}
+    found |= turned_and_masked(draw, module, query.detach())
     found["the kind of error for a mask that is not boolean"] = refusal(
         module, query, key, value, torch.ones(time, past)
     )
     unfit = torch.ones(time + 1, past).bool()
     found["the kind of error for a mask that does not fit"] = refusal(module, query, key, value, unfit)
     return found | gradients(output, query=query, key=key, value=value)
+
+
+def turned_and_masked(draw: Draw, module: attention.MultiHeadAttention, x: Tensor) -> dict[str, Tensor]:
+    """With norms on the heads and a rotation; and step by step, under a mask as long as all that the cache holds."""
+    normed = attention.MultiHeadAttention(x.shape[-1], module.num_heads, head_norm=RMSNorm)
+    draw.fill(normed)
+    factors = draw.normal(x.shape[1], normed.d_head)
+    seen, cache = draw.coin(2, 1, 1, x.shape[1]), GrowingCache(x.shape[1])
+    steps = [module(new, new, new, seen[..., : t + 1], cache) for t, new in enumerate(x.split(1, dim=1))]
+    return {
+        "with norms on the heads and a rotation": normed(x, x, -x, rotate=lambda heads: heads * factors),
+        "with a cache, and a mask as long as all its keys": torch.cat(steps, dim=1),
+    }

@@ -84,6 +84,9 @@ def causal_mask(seed: int) -> dict[str, Tensor]:
     return {
         "the mask": masks.causal_mask(draw.size(2, 7)),
         "behind a cache": masks.causal_mask(draw.size(2, 5), draw.size(1, 4)),
+        "is it on the device that was asked for": torch.tensor(
+            masks.causal_mask(draw.size(2, 5), device=torch.device("meta")).is_meta
+        ),
         "the kind of error for a length of 0": refusal(masks.causal_mask, 0),
         "the kind of error for a negative past": refusal(masks.causal_mask, 2, -1),
     }

@@ -68,8 +68,8 @@ def lora_start(seed: int) -> dict[str, Tensor]:
         found |= {f"shapes and biases, {kind}": torch.tensor([int(n) for n in shapes])}
         found |= {f"is B zero, {kind}": up.weight == 0}
         wanted = {True: (1 / (3 * d_in)) ** 0.5, "gaussian": 1 / rank, False: (1 / (3 * d_in)) ** 0.5}[kind]
-        away = (down.weight.detach().std() / wanted - 1).abs()
-        found |= {f"the distance of A's spread, in tenths, {kind}": away // 0.1}
+        times = down.weight.detach().std().clamp(min=1e-12) / wanted
+        found |= {f"how many tenths A's spread is too large (its logarithm), {kind}": (times.log() / 0.1).round()}
         found |= {f"{what}, {kind}": t for what, t in chance(kind, down.weight.detach(), d_out).items()}
     draw.fill(down), draw.fill(up)
     return found | {"the product": low_rank.product(up, down, draw.uniform(0.5, 3.0))}

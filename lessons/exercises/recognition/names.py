@@ -12,6 +12,9 @@ Changed = Iterator[tuple[str, str]]
 FEW = 4
 """More names than these are not exchanged for one another."""
 
+MOST_ORDERS = 6
+"""Of three names."""
+
 SIBLINGS = (
     "q_proj k_proj v_proj",
     "lora_A lora_B",
@@ -91,23 +94,21 @@ class Swap(str):
 
 
 def patterns(node: ast.Call, text: Text) -> Changed:
-    """The pattern of einops: two names within brackets, or two axes of the right-hand side."""
+    """The pattern of einops: the names within brackets in another order."""
     if len(node.args) < 2 or not isinstance(node.args[1], ast.Constant):
         return
     pattern, whole = str(node.args[1].value), text(node)
     for group in re.findall(r"\(([^)]*)\)", pattern):
-        for one, other in itertools.combinations(group.split(), 2):
-            turned = [{one: other, other: one}.get(name, name) for name in group.split()]
-            changed = pattern.replace(f"({group})", f"({' '.join(turned)})")
-            yield (
-                whole.replace(pattern, changed),
-                f"{one} and {other} take turns in the wrong order: ({' '.join(turned)}) for ({group})",
-            )
+        for turned in map(" ".join, itertools.islice(itertools.permutations(group.split()), 1, MOST_ORDERS)):
+            said = f"the axes within a bracket stand in another order: ({turned}), where ({group}) is wanted"
+            yield whole.replace(pattern, pattern.replace(f"({group})", f"({turned})")), said
 
 
 def slices(node: ast.Subscript, part: ast.Slice, text: Text) -> Changed:
     value = text(node.value)
-    if part.lower is None and part.upper is not None and part.step is None:
+    if part.lower is None and isinstance(part.upper, ast.UnaryOp):
+        yield f"{value}[1:]", f"the first of {text.said(node.value)} is left out, where the last one is"
+    elif part.lower is None and part.upper is not None and part.step is None:
         end = text(part.upper)
         yield f"{value}[-({end}):]", f"the last {end} of {name_of(node.value)} are taken, where the first are wanted"
     yield f"{value}", f"all of {text.said(node.value)} is taken, where a part is wanted"

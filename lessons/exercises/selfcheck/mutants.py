@@ -6,6 +6,7 @@ scale         0.5 → 1.0
 off by one    x[1:] → x[2:]
 transpose     x.transpose(i, j) → x        x.T → x        dim=-1 → dim=-2
 comparison    a < b → a <= b       a == b → a != b       ~a → a       not a → a
+deaf          an argument with a default is that default, whatever is given
 """
 
 import ast
@@ -54,12 +55,25 @@ def mutants(source: str, targets: Sequence[str]) -> Iterator[Mutant]:
 
     for target in targets:
         for _, function in functions(find(tree, target), target):
+            yield from deaf(source, function)
             for node in every_expression(statements(function)):
                 start, end = span(node)
                 for new in changes(node, text):
                     changed = encoded[:start] + f"({new})".encode() + encoded[end:]
                     if new != text(node) and compiles(changed):
                         yield Mutant(changed.splitlines()[node.lineno - 1].decode().strip(), changed.decode())
+
+
+def deaf(source: str, function: ast.FunctionDef) -> Iterator[Mutant]:
+    """An argument that nothing reads: one more line at the top of the body."""
+    given, first = function.args, statements(function)[0]
+    optional = [*zip(given.args[len(given.args) - len(given.defaults) :], given.defaults, strict=True)]
+    optional += [(name, default) for name, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default]
+    for name, default in optional:
+        line = f"{name.arg} = {ast.unparse(default)}"
+        lines = source.splitlines(keepends=True)
+        lines.insert(first.lineno - 1, f"{' ' * first.col_offset}{line}\n")
+        yield Mutant(f"{line}  # an argument that is not looked at", "".join(lines))
 
 
 def every_expression(nodes: Sequence[ast.AST]) -> Iterator[ast.expr]:

@@ -31,9 +31,10 @@ def without_wall_text(why: str) -> str:
 
 
 def test_in_words(name: str) -> str:
-    """tests/a/test_b.py::test_padding_changes_nothing[4] → padding changes nothing [4]"""
+    """tests/a/test_b.py::test_padding_changes_nothing[length 4] → padding changes nothing [length 4]"""
     words, bracket, values = name.rpartition("::")[2].removeprefix("test_").partition("[")
-    return " ".join([say(words.replace("_", " ")), *([bracket + values] if bracket else [])])
+    told = ", ".join(in_language(value) for value in values.removesuffix("]").split(", "))
+    return " ".join([say(words.replace("_", " ")), *([f"[{told}]"] if bracket else [])])
 
 
 def failed_first(result: Result) -> str:

@@ -8,10 +8,14 @@ from rlhf.kl import AdaptiveKLController
 BETA, TARGET, HORIZON = 0.2, 6.0, 100
 
 
+def controller():
+    return AdaptiveKLController(BETA, TARGET, HORIZON)
+
+
 def after(kl, steps):
-    controller = AdaptiveKLController(BETA, TARGET, HORIZON)
-    controller.update(kl, steps)
-    return controller.beta
+    price = controller()
+    price.update(kl, steps)
+    return price.beta
 
 
 @pytest.mark.parametrize(
@@ -50,9 +54,9 @@ def test_the_steps_of_an_update_count():
 
 @pytest.mark.parametrize("kl", [float("nan"), float("inf")])
 def test_a_divergence_that_is_no_number_is_refused(kl):
-    assert_refused(after, kl, 10)
+    assert_refused(controller().update, kl, 10)
 
 
 @pytest.mark.parametrize("steps", [0, 500])
 def test_impossible_steps_are_refused(steps):
-    assert_refused(after, TARGET, steps)
+    assert_refused(controller().update, TARGET, steps)

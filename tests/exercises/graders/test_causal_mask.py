@@ -27,5 +27,14 @@ def differing(mistakes, right):
     return {sentence: result for sentence, result in mistakes.items() if not torch.equal(result, right)}
 
 
-def test_an_impossible_size_is_refused():
-    assert_refused(causal_mask, 0)
+def test_it_is_made_on_the_device_that_was_asked_for():
+    mask = causal_mask(3, 2, device=torch.device("meta"))
+
+    assert mask.device.type == "meta", (
+        f"property: the mask is on the device that was asked for, meta; it is on {mask.device.type}: is `device` used?"
+    )
+
+
+@pytest.mark.parametrize(("length", "past"), [(0, 0), (2, -1)])
+def test_an_impossible_size_is_refused(length, past):
+    assert_refused(causal_mask, length, past)

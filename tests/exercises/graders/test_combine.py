@@ -83,7 +83,7 @@ def test_linear_adds_the_factors():
 
 
 def test_linear_with_ranks_that_differ_is_refused():
-    assert_refused(update, "linear", layers((2, 3)))
+    assert_refused(COMBINATIONS["linear"], list(zip(WEIGHTS, layers((2, 3)), strict=True)), None)
 
 
 def test_the_factors_carry_no_gradient():

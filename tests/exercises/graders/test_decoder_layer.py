@@ -52,6 +52,23 @@ def test_self_attention_cross_attention_feed_forward_each_inside_its_add_and_nor
         "the causal mask is not used": expected(layer, x, memory, order, causal=np.ones_like(CAUSAL)),
         "the memory's mask is not used": expected(layer, x, memory, order, real=torch.ones_like(REAL)),
     }
+    if order == "pre":
+        first = layer.self_attention_norm(x, lambda own: layer.self_attention(own, own, own, mask))
+        outside = layer.self_attention_norm(x, lambda _: layer.self_attention(x, x, x, mask))
+
+        def after(looked, across):
+            looked = layer.cross_attention_norm(looked, across)
+            return layer.feed_forward_norm(looked, layer.feed_forward)
+
+        def look_across(y):
+            return layer.cross_attention(y, memory, memory, memory_mask)
+
+        normed = "in pre-norm order Add & Norm hands the sub-layer a normed x, the argument of its own function"
+        mistakes |= {
+            f"the self-attention is given the x from outside: {normed}": after(outside, look_across),
+            f"the cross-attention is given the x from outside: {normed}": after(first, lambda _: look_across(first)),
+            f"both attentions are given the x from outside: {normed}": after(outside, lambda _: look_across(outside)),
+        }
     assert_matches(output, expected(layer, x, memory, order), "batch target d_model", mistakes=mistakes)
 
 

@@ -24,6 +24,13 @@ def between_levels(scales, limits):
     return back.flatten()[: len(scales)].clamp(min=0)
 
 
+def nearest_in(groups, mean, count):
+    """The scales after 8 bits, of groups of deviations."""
+    largest = groups.abs().amax(dim=1, keepdim=True)
+    nearest = (groups[..., None] / largest[..., None] - DYNAMIC_MAP).abs().argmin(dim=-1)
+    return (DYNAMIC_MAP[nearest] * largest + mean).flatten()[:count].clamp(min=0)
+
+
 def test_the_mean_is_taken_off_first():
     scales = torch.rand(300) + 2.0
 
@@ -52,7 +59,16 @@ def test_the_scales_come_back_as_the_nearest_of_256_levels(count):
     assert kept.codes.shape == (count,), f"shape: one byte for each scale, ({count},), not {tuple(kept.codes.shape)}"
     assert kept.codes.dtype == torch.uint8, f"dtype: a code is one byte, torch.uint8, not {kept.codes.dtype}"
     wanted = double_quantize([float(scale) for scale in scales])
+    away, filling = scales - scales.mean(), -count % 256
+    filled = torch.nn.functional.pad(scales, (0, filling)).view(-1, 256) - scales.mean()
     mistakes = {
+        "the mean is taken off the zeros that fill up the last group too: take it off, and cut into groups then": (
+            nearest_in(filled, scales.mean(), count)
+        ),
+        "the mean is not taken off": nearest_in(torch.nn.functional.pad(scales, (0, filling)).view(-1, 256), 0, count),
+        "all groups share one largest deviation, where each has its own": nearest_in(
+            torch.nn.functional.pad(away, (0, filling)).view(1, -1), scales.mean(), count
+        ),
         "the levels are taken as limits: the code is the nearest level, and the limits are the middles between levels": (
             between_levels(scales, DYNAMIC_MAP[1:])
         ),
@@ -61,6 +77,28 @@ def test_the_scales_come_back_as_the_nearest_of_256_levels(count):
     assert_matches(
         kept.expand(), wanted, "blocks", name="the scales after 8 bits", mistakes=mistakes, rtol=1e-3, atol=1e-5
     )
+
+
+def with_epsilon(scales, epsilon):
+    away = scales - scales.mean()
+    levels = DYNAMIC_MAP[(away[:, None] / (away.abs().max() + epsilon) - DYNAMIC_MAP).abs().argmin(dim=1)]
+    return (levels * away.abs().max() + scales.mean()).clamp(min=0)
+
+
+def test_tiny_scales_come_back_as_well_as_large_ones():
+    scales = 1e-4 * torch.rand(100)
+
+    kept = compressed(scales)
+
+    mistakes = {
+        f"{epsilon} is added to the largest deviation, which is as small here: a deviation of 0 is a case of its own": (
+            with_epsilon(scales, epsilon)
+        )
+        for epsilon in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+    }
+    wanted = double_quantize([float(scale) for scale in scales])
+    name = "the scales after 8 bits"
+    assert_matches(kept.expand(), wanted, "blocks", name=name, mistakes=mistakes, rtol=1e-3, atol=1e-9)
 
 
 def test_equal_scales_are_exact():

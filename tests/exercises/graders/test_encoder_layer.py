@@ -39,6 +39,14 @@ def test_attention_then_feed_forward_each_inside_its_add_and_norm(order):
         "the norms have changed places": attention(thought(x, look), layer.feed_forward),
         "the sub-layers have no residual": layer.feed_forward(look(x)),
     }
+    normed = "in pre-norm order Add & Norm hands the sub-layer a normed x, the argument of its own function"
+    if order == "pre":
+        mistakes[f"the attention is given the x from outside: {normed}"] = thought(
+            attention(x, lambda _: look(x)), layer.feed_forward
+        )
+        mistakes[f"keys and values are made of the x from outside: {normed}"] = thought(
+            attention(x, lambda own: layer.self_attention(own, x, x)), layer.feed_forward
+        )
     assert_matches(output, expected(layer, x, order), "batch source d_model", mistakes=mistakes)
 
 

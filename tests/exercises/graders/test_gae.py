@@ -69,6 +69,20 @@ def test_padding_is_0_whatever_stood_there(parts):
     assert_matches(advantages, expected((rewards.nan_to_num(0.0), values))[0], "batch time", name="the advantages")
 
 
+def test_no_number_at_all_on_padding_flows_into_nothing(parts):
+    rewards, values = parts
+    before = expected(parts)
+    rewards[~MASK], values[~MASK] = float("nan"), float("nan")
+
+    result = gae(rewards, values, MASK, GAMMA, LAM)
+
+    for name, came, right in zip(("advantages", "returns"), result, before):
+        assert came.isfinite().all(), (
+            f"property: NaN on padding flows into the {name}: NaN · 0 is NaN, so cut the padding out before anything is computed"
+        )
+        assert_matches(came, right, "batch time", name=f"the {name}")
+
+
 def test_the_usual_gamma_is_1_and_lambda_a_little_less(parts):
     advantages, _ = gae(*parts, MASK)
 

@@ -7,7 +7,7 @@ import pytest
 from lessons.exercises.diagnosis import assert_matches
 from peft.low_rank import new_factors, product
 
-D_IN, D_OUT, RANK = 400, 30, 20
+D_IN, D_OUT, RANK = 500, 30, 20
 
 
 def factors(initialization):
@@ -40,17 +40,47 @@ def test_for_tests_both_may_be_random():
     assert up.weight.any(), "property: with False B is random"
 
 
-@pytest.mark.parametrize(("initialization", "deviation"), [(True, 1 / math.sqrt(3 * D_IN)), ("gaussian", 1 / RANK)])
-def test_a_has_the_spread_that_the_start_asks_for(initialization, deviation):
+UNIFORM, NORMAL = math.sqrt(3) / 2, math.sqrt(2 / math.pi)
+"""E|x| / deviation, by which the two distributions are told apart."""
+
+DEVIATIONS = {
+    "1 / r² is taken for the deviation, where N(0, 1/r²) has the deviation 1 / r": 1 / RANK**2,
+    "1 / √r is taken for the deviation, where it is 1 / r": 1 / math.sqrt(RANK),
+    "1 / √d_in is taken for the deviation, where it is the limit of a uniform distribution": 1 / math.sqrt(D_IN),
+    "it is the start for a ReLU, √6 times too wide: kaiming_uniform_ wants a=√5": math.sqrt(2 / D_IN),
+    "1 / d_in is taken for the limit, where it is 1 / √d_in": 1 / (math.sqrt(3) * D_IN),
+    "1 / r is taken for the limit, where it is 1 / √d_in": 1 / (math.sqrt(3) * RANK),
+    "it is a standard normal distribution": 1.0,
+}
+
+
+@pytest.mark.parametrize("initialization", [True, False, "gaussian"])
+def test_a_has_the_spread_that_the_start_asks_for(initialization):
     down, _ = factors(initialization)
 
+    is_normal = initialization == "gaussian"
+    deviation = 1 / RANK if is_normal else 1 / math.sqrt(3 * D_IN)
     came = float(down.weight.detach().std())
-    start = (
-        "with gaussian, a normal distribution" if initialization == "gaussian" else "with True, a uniform distribution"
-    )
+    looks = next((f": {said}" for said, value in DEVIATIONS.items() if came == pytest.approx(value, rel=0.05)), "")
     assert came == pytest.approx(deviation, rel=0.05), (
-        f"value: {start}: A's deviation is {came:.4f}, expected {deviation:.4f}"
+        f"value: with {initialization} A's deviation is {came:.4f}, where {deviation:.4f} is expected{looks}"
     )
+
+
+@pytest.mark.parametrize("initialization", [True, False, "gaussian"])
+def test_a_is_uniform_or_normal_as_the_start_asks(initialization):
+    down, _ = factors(initialization)
+
+    weight = down.weight.detach()
+    curve = float(weight.abs().mean() / weight.std())
+    if initialization == "gaussian":
+        assert curve == pytest.approx(NORMAL, rel=0.04), (
+            "property: with gaussian A is normal, and this is another distribution"
+        )
+    else:
+        assert curve == pytest.approx(UNIFORM, rel=0.04), (
+            f"property: with {initialization} A is uniform, and this is another distribution"
+        )
 
 
 def test_the_product_is_scaled_b_times_a():

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from einops import rearrange
 
 from lessons.exercises.diagnosis import assert_gradients_flow, assert_matches, assert_refused
 from tests.exercises.graders import given
 from tests.reference.attention import linear, multi_head_attention
 from transformer import record_attention
+from transformer.add_norm import RMSNorm
 from transformer.attention import MultiHeadAttention
 from transformer.decoding.cache import GrowingCache
 
@@ -108,6 +110,69 @@ def test_a_cache_decides_whether_keys_and_values_are_projected_again(module):
     causal = np.tril(np.ones((4, 4), dtype=bool))
     wanted = expected(module, (x, x, x), np.stack([causal] * BATCH))
     assert_matches(torch.cat(steps, dim=1), wanted, "batch query d_model", name="the output, one position at a time")
+
+
+def test_with_a_cache_a_mask_is_as_long_as_all_the_keys_that_it_holds(module):
+    x = given.normal(BATCH, 4, D_MODEL)
+    store, seen = GrowingCache(capacity=4), torch.tensor([[True, False, True, True], [False, True, True, True]])
+
+    steps = [module(x[:, [t]], x[:, [t]], x[:, [t]], seen[:, None, None, : t + 1], store) for t in range(4)]
+
+    causal = np.tril(np.ones((4, 4), dtype=bool)) & seen.numpy()[:, None]
+    wanted = expected(module, (x, x, x), causal)
+    mistakes = {
+        "the mask is not handed on": expected(module, (x, x, x), np.stack([np.tril(np.ones((4, 4)))] * BATCH) > 0)
+    }
+    assert_matches(torch.cat(steps, dim=1), wanted, "batch query d_model", mistakes=mistakes)
+
+
+def by_place(x):
+    """In the place of a rotation: another factor for each position and feature."""
+    return x * (torch.arange(1, x.shape[2] + 1)[:, None] + torch.linspace(-1.0, 1.0, x.shape[3], dtype=x.dtype))
+
+
+def as_it_is(x):
+    return x
+
+
+def attended(module, inputs, queries, keys, values=as_it_is):
+    """The output where the heads of each of the three pass a function of their own."""
+    made = zip((module.q_proj, module.k_proj, module.v_proj), inputs, (queries, keys, values))
+    heads = module.attend(*(function(module.split_heads(project(x))) for project, x, function in made))
+    return module.out_proj(rearrange(heads, "batch heads query d_head -> batch query (heads d_head)"))
+
+
+def test_rotate_turns_queries_and_keys_and_never_the_values(module, inputs):
+    output = module(*inputs, rotate=by_place)
+
+    mistakes = {
+        "the values are turned too: `rotate` is for queries and keys": attended(module, inputs, *[by_place] * 3),
+        "the queries are not turned by `rotate`": attended(module, inputs, as_it_is, by_place),
+        "the keys are not turned by `rotate`": attended(module, inputs, by_place, as_it_is),
+        "`rotate` is not used": attended(module, inputs, as_it_is, as_it_is),
+    }
+    assert_matches(output, attended(module, inputs, by_place, by_place), "batch query d_model", mistakes=mistakes)
+
+
+def test_queries_and_keys_pass_their_norms_and_then_rotate(inputs):
+    module = given.shaken(MultiHeadAttention(D_MODEL, HEADS, head_norm=RMSNorm))
+    q_norm, k_norm = module.q_norm, module.k_norm
+
+    output = module(*inputs, rotate=by_place)
+
+    def normed(query_norm, key_norm):
+        return attended(module, inputs, lambda x: by_place(query_norm(x)), lambda x: by_place(key_norm(x)))
+
+    mistakes = {
+        "q_norm is not used": normed(as_it_is, k_norm),
+        "k_norm is not used": normed(q_norm, as_it_is),
+        "q_norm and k_norm are not used": normed(as_it_is, as_it_is),
+        "q_norm and k_norm have changed places": normed(k_norm, q_norm),
+        "the norms come behind `rotate`, where they come before it": attended(
+            module, inputs, lambda x: q_norm(by_place(x)), lambda x: k_norm(by_place(x))
+        ),
+    }
+    assert_matches(output, normed(q_norm, k_norm), "batch query d_model", mistakes=mistakes)
 
 
 def test_gradients_reach_every_input(module, inputs):

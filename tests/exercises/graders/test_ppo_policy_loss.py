@@ -26,11 +26,28 @@ def per_token(log_probs, old, advantages, choose, clip=CLIP):
     return torch.where(MASK, choose(plain, near), 0.0)
 
 
+def with_ratio(ratio, advantages, clip=CLIP):
+    """The worse of the two cases, of something that is taken for the ratio."""
+    return torch.where(MASK, torch.maximum(-advantages * ratio, -advantages * ratio.clamp(1 - clip, 1 + clip)), 0.0)
+
+
 def test_each_token_takes_the_worse_of_two_cases(parts):
     result = clipped_surrogate(*parts, MASK, CLIP)
 
     right = per_token(*parts, torch.maximum)
+    log_probs, old, advantages = parts
     mistakes = {
+        "exp is missing: the ratio is the exponential of the difference of the log-probabilities": with_ratio(
+            log_probs - old, advantages
+        ),
+        "the ratio is one of log-probabilities, where it is one of probabilities: exp of their difference": with_ratio(
+            log_probs / old, advantages
+        ),
+        "1 + the difference of the log-probabilities stands for the ratio, which it only resembles near 1": with_ratio(
+            1 + log_probs - old, advantages
+        ),
+        "the ratio is upside down: it is π / π_old": with_ratio((old - log_probs).exp(), advantages),
+        "the ratio is the new probability itself, without the old one": with_ratio(log_probs.exp(), advantages),
         "the better of the two cases is taken: a step too far would be rewarded": per_token(*parts, torch.minimum),
         "the ratio is not clipped": per_token(*parts, lambda plain, near: plain),
         "only the clipped case is taken": per_token(*parts, lambda plain, near: near),

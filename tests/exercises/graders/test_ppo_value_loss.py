@@ -36,6 +36,14 @@ def test_it_is_half_the_mean_of_the_worse_of_two_squared_errors(parts):
         "only the clipped case is taken": 0.5 * mean(clipped),
         "the value itself is clipped, where its change is": 0.5
         * mean(torch.maximum(plain, (values.clamp(-CLIP, CLIP) - returns) ** 2)),
+        "the value is clipped to 1 ± ε, as if it were a ratio; its change is clipped, to ± ε": 0.5
+        * mean(torch.maximum(plain, (values.clamp(1 - CLIP, 1 + CLIP) - returns) ** 2)),
+        "the old value is not added to the clipped change": 0.5
+        * mean(torch.maximum(plain, ((values - old).clamp(-CLIP, CLIP) - returns) ** 2)),
+        "the ratio of new and old value is clipped, where their difference is": 0.5
+        * mean(torch.maximum(plain, (old * (values / old).clamp(1 - CLIP, 1 + CLIP) - returns) ** 2)),
+        "the change is clipped around the returns, where it is around the old values": 0.5
+        * mean(torch.maximum(plain, (values - returns).clamp(-CLIP, CLIP) ** 2)),
         "the errors are not squared": 0.5 * mean(torch.maximum(plain.sqrt(), clipped.sqrt())),
         "padding counts into the mean": 0.5 * torch.maximum(plain, clipped)[MASK].sum() / MASK.numel(),
     }

@@ -54,6 +54,12 @@ def mistakes(layer, inputs, seen):
     by_feature = np.concatenate(
         [part.reshape(PROMPT, D_HEAD, HEADS).swapaxes(1, 2).reshape(PROMPT, -1) for part in (keys, values)], axis=1
     )
+    split_otherwise = {
+        f"the features are split as ({order}), where they stand as (two heads d_head)": expected(
+            layer, inputs, seen, in_order(prefix, order.split())
+        )
+        for order in ("heads two d_head", "heads d_head two", "d_head heads two", "d_head two heads")
+    }
     full = seen.expand(BATCH, HEADS, QUERY, KEY).numpy()
     behind = np.concatenate([full, np.ones((*full.shape[:3], PROMPT), dtype=bool)], axis=-1)
     return {
@@ -65,7 +71,15 @@ def mistakes(layer, inputs, seen):
         "a head takes every third feature of the prefix, where it takes a block": expected(
             layer, inputs, seen, by_feature
         ),
-    }
+    } | split_otherwise
+
+
+def in_order(prefix, order):
+    """The prefix that a right solution would have to be given, so that it computes what one with another order of axes does."""
+    sizes = {"two": 2, "heads": HEADS, "d_head": D_HEAD}
+    taken = prefix.reshape(PROMPT, *(sizes[axis] for axis in order))
+    back = [1 + order.index(axis) for axis in sizes]
+    return taken.transpose(0, *back).reshape(PROMPT, -1)
 
 
 def test_everybody_attends_to_the_prefix_besides_the_real_keys(layer, inputs):

@@ -68,4 +68,6 @@ def test_sampled_rows_are_rows_of_the_vocabulary():
 
 
 def test_a_token_outside_of_the_vocabulary_is_refused():
-    assert_refused(started, given.model(), prompt_tuning_init="TEXT", prompt_tuning_init_token_ids=(3, 17))
+    asked = PromptTuningConfig(PROMPT, prompt_tuning_init="TEXT", prompt_tuning_init_token_ids=(3, 17))
+
+    assert_refused(asked.start, given.model())

@@ -103,6 +103,31 @@ def test_a_query_that_may_attend_to_nothing_gets_exactly_0(inputs, mask):
     assert_matches(output, wanted_output, "batch heads query d_value")
 
 
+def test_dropout_falls_on_the_weights_of_the_mean_and_not_on_those_that_are_returned(inputs):
+    _, weights = scaled_dot_product_attention(**inputs, dropout=0.5)
+
+    assert bool((weights != 0).all()), (
+        "property: the weights that are returned have gaps: dropout falls on those of the mean, and these are returned as they were"
+    )
+    assert_matches(weights, expected(inputs)[1], "batch heads query key", name="the weights that are returned")
+
+
+def test_dropout_removes_weights_of_the_mean_and_the_rest_grows(inputs):
+    share = 0.25
+    every = torch.eye(KEY, dtype=torch.float64).expand(
+        BATCH, HEADS, KEY, KEY
+    )  # then the output is the weights themselves
+
+    output, weights = scaled_dot_product_attention(inputs["query"], inputs["key"], every, dropout=share)
+
+    times = output / weights
+    assert bool((output == 0).any()), "property: dropout removes weights, and here none is 0: is `dropout` used?"
+    kept = times[output != 0]
+    assert torch.allclose(kept, torch.tensor(1 / (1 - share)).double()), (
+        f"property: a weight that stays grows to 1 / (1 - dropout) = {1 / (1 - share):.4f} of it; here to {float(kept[0]):.4f}"
+    )
+
+
 def test_nothing_that_is_given_is_changed(inputs, mask):
     with inputs_unchanged(**inputs, mask=mask):
         scaled_dot_product_attention(**inputs, mask=mask)

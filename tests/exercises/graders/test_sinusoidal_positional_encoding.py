@@ -65,7 +65,22 @@ def test_it_comes_in_the_type_that_was_asked_for(asked, given):
     assert_matches(encoding, sinusoidal_positions(3, 4), "position feature", dtype=given, rtol=1e-3, atol=1e-3)
 
 
-def test_far_positions_are_exact():
-    encoding = sinusoidal_positional_encoding(5001, 4)[5000:]
+def in_32_bits(length, d_model, exponent, angle=np.float64):
+    """The waves of an exponent, and of an angle, that are rounded."""
+    divisor = exponent(10000) ** (2 * (np.arange(d_model) // 2) / d_model).astype(exponent)
+    return waves((np.arange(length, dtype=angle)[:, None] / divisor.astype(angle)).astype(angle))
 
-    assert_matches(encoding, sinusoidal_positions(5001, 4)[5000:], "position feature", atol=1e-6)
+
+def test_far_positions_are_exact():
+    length, d_model = 5001, 6
+
+    encoding = sinusoidal_positional_encoding(length, d_model)
+
+    rounded = "is rounded to 32 bits, and far positions are off: compute in float64, and give `dtype` at the end"
+    mistakes = {
+        f"the exponent {rounded}": in_32_bits(length, d_model, np.float32),
+        f"the angle {rounded}": in_32_bits(length, d_model, np.float64, np.float32),
+        f"everything {rounded}": in_32_bits(length, d_model, np.float32, np.float32),
+    }
+    right = sinusoidal_positions(length, d_model)
+    assert_matches(encoding, right, "position feature", mistakes=mistakes, rtol=0, atol=1e-6)

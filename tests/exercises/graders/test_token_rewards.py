@@ -6,6 +6,7 @@ import torch
 
 from lessons.exercises.diagnosis import assert_matches, assert_refused
 from rlhf.advantages import token_rewards
+from rlhf.kl import kl_estimate
 from tests.exercises.graders import given
 from tests.reference.rlhf import token_rewards as reference
 
@@ -26,6 +27,10 @@ def test_every_token_pays_and_the_last_one_gets_the_score(parts):
     mask = MASK.numpy()
     right = reference(scores.numpy(), log_probs.numpy(), reference_log_probs.numpy(), mask, BETA)
     price = -BETA * (log_probs - reference_log_probs).numpy() * mask
+
+    def other(kind):
+        return kl_estimate(log_probs, reference_log_probs, kind).numpy() * mask
+
     last_column, everywhere = price.copy(), price + np.where(mask, scores.numpy()[:, None], 0.0)
     last_column[:, -1] += scores.numpy()
     mistakes = {
@@ -34,6 +39,11 @@ def test_every_token_pays_and_the_last_one_gets_the_score(parts):
         "the price is added, where it is subtracted": right - 2 * price,
         "the score stands on the last column, not on the last real token": last_column,
         "every token gets the score": everywhere,
+        "the price is that of k3, where k1 is asked for: log π(y) - log ref(y)": right - price - BETA * other("k3"),
+        "the price is that of k2, where k1 is asked for: log π(y) - log ref(y)": right - price - BETA * other("k2"),
+        "the price is weighted by π(y): a sample has been drawn by π already": right
+        - price
+        + price * log_probs.exp().numpy(),
         "padding pays too": right - BETA * ((log_probs - reference_log_probs).numpy() * ~mask),
     }
     assert_matches(rewards, right, "batch time", name="the rewards", scales={"β": BETA}, open=MASK, mistakes=mistakes)

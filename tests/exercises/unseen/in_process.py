@@ -14,9 +14,10 @@ from lessons.exercises.diagnosis.calls import CallLog
 from lessons.exercises.diagnosis.cause import is_open, with_cause
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled
-from lessons.exercises.grading.beside_student import PYTEST, Recorder, StudentFile
+from lessons.exercises.grading.beside_student import PYTEST
 from lessons.exercises.grading.check import verdict
 from lessons.exercises.grading.judge import judge
+from lessons.exercises.grading.recorder import Recorder, StudentFile
 from lessons.exercises.grading.result import FAILED, PASSED, Result
 from lessons.exercises.grading.wire import READY, pack, pack_error
 from lessons.exercises.probes import load_probe
@@ -38,7 +39,7 @@ def check_in_process(exercise: Exercise, source: str) -> Result:
         return result
     with unchecked_shapes():
         answer = computed(exercise, source, SEED)
-        said = recognized(exercise, live_source(exercise), SEED, answer) if answer else ""
+        said = recognized(exercise, live_source(exercise), SEED, answer, result.message) if answer else ""
     return Result(exercise.name, FAILED, with_cause(result.message, said), tests=result.tests) if said else result
 
 

@@ -8,9 +8,9 @@ from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Exercise, Wrong
 from lessons.exercises.selfcheck.trials import edited
 from lessons.exercises.stub import live_source
-from tests.exercises.unseen import bits_and_preferences, model, techniques
+from tests.exercises.unseen import bits_and_preferences, language, model, techniques
 
-FILES = (model, techniques, bits_and_preferences)
+FILES = (model, techniques, bits_and_preferences, language)
 
 Edit = tuple[str, str]
 
