@@ -103,12 +103,13 @@ def test_it_says_the_same(kind, settings):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("limits", [{"CACHED": 0, "by_inputs": None}, {"MANY": 1}], ids=["large matrices", "many rows"])
 @pytest.mark.parametrize("kind", ["paper", "qwen2"])
-def test_matrices_too_large_to_be_copied_are_read_where_they_lie(kind, dtype, monkeypatch):
+def test_large_matrices_and_many_rows_say_the_same(kind, limits, dtype, monkeypatch):
     model, source = decoder_only(**ALONE[kind]).to(dtype), PROMPTS["padded"]
     tokens = torch.cat([source, TARGET], dim=1)
-    monkeypatch.setattr(fast_blocks, "CACHED", 0)
-    monkeypatch.setattr(fast_blocks, "by_inputs", None)
+    for name, value in limits.items():  # by_inputs: a large matrix is not copied
+        monkeypatch.setattr(fast_blocks, name, value)
 
     fast, clear = (logits(model, source, 1, fast, tokens) for fast in (True, False))
 

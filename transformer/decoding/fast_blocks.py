@@ -18,6 +18,8 @@ Block = Callable[[Float[Tensor, "rows d_model"]], Float[Tensor, "rows d_model"]]
 CACHED = 2**18
 """Numbers of a matrix that may stay in the processor's cache from step to step. A copy of a larger one would take longer than
 it saves."""
+MANY = 16
+"""Rows."""
 
 
 class SelfAttention:
@@ -125,14 +127,15 @@ def linear(module: nn.Linear) -> Block:
 
 
 def product(weight: Float[Tensor, "d_out d_in"], bias: Float[Tensor, " d_out"] | None) -> Block:
-    """x Wᵀ + b for few rows: of a small matrix with its weights in another order, of a large one by oneDNN's kernel where there
-    is one, which reads memory faster than the kernel that torch takes for a single row (tests/benchmarks/bench_parts.py)."""
-    if weight.numel() <= CACHED:
-        return partial(F.linear, weight=by_inputs(weight), bias=bias)
-    if weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        multiply = torch.ops.mkldnn._linear_pointwise
-        return lambda x: multiply(x, weight, bias, "none", [], "")
-    return partial(F.linear, weight=weight, bias=bias)
+    """x Wᵀ + b, the fastest way (tests/benchmarks/bench_parts.py): torch's kernel for few rows and a small matrix, its weights
+    by inputs; else oneDNN's, where there is one."""
+    small = weight.numel() <= CACHED
+    weight = by_inputs(weight) if small else weight
+    by_torch = partial(F.linear, weight=weight, bias=bias)
+    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return by_torch
+    by_onednn = torch.ops.mkldnn._linear_pointwise
+    return lambda x: by_torch(x) if small and len(x) < MANY else by_onednn(x, weight, bias, "none", [], "")
 
 
 def by_inputs(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, "d_out d_in"]:
