@@ -1,6 +1,6 @@
 """Four bits: NF4 and its rivals, block-wise quantization, double quantization, and the 4-bit linear layer.
 
-Read in this order: codebooks, blockwise, packing, slices, double_quant, tensor, quantize, affine, storage, precision, product, packed, linear, model, error.
+Read in this order: codebooks, blockwise, packing, slices, double_quant, tensor, quantize, affine, storage, precision, product, packed, linear, ggml_blocks, linear_q4, direct_q4, model, error.
 """
 
 from quant.affine import AffineTensor, dequantize_affine, quantize_affine
@@ -13,6 +13,7 @@ from quant.codebooks import (
     UNIFORM_CODEBOOK,
     normal_float_codebook,
 )
+from quant.direct_q4 import DirectQ4
 from quant.double_quant import compress_scales, dynamic_map
 from quant.ggml_blocks import decode_q4, encode_q4_0, encode_q4_1
 from quant.linear import Linear4bit
@@ -30,6 +31,7 @@ __all__ = [
     "NF4_CODEBOOK",
     "UNIFORM_CODEBOOK",
     "AffineTensor",
+    "DirectQ4",
     "Linear4bit",
     "LinearQ4",
     "QuantizedTensor",

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from lessons.compare.kept_rows import NUMBER, read_kept
 from lessons.task.base import base_hash
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
@@ -34,12 +35,14 @@ from lessons.task.techniques import (
 )
 from peft import recipe
 from transformer import TrainingConfig, Transformer, train
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import write_json
 
 METHODS = ("full", "lora", "bitfit", SCRATCH)
 AMOUNTS = (100, 1_000, 10_000)
 TEST_WORDS, TRAINING_WORDS = 500, 100
 QUARTERS = 4
+POINT = {"training": NUMBER, "british": NUMBER, "american": NUMBER, "step": int}
+KEPT = {"rows": [{"method": str, "words": int, "seed": int, "curve": [POINT]}, ...]}
 
 
 def run(method: str, amount: int, seed: int, steps: int = STEPS) -> list[dict[str, float]]:
@@ -106,7 +109,7 @@ def main(arguments: list[str]) -> int:
 
 
 def all_runs(options: Any) -> list[dict[str, Any]]:
-    kept = read_json(options.out) if options.out.is_file() else {"rows": []}
+    kept = read_kept(options.out, KEPT) if options.out.is_file() else {"rows": []}
     settings = {
         "steps": options.steps,
         "test_words": TEST_WORDS,

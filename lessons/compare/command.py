@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lessons.compare.figures import draw_all
+from lessons.compare.kept_rows import shape_of
 from lessons.compare.page import write_report
 from lessons.compare.processes import RowProcesses, read_row, rows_of_others
 from lessons.compare.report import comparison, make_report
@@ -49,7 +50,7 @@ def all_rows(settings: list[RowSetting], options: Any, console: Console) -> list
     """The rows that are there already and those that are run now, in the order of `settings`."""
     for folder in ("rows", "logs", "adapters"):
         (options.out / folder).mkdir(parents=True, exist_ok=True)
-    found = {setting: read_row(setting, options.out) if options.resume else None for setting in settings}
+    found = {s: read_row(s, options.out, shape_of(s.method)) if options.resume else None for s in settings}
     rows = {setting: row for setting, row in found.items() if row}
     console.print(
         f"{len(settings) - 1} rows of {options.steps} steps, {options.jobs} at once with one thread each"

@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import Field, asdict
+from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from rich.progress import Progress
 
+from lessons.compare.kept_rows import read_kept
 from lessons.compare.row import RowSetting
 from transformer.learning.checkpoint import read_json
 
@@ -114,14 +115,27 @@ class RowProcesses:
 def rows_of_others(settings: Sequence[RowSetting], folder: Path) -> list[RowSetting | None]:
     """The settings of the rows in `folder` that are of none of `settings`; None for a row that does not say its own."""
     wanted = {f"{setting.name}.json" for setting in settings}
-    others = [read_json(file) for file in sorted((folder / "rows").glob("*.json")) if file.name not in wanted]
-    return [RowSetting(**row["setting"]) if "setting" in row else None for row in others]
+    others = [file for file in sorted((folder / "rows").glob("*.json")) if file.name not in wanted]
+    return [setting_in(file) for file in others]
 
 
-def read_row(setting: Setting, folder: Path) -> dict[str, Any] | None:
-    """The row of exactly this setting, if it is there."""
+def setting_in(file: Path) -> RowSetting | None:
+    """None where a file says none that is one of today's."""
+    row = read_json(file)
+    said = row.get("setting") if isinstance(row, dict) else None
+    known = [field.name for field in fields(RowSetting)]
+    if not isinstance(said, dict) or sorted(said) != sorted(known) or not isinstance(said["base"], str):
+        return None
+    return RowSetting(**said)
+
+
+def read_row(setting: Setting, folder: Path, shape: Any) -> dict[str, Any] | None:
+    """The row of exactly this setting, if it is there. Raises ValueError where it has not the shape (kept_rows.py)."""
     file = folder / "rows" / f"{setting.name}.json"
-    return read_json(file) if file.is_file() else None
+    if not file.is_file():
+        return None
+    row: dict[str, Any] = read_kept(file, shape)
+    return row
 
 
 def environment() -> dict[str, str]:

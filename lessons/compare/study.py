@@ -15,6 +15,7 @@ from typing import Any
 
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates, difference
+from lessons.compare.kept_rows import ERROR, NUMBER, read_kept
 from lessons.compare.row import error, size
 from lessons.task.base import base_hash, load_base
 from lessons.task.cores import cores
@@ -24,9 +25,11 @@ from lessons.task.scoring import evaluate, predict
 from lessons.task.techniques import rates_to_try
 from peft import PeftModel, recipe
 from transformer import train
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.checkpoint import write_json
 
 DEVELOPMENT_WORDS = 400
+ROW = {"name": str, "rate": NUMBER, "seed": int}
+KEPT = {"setting": dict, "rows": [(ROW | {"failed": str}, ROW | {"british": ERROR, "american": ERROR}), ...]}
 RESULTS = Path(__file__).parent.parent / "results"
 
 
@@ -81,7 +84,7 @@ class KeptRows:
 
     def begin(self, anew: bool) -> None:
         """Goes on with the rows that are there. Raises ValueError for those of another setting, unless it is made anew."""
-        kept = read_json(self.file) if self.file.exists() and not anew else {"rows": [], **self.about}
+        kept = read_kept(self.file, KEPT) if self.file.exists() and not anew else {"rows": [], **self.about}
         if kept["setting"] != self.about["setting"]:
             said = difference(kept["setting"], self.about["setting"])
             raise ValueError(f"{self.file} was {said}; --anew forgets it, --out DIR keeps this one elsewhere")

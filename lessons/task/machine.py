@@ -9,16 +9,24 @@ from lessons.task.cores import cores
 
 
 def set_threads(count: int | None = None) -> int:
-    """Uses `count` threads, else what FT_THREADS says, else every core this process may use; returns the number."""
+    """Uses `count` threads, else what FT_THREADS says, else every core this process may use; returns the number.
+
+    Under `torchrun` the processes of a machine share its cores: together they have no more threads than there are.
+    """
     named = os.environ.get("FT_THREADS")
     try:
-        threads = count or (int(named) if named else cores())
+        threads = count or (int(named) if named else max(1, cores() // processes_here()))
     except ValueError as error:
         raise ValueError(f"FT_THREADS must be a number of threads, not {named!r}") from error
     if threads < 1:
         raise ValueError(f"the number of threads must be at least 1, not {threads}")
     torch.set_num_threads(threads)
     return threads
+
+
+def processes_here() -> int:
+    """Processes of one training on this machine, as `torchrun` announces them; else this one alone."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def best_device() -> torch.device:

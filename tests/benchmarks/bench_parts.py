@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from tests.benchmarks.timing import by_turns, machine, ratio
-from transformer.decoding.fast_blocks import by_inputs
+from transformer.decoding.fast_blocks import product
 from transformer.dropout import apply_dropout
 from transformer.fused import fast_dropout
 
@@ -48,10 +48,13 @@ def main() -> None:
     for beside, plain in (("torch's", F.dropout), ("the formula", apply_dropout)):
         dropout = [partial(forward_and_backward, form, x) for form in (fast_dropout, plain)]
         compare("dropout, 2,850 × 128, forward and backward", beside, *dropout)
-    weight, bias = torch.randn(1024, 256), torch.randn(1024)
-    for rows in (1, 64):
-        product = [partial(F.linear, torch.randn(rows, 256), form, bias) for form in (by_inputs(weight), weight)]
-        compare(f"a product, {rows} × 256 → 1,024, weights by inputs", "weights by outputs", *product)
+    for d_out, d_in in ((1024, 256), (1536, 576)):
+        weight, bias = torch.randn(d_out, d_in), torch.randn(d_out)
+        few = product(weight, bias)
+        for rows in (1, 64):
+            x = torch.randn(rows, d_in)
+            forms = partial(few, x), partial(F.linear, x, weight, bias)
+            compare(f"a product, {rows} × {d_in} → {d_out:,}, as the fast step makes it", "torch's", *forms)
     console.print(table)
 
 

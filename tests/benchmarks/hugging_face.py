@@ -109,3 +109,23 @@ def gpt2(transformers: ModuleType, d_model: int = 256, layers: int = 6, vocab: i
     model = transformers.GPT2LMHeadModel(config)
     model.transformer.wte.weight.data[0] = 0.0
     return model
+
+
+def llama(transformers: ModuleType) -> Any:
+    """A random Llama of SmolLM2's shape, 135 million parameters."""
+    config = transformers.LlamaConfig(
+        vocab_size=49_152,
+        hidden_size=576,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        intermediate_size=1536,
+        max_position_embeddings=8192,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 100_000.0},
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    return transformers.LlamaForCausalLM(config)

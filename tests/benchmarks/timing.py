@@ -20,15 +20,19 @@ def machine() -> str:
 
 
 def by_turns(programs: dict[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> Seconds:
-    """Each round calls every program once, beginning with another one each time; what they took, round by round."""
+    """Each round calls every program once, beginning with another one each time; what they took, round by round.
+
+    With one thread these are the processor's seconds, which a busy machine leaves as they are; with more, the clock's.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds: Seconds = {name: [] for name in programs}
     order = list(programs)
     for done in range(warm_up + rounds):
         for name in order:
-            start = time.perf_counter()
+            start = clock()
             programs[name]()
             if done >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
         order = [*order[1:], order[0]]
     return seconds
 

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -14,8 +15,15 @@ import torch
 from hypothesis import strategies as st
 from safetensors.torch import save
 
+from lessons.chat import render
 from lessons.chat.template import check_conversation
 from lessons.chat.tokenizer import make_tokenizer
+from lessons.compare.amounts import KEPT, show
+from lessons.compare.command import what_others
+from lessons.compare.kept_rows import read_kept, shape_of
+from lessons.compare.processes import read_row, rows_of_others
+from lessons.compare.report import comparison, make_report
+from lessons.compare.row import UNTUNED, RowSetting
 from lessons.exercises import catalogue
 from lessons.exercises.grading import wire
 from lessons.exercises.source import UnreadableSourceError
@@ -28,7 +36,8 @@ from peft import RECIPES, PeftModel
 from quant import quantize_4bit
 from quant.storage import from_tensors, to_tensors
 from rlhf.preferences import collate_preferences, read_preferences
-from tests.fuzz.harness import Draw, changed_bytes, changed_json, changed_object, read_or_refused
+from tests.fuzz.harness import Draw, changed_bytes, changed_json, changed_object, nothing_written, read_or_refused
+from tests.lessons.fake_rows import base_row, row, run
 from tests.peft.small import small_base, technique
 from tests.pretrained.conftest import CONFIGS, SHAPES
 from tests.pretrained.gguf_files import small_values
@@ -37,6 +46,14 @@ from transformer.learning.checkpoint import read_tensors
 from transformer.pretrained import load_pretrained
 from transformer.pretrained.gguf.vocabulary import read_vocabulary
 
+TEMPLATE_PIECES = [
+    "{% for message in messages %}", "{% endfor %}", "{% if message['role'] == 'user' %}", "{% else %}", "{% endif %}",
+    "{{ message['content'] | trim }}", "{{ messages[0].content }}", "{{ messages[-1]['role'] | upper }}", "{{ bos_token }}",
+    "{{ ''.__class__.__mro__ }}", "{{ cycler.__init__.__globals__ }}", "{{ messages | attr('append') }}", "{% set x = 1 %}",
+    "{{ raise_exception('no') }}", "{% macro f() %}{{ f() }}{% endmacro %}", "{{ f() }}", "{% include '/etc/hostname' %}",
+    "{% import 'os' as os %}", "{{ messages | tojson }}", "{{ 7 // 0 }}", "{{", "}}", "{%", "%}", "{#", "{% break %}",
+    "{{ messages | map(attribute='__class__') | list }}", "{{ self }}", "{{ lipsum.__globals__ }}", "{{ namespace(a=1).a }}",
+]  # fmt: skip
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 METHODS = [name for name, recipe in RECIPES.items() if recipe.family != "4-bit base" and name not in ("pissa", "loftq")]
 
@@ -221,6 +238,54 @@ def rates(draw: Draw, folder: Path) -> None:
     read_or_refused(lambda: [entry.get("best", 1.0) * 2.0 for entry in read_rates(path)["methods"].values()])
 
 
+def kept_rows(draw: Draw, folder: Path) -> None:
+    """A run goes on with the rows of an earlier one: all that it reads of them is looked at first."""
+    method = draw(st.sampled_from([UNTUNED, "lora", "scratch"]))
+    setting = RowSetting(method, 0, 2, 0.1, 5, 5, "a base")
+    whole = (base_row() if method == UNTUNED else row(method, 1)) | {"setting": asdict(setting)}
+    if draw(st.booleans()):
+        name = draw(st.sampled_from([name for name, value in whole.items() if isinstance(value, dict)]))
+        text = json.dumps(whole | {name: changed_object(draw, whole[name])}).encode()
+    else:
+        text = changed_json(draw, whole)
+    write(folder / "rows", {f"{setting.name}.json": text, "another.json": changed_json(draw, whole)})
+
+    def read() -> None:
+        found = read_row(setting, folder, shape_of(method))
+        others = rows_of_others([setting], folder)
+        what_others(others, [setting], folder)
+        read_on = comparison(make_report([base_row(), found] if method != UNTUNED else [found], run()))
+        assert read_on.base
+
+    read_or_refused(read)
+
+
+def kept_points(draw: Draw, folder: Path) -> None:
+    point = {"training": 0.5, "british": 0.25, "american": 0.5, "step": 0}
+    whole = {"method": "lora", "words": 100, "seed": 0, "curve": [point]}
+    changed = draw(st.sampled_from([changed_object(draw, whole), whole | {"curve": [changed_object(draw, point)]}]))
+    text = changed_json(draw, {"rows": [changed, whole]})
+    file = write(folder / "amounts", {"amounts.json": text}) / "amounts.json"
+    read_or_refused(lambda: show(read_kept(file, KEPT)["rows"]))
+
+
+def templates(draw: Draw, folder: Path) -> None:
+    """Whatever a template is made of, it gives a text or is refused; what it runs in may write nowhere and is given no time."""
+    pieces = st.one_of(st.sampled_from(TEMPLATE_PIECES), st.text(max_size=4))
+    source = "".join(draw(st.lists(pieces, max_size=8)))
+    conversation = [{"role": "user", "content": draw(st.text(max_size=6))}]
+    text = json.dumps({"template": source, "conversations": [{"messages": conversation}], "tokens": {}})
+    heard = io.StringIO()
+    with (
+        mock.patch("sys.stdin", io.StringIO(text)),
+        mock.patch("sys.stdout", heard),
+        mock.patch.object(render, "set_bounds"),
+    ):
+        with nothing_written():
+            render.work()
+    assert json.loads(heard.getvalue()).keys() <= {"texts", "error"}
+
+
 def dictionaries(draw: Draw, folder: Path) -> None:
     whole = gzip.compress(b"a\tx\nb\ty\n", mtime=0)
     sums = b"0000  american.tsv\n"
@@ -265,6 +330,9 @@ TARGETS: dict[str, Callable[[Draw, Path], None]] = {
     "a conversation": conversations,
     "learning rates": rates,
     "a dictionary": dictionaries,
+    "a kept row": kept_rows,
+    "a kept curve": kept_points,
+    "a chat template": templates,
     "pairs": preferences,
     "a tensor in four bits": four_bits,
     "a tokenizer": vocabularies,

@@ -14,6 +14,7 @@ import pytest
 from lessons.compare import processes as row_processes
 from lessons.compare import settings
 from lessons.compare.command import main
+from lessons.compare.kept_rows import shape_of
 from lessons.compare.processes import RowProcesses, read_row
 from lessons.compare.row import RowSetting, run_row
 from lessons.drawing.progress import progress_bars
@@ -86,7 +87,7 @@ def test_rows_of_another_setting_are_not_taken(small_run: Path):
     def found(*arguments: str) -> list[bool]:
         """For the base and for bitfit."""
         rows = asked("--methods", "bitfit", *arguments)
-        return [read_row(setting, small_run) is not None for setting in rows]
+        return [read_row(setting, small_run, shape_of(setting.method)) is not None for setting in rows]
 
     assert found("--steps", "2", "--test-words", "5") == [True, True]
     assert found("--steps", "3", "--test-words", "5") == [True, False]
@@ -117,7 +118,7 @@ def test_a_row_goes_with_the_adapter_that_another_takes_the_place_of(tmp_path: P
     with progress_bars(quiet=True) as progress, RowProcesses(tmp_path, 1, progress).running() as processes:
         list(processes.run([new]))
 
-    assert [read_row(setting, tmp_path) is not None for setting in (old, other, new)] == [False, True, True]
+    assert [read_row(setting, tmp_path, {}) is not None for setting in (old, other, new)] == [False, True, True]
 
 
 def test_rates_of_another_base_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from peft import RECIPES, get_peft_model
 from quant import quantize_4bit
 
 GB = 10**9
+ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = {
     "gpt2": 124_439_808,
     "gpt2-medium": 354_823_168,
@@ -249,6 +252,25 @@ def test_shards_share_what_lasts_and_a_card_holds_its_own_batch(method: str) -> 
     at_work = 2 * sum(layer[kind] for kind in WEIGHTS) + layer["gradients"]
     assert eight.bytes["gathered"] == ends + at_work
     assert at_work > 0
+
+
+def test_two_processes_keep_of_a_model_what_the_plan_says(tmp_path: Path) -> None:
+    """Real shares of a real model (torch's `fully_shard`). Buffers are whole in each; the plan cuts them too: positions alone."""
+    methods, ranks = ("full", "lora", "p_tuning_v2"), range(2)
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command = [*start, "tests.lessons.memory_processes", str(tmp_path), *methods]
+    run = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=600
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    for method in methods:
+        one, two = (measured(asked(method, batch=2), SMALL["grouped"], layers)[0] for layers in (1, 2))
+        counted = with_layers(one, two, 4)
+        shares = [json.loads((tmp_path / f"{method}-{rank}.json").read_text()) for rank in ranks]
+        for share in shares:
+            assert 2 * share["weights"] == sum(counted[kind] for kind in WEIGHTS) - share["buffers"], method
+            assert 2 * share["gradients"] == counted["gradients"], method
+            assert share["buffers"] == 8 * SMALL["grouped"].max_length
 
 
 def test_what_fits_one_two_and_eight_cards() -> None:

@@ -35,7 +35,7 @@ def second_python(tmp_path_factory) -> Callable[..., Path]:
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "1"}
         # -I: neither the folder it is started in nor PYTHONPATH can put our own peft in the place of HF's
         command = [str(python), "-I", str(HERE / f"{runner}_runner.py"), str(folder)]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1800)
         if done.returncode:
             pytest.fail(f"{runner}_runner.py failed:\n{done.stderr[-4000:]}")
         return folder

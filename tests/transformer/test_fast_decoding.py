@@ -1,7 +1,5 @@
 """The fast step of decoding: the clear decoder's numbers, for every kind of model, and nothing but plain models."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
@@ -10,12 +8,25 @@ from peft import BitFitConfig, LoraConfig, get_peft_model
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
 from transformer import DecoderOnly, generate
+from transformer.decoding import fast_blocks
 
 KINDS = {
     "paper": {},
     "pre": {"norm": "pre", "positions": "learned", "attention": "fused"},
     "bart": {"norm_embeddings": True, "positions": "learned", "activation": "gelu", "output_bias": True},
     "marian": {"scale_embeddings": False, "activation": "silu"},
+    "shared heads, normed": {"num_heads": 6, "num_kv_heads": 2, "head_size": 4, "norm_heads": True, "norm_kind": "rms"},
+    "gated": {"gated": True, "bias": False, "qkv_bias": True, "activation": "silu"},
+}
+LLAMA = {"norm": "pre", "norm_kind": "rms", "positions": "rotary", "rope_base": 50.0, "num_heads": 6, "num_kv_heads": 2,
+         "head_size": 4, "bias": False, "gated": True, "activation": "silu", "attention": "fused"}  # fmt: skip
+ALONE = {
+    "paper": KINDS["paper"],
+    "pre": KINDS["pre"],
+    "llama": LLAMA,
+    "llama 3.1": LLAMA | {"rope_factor": 8.0, "rope_original_length": 30, "rope_high_freq_factor": 2.0},
+    "qwen2": LLAMA | {"qkv_bias": True},
+    "qwen3": LLAMA | {"norm_heads": True, "attention": "math"},
 }
 ROOM = 7
 PROMPTS = {
@@ -26,7 +37,7 @@ PROMPTS = {
 
 def decoder_only(**changes) -> DecoderOnly:
     torch.manual_seed(1)
-    return small.shaken(DecoderOnly(replace(small.config(**changes), num_encoder_layers=0)))
+    return small.shaken(DecoderOnly(small.config(**{"num_encoder_layers": 0, **changes})))
 
 
 def logits(model, source, beams, fast, tokens, rows=None):
@@ -62,10 +73,10 @@ def test_beams_ask_the_memory_of_their_source_and_take_their_past_along(source):
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-@pytest.mark.parametrize("kind", ["paper", "pre"])
+@pytest.mark.parametrize("kind", ALONE)
 @pytest.mark.parametrize("beams", [1, 2])
 def test_a_decoder_alone_goes_on_from_its_prompt(kind, prompt, beams):
-    model, source = decoder_only(**KINDS[kind]), PROMPTS[prompt]
+    model, source = decoder_only(**ALONE[kind]), PROMPTS[prompt]
     tokens = torch.cat([source.repeat_interleave(beams, dim=0), TARGET.repeat(beams, 1)], dim=1)
     rows = None if beams == 1 else torch.tensor([1, 1, 2, 3, 5, 4])
 
@@ -89,6 +100,20 @@ def test_it_says_the_same(kind, settings):
         )
 
     assert torch.equal(said(True), said(False))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("limits", [{"CACHED": 0, "by_inputs": None}, {"MANY": 1}], ids=["large matrices", "many rows"])
+@pytest.mark.parametrize("kind", ["paper", "qwen2"])
+def test_large_matrices_and_many_rows_say_the_same(kind, limits, dtype, monkeypatch):
+    model, source = decoder_only(**ALONE[kind]).to(dtype), PROMPTS["padded"]
+    tokens = torch.cat([source, TARGET], dim=1)
+    for name, value in limits.items():  # by_inputs: a large matrix is not copied
+        monkeypatch.setattr(fast_blocks, name, value)
+
+    fast, clear = (logits(model, source, 1, fast, tokens) for fast in (True, False))
+
+    torch.testing.assert_close(fast, clear, **({"atol": 0.3, "rtol": 0.1} if dtype == torch.bfloat16 else {}))
 
 
 def test_weights_that_an_adapter_has_put_in_place_are_the_ones_it_reads():

@@ -248,23 +248,3 @@ def test_rotary_positions_are_refused_elsewhere(kind):
 def test_attention_refuses_heads_that_cannot_be_shared():
     with pytest.raises(ValueError, match="num_heads 6 is not divisible by num_kv_heads 4"):
         MultiHeadAttention(12, 6, num_kv_heads=4)
-
-
-REFUSED = {
-    "positions 'rotary'": {"positions": "rotary"},
-    "norm_kind 'rms'": {"norm_kind": "rms"},
-    "num_kv_heads 1": {"num_kv_heads": 1},
-    "head_size 6": {"head_size": 6},
-    "bias False": {"bias": False},
-    "qkv_bias True": {"bias": False, "qkv_bias": True},
-    "norm_heads True": {"norm_heads": True},
-    "gated True": {"gated": True},
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_fast_decoding_refuses_by_name_what_it_has_not(name):
-    model = language_model(num_encoder_layers=0, **REFUSED[name])
-
-    with pytest.raises(ValueError, match=f"fast decoding has no .*{name}"):
-        generate(model, TEXT, 3, fast=True)

@@ -12,15 +12,14 @@ plain model in evaluation: an adapter must be merged first. `generate(..., fast=
 """
 
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import AddNorm, LayerNorm
-from transformer.config import TransformerConfig
+from transformer.add_norm import AddNorm
 from transformer.decoding.fast_blocks import (
     Block,
     SelfAttention,
@@ -32,7 +31,8 @@ from transformer.decoding.fast_blocks import (
     pre_norm,
 )
 from transformer.decoding.steps import Decoding
-from transformer.embedding import LearnedPositions, SinusoidalPositions, embed_tokens
+from transformer.embedding import PositionModule, embed_tokens
+from transformer.rotary import rotation
 
 
 def answering(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int) -> Decoding:
@@ -79,12 +79,13 @@ class FastDecoder:
         model: Any,
         embedding: nn.Embedding,
         norm: nn.Module,
-        positions: SinusoidalPositions | LearnedPositions,
+        positions: PositionModule,
         position: int | Int[Tensor, " rows"],
     ):
         self.table = partial(F.embedding, weight=embedding.weight)
         self.scale, self.norm = model.embedding_scale, norm
-        self.positions = positions(model.config.max_length)
+        self.config = model.config
+        self.positions = positions(self.config.max_length)
         self.position = position
         self.blocks: list[Block] = []
         self.pasts: list[SelfAttention] = []
@@ -94,7 +95,7 @@ class FastDecoder:
         """Puts the block behind those that are there, within its residual connection."""
         if isinstance(block, SelfAttention):
             self.pasts.append(block)
-        norm = norm_function(cast(LayerNorm, around.norm))
+        norm = norm_function(around.norm)
         self.blocks.append(partial(pre_norm if around.order == "pre" else post_norm, block, norm))
 
     def next_logits(
@@ -107,32 +108,37 @@ class FastDecoder:
         total = self.pasts[0].length + 1
         if total > len(self.positions):
             raise ValueError(f"the row has {total} positions; max_length is {len(self.positions)}")
-        x = self.norm(embed_tokens(tokens[:, -1], self.table, self.scale) + self.positions[self.position])
-        self.position = self.position + 1
+        x = self.placed(embed_tokens(tokens[:, -1], self.table, self.scale))
         for block in self.blocks:
             x = block(x)
         return self.output(self.last_norm(x))
 
+    def placed(self, x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
+        """The tokens at their position, which is the next one from then on: added, or as a turn in every layer."""
+        places = self.positions[self.position]
+        self.position = self.position + 1
+        if self.config.positions == "rotary":
+            rotate = rotation(places.view(-1, 1), self.config, x.dtype)
+            for past in self.pasts:
+                past.rotate = rotate
+            return self.norm(x)
+        return self.norm(x + places)
+
 
 def check_plain(model: Any) -> None:
     """Raises ValueError for a model that does more than its weights say: adapters, hooks, dropout."""
+    if what := more_than_weights(model):
+        raise ValueError(f"fast decoding {what}, or leave fast out")
+
+
+def more_than_weights(model: Any) -> str:
+    """Why the fast step cannot stand for this model; empty where it can."""
     if model.training:
-        raise ValueError("fast decoding leaves dropout out: call eval() first, or leave fast out")
-    check_paper(model.config)
+        return "leaves dropout out: call eval() first"
     for path, module in model.named_modules():
         plain = type(module) in (nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList)
         plain = plain or type(module).__module__.startswith("transformer.")
         if not plain or module._forward_hooks or module._forward_pre_hooks:
             what = "has a hook" if plain else f"is a {type(module).__name__}"
-            where = path or "the model"
-            raise ValueError(
-                f"fast decoding reads plain weights, but {where} {what}: merge adapters first, or leave fast out"
-            )
-
-
-def check_paper(config: TransformerConfig) -> None:
-    """Raises ValueError, naming it, for what the blocks of fast_blocks.py do not have."""
-    paper = {"norm_kind": "layer", "num_kv_heads": None, "head_size": None, "bias": True, "gated": False}
-    paper |= {"qkv_bias": None, "norm_heads": False, "positions": config.positions.replace("rotary", "another")}
-    if has := [f"{name} {getattr(config, name)!r}" for name, value in paper.items() if getattr(config, name) != value]:
-        raise ValueError(f"fast decoding has no {', '.join(has)}: leave fast out")
+            return f"reads plain weights, but {path or 'the model'} {what}: merge adapters first"
+    return ""

@@ -8,25 +8,36 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from transformer.add_norm import LayerNorm
-from transformer.attention import MultiHeadAttention
-from transformer.feed_forward import ACTIVATIONS, FeedForward
+from transformer.add_norm import LayerNorm, RMSNorm
+from transformer.attention import MultiHeadAttention, for_every_query
+from transformer.feed_forward import ACTIVATIONS, FeedForward, GatedFeedForward
 from transformer.fused import fused_attention
+from transformer.rotary import Rotate, unturned
 
 Block = Callable[[Float[Tensor, "rows d_model"]], Float[Tensor, "rows d_model"]]
+CACHED = 2**18
+"""Numbers of a matrix that may stay in the processor's cache from step to step. A copy of a larger one would take longer than
+it saves."""
+MANY = 16
+"""Rows."""
 
 
 class SelfAttention:
-    """The new position of every row asks its past and itself. There is room for `capacity` positions."""
+    """The new position of every row asks its past and itself. There is room for `capacity` positions.
+
+    `rotate`   turns queries and keys by this step's position
+    """
+
+    rotate: Rotate = staticmethod(unturned)
 
     def __init__(self, attention: MultiHeadAttention, rows: int, capacity: int):
-        projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-        self.weight = by_inputs(torch.cat([projection.weight for projection in projections]))
-        self.bias = torch.cat([projection.bias for projection in projections])
+        self.project = side_by_side([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.norms = (attention.q_norm, attention.k_norm)
         self.output = linear(attention.out_proj)
-        d_head = attention.q_proj.out_features // attention.num_heads
-        self.shape = (rows, 3, attention.num_heads, d_head)
-        self.past = self.weight.new_empty(rows, 2, attention.num_heads, capacity, d_head)
+        d_head, self.num_heads = attention.d_head, attention.num_heads
+        kv_heads = attention.k_proj.out_features // d_head
+        self.shape = (rows, self.num_heads + 2 * kv_heads, 1, d_head)
+        self.past = attention.q_proj.weight.new_empty(rows, 2, kv_heads, capacity, d_head)
         self.length = 0
         self.real: Tensor | None = None
 
@@ -36,13 +47,27 @@ class SelfAttention:
         self.length, self.real = length, real
 
     def __call__(self, x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
-        query, keys_and_values = F.linear(x, self.weight, self.bias).view(self.shape).split((1, 2), dim=1)
-        self.past[:, :, :, self.length] = keys_and_values
+        rows, _, kv_heads, _, d_head = self.past.shape
+        query, keys_and_values = self.turned(self.project(x).view(self.shape)).split(
+            (self.num_heads, 2 * kv_heads), dim=1
+        )
+        self.past[:, :, :, self.length] = keys_and_values.view(rows, 2, kv_heads, d_head)
         self.length += 1
         keys, values = self.past[:, :, :, : self.length].unbind(dim=1)
         real = None if self.real is None else self.real[..., : self.length]
-        heads = fused_attention(query.transpose(1, 2), keys, values, real, dropout=0.0)
-        return self.output(heads.reshape(x.shape))
+        # Queries that share their keys ask together, as if they were positions.
+        heads = fused_attention(query.view(rows, kv_heads, -1, d_head), keys, values, real, dropout=0.0)
+        return self.output(heads.reshape(rows, -1))
+
+    def turned(self, heads: Float[Tensor, "rows heads 1 d_head"]) -> Float[Tensor, "rows heads 1 d_head"]:
+        """Queries and keys, normalized and turned in place; values stay."""
+        queries_and_keys = heads[:, : -self.past.shape[2]]
+        if not isinstance(self.norms[0], nn.Identity):
+            for part, norm in zip(queries_and_keys.tensor_split((self.num_heads,), dim=1), self.norms):
+                part.copy_(norm(part))
+        if self.rotate is not unturned:
+            queries_and_keys.copy_(self.rotate(queries_and_keys))
+        return heads
 
     def reorder(self, rows: Int[Tensor, " moved"], sources: Int[Tensor, " moved"]) -> None:
         """Row `rows[i]` becomes what row `sources[i]` was; the others stay. So does padding: beams of a prompt share it."""
@@ -56,16 +81,16 @@ def memory_block(
     mask: Bool[Tensor, "batch 1 1 source"],
 ) -> Block:
     """Every row asks the memory of its source, whose keys and values are there from the start."""
-    keys = attention.split_heads(attention.k_proj(memory)).contiguous()
-    values = attention.split_heads(attention.v_proj(memory)).contiguous()
+    both = attention.keys_and_values(memory, memory)
+    keys, values = (for_every_query(each, attention.num_heads).contiguous() for each in both)
     to_query, output = linear(attention.q_proj), linear(attention.out_proj)
     batch, heads, _, d_head = keys.shape
     some = None if mask.all() else mask  # one of nothing but Trues need not be applied at every step
 
     def block(x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
-        queries = to_query(x).view(batch, -1, heads, d_head).transpose(1, 2)
+        queries = attention.q_norm(to_query(x).view(batch, -1, heads, d_head)).transpose(1, 2)
         answers = fused_attention(queries, keys, values, some, dropout=0.0)
-        return output(answers.transpose(1, 2).reshape(x.shape))
+        return output(answers.transpose(1, 2).reshape(len(x), -1))
 
     return block
 
@@ -73,6 +98,9 @@ def memory_block(
 def feed_forward_block(feed_forward: FeedForward) -> Block:
     widen, narrow = linear(feed_forward.fc1), linear(feed_forward.fc2)
     activation = ACTIVATIONS[feed_forward.activation]
+    if isinstance(feed_forward, GatedFeedForward):
+        let_through = linear(feed_forward.fc3)
+        return lambda x: narrow(activation(widen(x)) * let_through(x))
     return lambda x: narrow(activation(widen(x)))
 
 
@@ -84,15 +112,39 @@ def post_norm(block: Block, norm: Block, x: Tensor) -> Tensor:
     return norm(x + block(x))
 
 
-def linear(module: nn.Linear) -> Callable[[Tensor], Tensor]:
-    return partial(F.linear, weight=by_inputs(module.weight), bias=module.bias)
+def side_by_side(linears: list[nn.Linear]) -> Block:
+    """What all of them say, one after the other: one product, where their matrices are small enough to be copied."""
+    weights = [each.weight for each in linears]
+    if sum(weight.numel() for weight in weights) > CACHED:
+        parts = [linear(each) for each in linears]
+        return lambda x: torch.cat([part(x) for part in parts], dim=-1)
+    bias = None if linears[0].bias is None else torch.cat([each.bias for each in linears])
+    return product(torch.cat(weights), bias)
+
+
+def linear(module: nn.Linear) -> Block:
+    return product(module.weight, module.bias)
+
+
+def product(weight: Float[Tensor, "d_out d_in"], bias: Float[Tensor, " d_out"] | None) -> Block:
+    """x Wᵀ + b, the fastest way (tests/benchmarks/bench_parts.py): torch's kernel for few rows and a small matrix, its weights
+    by inputs; else oneDNN's, where there is one."""
+    small = weight.numel() <= CACHED
+    weight = by_inputs(weight) if small else weight
+    by_torch = partial(F.linear, weight=weight, bias=bias)
+    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return by_torch
+    by_onednn = torch.ops.mkldnn._linear_pointwise
+    return lambda x: by_torch(x) if small and len(x) < MANY else by_onednn(x, weight, bias, "none", [], "")
 
 
 def by_inputs(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, "d_out d_in"]:
-    """The same matrix, but in memory the weights of one input lie side by side: a product of few rows is faster so
-    (tests/benchmarks/bench_parts.py)."""
+    """The same matrix, but in memory the weights of one input lie side by side."""
     return weight.T.contiguous().T
 
 
-def norm_function(norm: LayerNorm) -> Block:
-    return partial(F.layer_norm, normalized_shape=norm.weight.shape, weight=norm.weight, bias=norm.bias, eps=norm.eps)
+def norm_function(norm: LayerNorm | RMSNorm) -> Block:
+    shape = norm.weight.shape
+    if isinstance(norm, RMSNorm):
+        return partial(F.rms_norm, normalized_shape=shape, weight=norm.weight, eps=norm.eps)
+    return partial(F.layer_norm, normalized_shape=shape, weight=norm.weight, bias=norm.bias, eps=norm.eps)

@@ -23,6 +23,7 @@ from lessons.chat.comparing.methods import MAIN, METHODS
 from lessons.chat.comparing.page import write_report
 from lessons.chat.comparing.report import Report, make_report, tasks_of
 from lessons.chat.comparing.row import UNTUNED, ChatSetting, model_file
+from lessons.chat.comparing.row_shape import shape_of
 from lessons.chat.comparing.table import lines_of, notes
 from lessons.chat.training.tuning import COMPARED_TOKENS, known, rate_of, searched
 from lessons.compare.processes import RowProcesses, read_row
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
     settings = row_settings(options)
     for folder in ("rows", "logs", "adapters"):
         (options.out / folder).mkdir(parents=True, exist_ok=True)
-    kept = {setting: read_row(setting, options.out) if options.resume else None for setting in settings}
+    kept = {s: read_row(s, options.out, shape_of(s.technique)) if options.resume else None for s in settings}
     rows = {setting: row for setting, row in kept.items() if row}
     if missing := [setting for setting in settings if setting not in rows]:
         jobs = options.jobs or set_threads()

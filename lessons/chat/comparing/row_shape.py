@@ -1,0 +1,30 @@
+"""What report, table and figures read of a row (row.py): a kept one that lacks it is refused."""
+
+from typing import Any
+
+from lessons.chat.comparing.row import UNTUNED
+from lessons.compare.kept_rows import ANY, NUMBER
+
+BASE_ROW = {
+    "method": str,
+    "task": str,
+    "seed": int,
+    "scores": {ANY: {ANY: NUMBER}},
+    "english_nats": NUMBER,
+    "chat_nats": NUMBER,
+}
+ROW = BASE_ROW | {
+    "trainable_parameters": int,
+    "trainable_percent": NUMBER,
+    "adapter_bytes": int,
+    "seconds": NUMBER,
+    "processor_seconds": NUMBER,
+    "peak_memory_bytes": int,
+    "learning_rate": NUMBER,
+    "loss_curve": [[NUMBER]],
+}
+
+
+def shape_of(technique: str) -> dict[str, Any]:
+    """Of a row of this technique."""
+    return BASE_ROW if technique == UNTUNED else ROW

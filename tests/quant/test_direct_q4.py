@@ -1,0 +1,60 @@
+"""DirectQ4: a GGUF's four bits, read as they lie."""
+
+import pytest
+import torch
+from torch import nn
+
+from quant import DirectQ4, LinearQ4, encode_q4_0, encode_q4_1
+
+D_IN, D_OUT = 96, 48
+both = pytest.mark.parametrize("encode", [encode_q4_1, encode_q4_0], ids=["Q4_1", "Q4_0"])
+
+
+def layers(encode, bias=True) -> tuple[DirectQ4, LinearQ4]:
+    linear = nn.Linear(D_IN, D_OUT, bias)
+    with torch.no_grad():
+        linear.weight.add_(0.05)  # not about 0: the minimum says something
+    blocks = encode(linear.weight)
+    return DirectQ4.from_blocks(*blocks, bias=linear.bias), LinearQ4.from_blocks(*blocks, bias=linear.bias)
+
+
+@both
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_it_is_the_product_with_the_decoded_weight(encode, bias, dtype):
+    direct, decoded = layers(encode, bias)
+    x = torch.randn(3, 5, D_IN, dtype=dtype)
+
+    with torch.no_grad():
+        y = direct.to(dtype)(x)
+
+    exact = nn.functional.linear(
+        x.double(), decoded.dequantized(torch.float64), decoded.bias.double() if bias else None
+    )
+    assert (y.dtype, y.shape) == (dtype, (3, 5, D_OUT))
+    torch.testing.assert_close(y.double(), exact, rtol=0.02, atol=0.02 * exact.std().item())
+
+
+@both
+def test_five_bits_are_kept_of_a_weight(encode):
+    direct, _ = layers(encode, bias=False)
+
+    assert 8 * direct.nbytes == (4 + 2 * 16 / 32) * D_IN * D_OUT
+
+
+def test_it_is_not_trained():
+    direct, _ = layers(encode_q4_1)
+
+    with pytest.raises(ValueError, match="answers and is not trained: take LinearQ4"):
+        direct(torch.randn(2, D_IN, requires_grad=True))
+    assert not list(direct.parameters())
+
+
+def test_an_input_of_another_width_is_refused():
+    with pytest.raises(ValueError, match="the layer reads 96 features, and x is"):
+        layers(encode_q4_1)[0](torch.randn(2, D_IN + 1))
+
+
+def test_outputs_that_the_kernel_cannot_read_are_refused():
+    with pytest.raises(ValueError, match="reads 16 rows together on a CPU, not 40 rows on cpu: take LinearQ4"):
+        DirectQ4.from_blocks(*encode_q4_1(torch.randn(40, D_IN)))
