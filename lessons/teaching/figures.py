@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from lessons.drawing.style import DOTS_PER_INCH, use_style
 from lessons.teaching.lettering import lettering
+from lessons.teaching.redrawn import redrawn
 from lessons.teaching.said import KEY, record
 from lessons.teaching.showing import in_notebook
 from lessons.teaching.templates import filled
@@ -48,8 +49,9 @@ def show_figure(figure: Figure, title: str, alt: str, **values: Any) -> None:
     figure.suptitle(lines, x=0.01, ha="left", fontsize=11, fontweight="bold")
     png = drawn(figure)
     refuse_legends_over_data(figure)
+    labels = lettering(figure)
+    about = record("show_figure", [title, alt], values, labels, redrawn(figure) if in_notebook() else None)
     plt.close(figure)
-    about = record("show_figure", [title, alt], values, lettering(figure))
     show_image(png, described, 80 * WIDTH, f"[figure: {said}]", {KEY: about})
 
 

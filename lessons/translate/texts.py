@@ -7,6 +7,7 @@ from pathlib import Path
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
+from lessons.language.outputs import OUTPUTS
 from lessons.language.words import GRADERS, MESSAGES
 from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
@@ -16,7 +17,8 @@ from lessons.translate.blocks import ITEM, entries
 from lessons.translate.fixed import SITE
 from lessons.translate.messages import grader_texts, message_texts
 from lessons.translate.po import Text
-from lessons.translate.words import LABELS, VALUES
+from lessons.translate.seen import seen_texts
+from lessons.translate.words import VALUES
 
 README = LESSONS.parent / "README.md"
 COURSE, EXERCISES = "course", "exercises"
@@ -24,7 +26,7 @@ COURSE, EXERCISES = "course", "exercises"
 
 def names() -> list[str]:
     """Every .po file that there must be."""
-    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES, MESSAGES, GRADERS]
+    return [*(source.stem for source in sources()), "README", COURSE, OUTPUTS, EXERCISES, MESSAGES, GRADERS]
 
 
 def texts(name: str) -> list[Text]:
@@ -33,6 +35,8 @@ def texts(name: str) -> list[Text]:
         return list(readme_texts())
     if name == COURSE:
         return list(course_texts())
+    if name == OUTPUTS:
+        return list(seen_texts())
     if name == EXERCISES:
         return list(exercise_texts())
     if name == MESSAGES:
@@ -92,7 +96,6 @@ def course_texts() -> Iterator[Text]:
         *words,
         *SITE.values(),
         *VALUES,
-        *LABELS,
         legend.HEADING,
         diagram.DESCRIBED,
         diagram.NOTHING,
