@@ -30,7 +30,7 @@ def seen_texts() -> Iterator[Text]:
         path = NOTEBOOKS / f"{source.stem}.ipynb"
         if path.is_file():
             for number, (kind, template) in enumerate(shown_in(path), start=1):
-                if not stays(template) and template not in VALUES:
+                if not stays(template) and not (kind == CELL and template in VALUES):
                     yield Text(template, kind, (f"lessons/{source.name}", number))
 
 
@@ -56,7 +56,7 @@ def shown_by(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def entry(kind: str, text: str) -> Iterator[tuple[str, str]]:
-    template = text if text in VALUES else template_of(text)[0]
+    template = text if kind == CELL and text in VALUES else template_of(text)[0]
     if has_words(template):
         yield kind, template
 
