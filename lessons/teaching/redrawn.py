@@ -29,7 +29,10 @@ Overlay = Mapping[str, Any]
 """`patch` the changed pixels as a PNG, `top` the rows of the title, `words` English → Chinese, as they were drawn."""
 
 COLOURS = 64
-"""Of a picture with a palette."""
+"""Of a patch, and of a picture with a palette."""
+
+CELLS = 2 / 1.72
+"""A Chinese character counts two cells of a line, and is 1.72 times as wide as a Latin letter of the usual font."""
 
 
 @cache
@@ -40,6 +43,7 @@ def outputs_in_chinese() -> dict[str, str]:
 def redrawn(figure: Figure) -> Overlay:
     """What to lay over the drawn figure. The figure is Chinese from here on, and its title is gone."""
     figure.set_layout_engine("none")
+    figure.set_dpi(DOTS_PER_INCH)
     before, words, top = pixels(figure), dict[str, str](), 0
     for text in figure.findobj(lambda part: isinstance(part, Text) and part.get_visible()):
         if text.get_text() and text.get_text() == figure.get_suptitle():
@@ -53,7 +57,7 @@ def redrawn(figure: Figure) -> Overlay:
     after = pixels(figure)
     changed = (before != after).any(axis=2)
     changed[:top] = False
-    return {"patch": encoded(patch_of(after, changed)) if changed.any() else "", "top": top, "words": words}
+    return {"patch": patch_of(after, changed) if changed.any() else "", "top": top, "words": words}
 
 
 def retold(text: Text, words: dict[str, str]) -> None:
@@ -69,7 +73,7 @@ def in_chinese(english: str) -> str:
     lines = [line.strip() for line in english.split("\n")]
     if said == english or len(lines) == 1:
         return said
-    return wrapped(said, max(map(cell_len, lines)))
+    return wrapped(said, int(CELLS * max(map(cell_len, lines))))
 
 
 def retell_ticks(axis: Axis, words: dict[str, str]) -> None:
@@ -86,9 +90,15 @@ def pixels(figure: Figure) -> np.ndarray:
     return np.asarray(PIL.Image.open(file).convert("RGB"))
 
 
-def patch_of(image: np.ndarray, changed: np.ndarray) -> PIL.Image.Image:
-    """The image where it is changed, and nothing elsewhere."""
-    return PIL.Image.fromarray(np.dstack([image * changed[..., None], 255 * changed]).astype(np.uint8), "RGBA")
+def patch_of(image: np.ndarray, changed: np.ndarray) -> str:
+    """The image where it is changed, in few colours, and nothing elsewhere."""
+    inside = PIL.Image.fromarray(image[changed][None]).quantize(COLOURS)
+    places = np.full(changed.shape, COLOURS, dtype=np.uint8)
+    places[changed] = np.asarray(inside)[0]
+    patch = PIL.Image.fromarray(places)
+    palette = inside.getpalette() or []
+    patch.putpalette(palette + [255] * (3 * (COLOURS + 1) - len(palette)))
+    return encoded(patch, transparency=COLOURS)
 
 
 def laid_over(png: str, overlay: Overlay) -> str:
@@ -96,7 +106,7 @@ def laid_over(png: str, overlay: Overlay) -> str:
     image = decoded(png)
     made = image.convert("RGB")
     if overlay["patch"]:
-        patch = decoded(overlay["patch"])
+        patch = decoded(overlay["patch"]).convert("RGBA")
         made.paste(patch, mask=patch.getchannel("A"))
     made = made.crop((0, overlay["top"], *made.size))
     return encoded(made.quantize(COLOURS) if image.mode == "P" else made)
@@ -106,7 +116,7 @@ def decoded(png: str) -> PIL.Image.Image:
     return PIL.Image.open(io.BytesIO(b64decode(png)))
 
 
-def encoded(image: PIL.Image.Image) -> str:
+def encoded(image: PIL.Image.Image, **options: Any) -> str:
     file = io.BytesIO()
-    image.save(file, format="png", optimize=True)
+    image.save(file, format="png", optimize=True, **options)
     return b64encode(file.getvalue()).decode("ascii")
