@@ -1,4 +1,4 @@
-"""The Chinese letters of the figures: the characters in daily use, out of the font Noto Sans CJK SC.
+"""The Chinese letters of the figures: the characters in daily use and those of the course, out of the font Noto Sans CJK SC.
 
 python -m lessons.data.font NotoSansCJK-Regular.ttc     writes lessons/data/NotoSansSC-part.otf
 
@@ -6,11 +6,14 @@ The whole font is Debian's package fonts-noto-cjk, version 1:20220127+repack1-1.
 (LICENSE-noto.txt), lets a part of it be given away under the same licence.
 """
 
+import re
 import sys
 from pathlib import Path
 
 from fontTools import subset  # type: ignore[import-untyped]
 from fontTools.ttLib import TTCollection  # type: ignore[import-untyped]
+
+from lessons.language.po import ZH
 
 WHOLE, PART = "Noto Sans CJK SC", Path(__file__).with_name("NotoSansSC-part.otf")
 MARKS = "，。；：？！、（）“”‘’《》〈〉【】—…·％＝＋－×÷～"
@@ -20,8 +23,9 @@ FIRST_LEVEL = range(0xB0, 0xD8), range(0xA1, 0xFF)
 
 def characters() -> str:
     rows, columns = FIRST_LEVEL
-    pairs = (bytes([row, column]).decode("gb2312", errors="ignore") for row in rows for column in columns)
-    return "".join(pairs) + MARKS
+    daily = "".join(bytes([row, column]).decode("gb2312", errors="ignore") for row in rows for column in columns)
+    course = "".join(path.read_text(encoding="utf-8") for path in sorted(ZH.glob("*.po")))
+    return daily + MARKS + "".join(re.findall(r"[\u4e00-\u9fff]", course))
 
 
 def main(path: str) -> None:

@@ -1,9 +1,9 @@
 """What an output shows (a figure's label, a table's cell, a printed line) in Chinese. Its numbers and names are no part of an entry.
 
-    "top-k 3"                        top-k {1}
-    "off by 0.125"                   off by {1}
-    "result [[3. 2.]]"               result {1}
-    "kˈæt" , "[1.0, 2.0]" , "$W$"    nothing to tell
+"top-k 3"                        top-k {1}
+"off by 0.125"                   off by {1}
+"result [[3. 2.]]"               result {1}
+"kˈæt" , "[1.0, 2.0]" , "$W$"    nothing to tell
 """
 
 import re
@@ -29,7 +29,7 @@ VALUE = re.compile(
 
 PLACE = re.compile(r"\{(\d+)\}")
 NAMES = re.compile(
-    r"<\|\w+\|>|\w*_\w*|\w+(?:\.\w+)+|[A-Za-z]\w*\(|\S+…|\b[A-Z][A-Z0-9]+\b|\b\w*[a-z][A-Z]\w*|\b(?:True|False|None|nan|inf)\b"
+    r"<\|\w+\|>|\w*_\w*|[\w/-]+(?:\.[\w-]+)+|[A-Za-z]\w*\(|\S+…|\b[A-Z][A-Z0-9]+\b|\b\w*[a-z][A-Z]\w*|\b(?:True|False|None|nan|inf)\b"
 )
 """Marks of tokens, identifiers, calls, what is cut, abbreviations, words with a marked letter, constants: the same everywhere."""
 

@@ -23,13 +23,13 @@ from lessons.drawing.chinese import write_chinese
 from lessons.drawing.style import DOTS_PER_INCH
 from lessons.language.outputs import OUTPUTS, told
 from lessons.language.po import po_of, translations
-from lessons.language.wrapping import wrapped
+from lessons.language.wrapping import balanced
 
 Overlay = Mapping[str, Any]
 """`patch` the changed pixels as a PNG, `top` the rows of the title, `words` English → Chinese, as they were drawn."""
 
-COLOURS = 64
-"""Of a patch, and of a picture with a palette."""
+COLOURS, PALETTE = 128, 64
+"""Of a patch, and of a picture that has a palette."""
 
 CELLS = 2 / 1.72
 """A Chinese character counts two cells of a line, and is 1.72 times as wide as a Latin letter of the usual font."""
@@ -73,7 +73,7 @@ def in_chinese(english: str) -> str:
     lines = [line.strip() for line in english.split("\n")]
     if said == english or len(lines) == 1:
         return said
-    return wrapped(said, int(CELLS * max(map(cell_len, lines))))
+    return balanced(said, int(CELLS * max(map(cell_len, lines))))
 
 
 def retell_ticks(axis: Axis, words: dict[str, str]) -> None:
@@ -92,7 +92,7 @@ def pixels(figure: Figure) -> np.ndarray:
 
 def patch_of(image: np.ndarray, changed: np.ndarray) -> str:
     """The image where it is changed, in few colours, and nothing elsewhere."""
-    inside = PIL.Image.fromarray(image[changed][None]).quantize(COLOURS)
+    inside = PIL.Image.fromarray(image[changed][None]).quantize(COLOURS, method=PIL.Image.Quantize.MAXCOVERAGE)
     places = np.full(changed.shape, COLOURS, dtype=np.uint8)
     places[changed] = np.asarray(inside)[0]
     patch = PIL.Image.fromarray(places)
@@ -109,7 +109,7 @@ def laid_over(png: str, overlay: Overlay) -> str:
         patch = decoded(overlay["patch"]).convert("RGBA")
         made.paste(patch, mask=patch.getchannel("A"))
     made = made.crop((0, overlay["top"], *made.size))
-    return encoded(made.quantize(COLOURS) if image.mode == "P" else made)
+    return encoded(made.quantize(PALETTE) if image.mode == "P" else made)
 
 
 def decoded(png: str) -> PIL.Image.Image:

@@ -25,6 +25,7 @@ from lessons.teaching.templates import filled
 from lessons.teaching.wording import sections
 from lessons.translate.blocks import translated
 from lessons.translate.po import po_of, translations
+from lessons.translate.seen import OF_NAMES
 from lessons.translate.texts import COURSE, EXERCISES, GRADERS, MESSAGES, README, around_map
 from lessons.translate.words import VALUES
 
@@ -125,7 +126,8 @@ def spoken(output: NotebookNode, say: Say, tell: Tell) -> list[NotebookNode]:
     said = output.get("metadata", {}).get(KEY)
     if said is None:
         return [made]
-    said = {**said, "values": {name: told_value(value, say, tell) for name, value in said["values"].items()}}
+    if said["by"] not in OF_NAMES:
+        said = {**said, "values": {name: told_value(value, say, tell) for name, value in said["values"].items()}}
     if said["by"] == "show_source":
         made.data["text/markdown"] = unfolded(made.data["text/markdown"], said["values"], say)
         return [made]

@@ -17,7 +17,7 @@ KEPT: dict[str, frozenset[str]] = {
     "functions of the formulas": frozenset("softmax Softmax ln exp log tanh min clip ReLU relu gelu silu SiLU".split()),
     "the network's own names": frozenset("LayerNorm RMSNorm fc1 fc2 head logits".split()) - {"head", "logits"},
     "number formats and units": frozenset("nf4 fp4 fp16 fp32 bf16 int4 int8 kB".split()),
-    "published models": frozenset("SmolLM2-135M Llama meta-llama Llama-3.2-3B 8B Qwen2.5 7B gpt2 gpt2-xl llama-{} llama-7b".split()),
+    "published models": frozenset("SmolLM2-135M Llama 8B Qwen2.5 7B gpt2 gpt2-xl llama-7b".split()),
     "illnesses, as the clinic's command takes them": frozenset(CASES),
     "words of the data": frozenset(
         "This film is inspiring knight nation exploit physics school tomato schedule rhythm antidisestablishment city cactus cat spring go bath water ng th color colour slm".split()
@@ -31,7 +31,9 @@ KEPT: dict[str, frozenset[str]] = {
 SENTENCES = frozenset([SENTENCE, IN_ENGLISH, *(example.text for example in EXAMPLES)])
 """What a model reads that knows only English."""
 
-SPELT = re.compile(r"(?:[a-z] )+\(end\)|python -m [\w. ]+|\{1\} (?:This|film|is|inspiring)|\{1\} this film is .*|causal_mask\(.*")
+SPELT = re.compile(
+    r"(?:[a-z] )+\(end\)|python -m [\w. ]+|\{1\} (?:This|film|is|inspiring)|\{1\} this film is .*|causal_mask\(.*"
+)
 """Words letter by letter, a command, the tokens of a sentence."""
 
 WORDS = frozenset().union(*KEPT.values())
