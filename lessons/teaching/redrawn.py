@@ -45,7 +45,7 @@ def redrawn(figure: Figure) -> Overlay:
     figure.set_layout_engine("none")
     figure.set_dpi(DOTS_PER_INCH)
     before, words, top = pixels(figure), dict[str, str](), 0
-    for text in figure.findobj(lambda part: isinstance(part, Text) and part.get_visible()):
+    for text in texts_of(figure):
         if text.get_text() and text.get_text() == figure.get_suptitle():
             top = round(before.shape[0] * (1 - text.get_window_extent().y0 / figure.bbox.height))
             text.set_text("")
@@ -58,6 +58,10 @@ def redrawn(figure: Figure) -> Overlay:
     changed = (before != after).any(axis=2)
     changed[:top] = False
     return {"patch": patch_of(after, changed) if changed.any() else "", "top": top, "words": words}
+
+
+def texts_of(figure: Figure) -> list[Text]:
+    return [part for part in figure.findobj(Text) if isinstance(part, Text) and part.get_visible()]
 
 
 def retold(text: Text, words: dict[str, str]) -> None:
