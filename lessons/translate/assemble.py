@@ -24,6 +24,7 @@ from lessons.teaching.source import FOLDED
 from lessons.teaching.templates import filled
 from lessons.teaching.wording import sections
 from lessons.translate.blocks import translated
+from lessons.translate.checks import HAN
 from lessons.translate.po import po_of, translations
 from lessons.translate.seen import OF_NAMES
 from lessons.translate.texts import COURSE, EXERCISES, GRADERS, MESSAGES, README, around_map
@@ -165,8 +166,8 @@ def told_value(value: Any, say: Say, tell: Tell) -> Any:
 
 
 def closed_up(text: str) -> str:
-    """Without the space that stood beside a value which became Chinese itself."""
-    return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", text)
+    """Without the space that stood beside a value which became Chinese itself, and with the comma of a Chinese list."""
+    return re.sub(rf"(?<=[{HAN}`]), (?=[{HAN}`])", "、", re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text))
 
 
 def unfolded(markdown: str, values: Values, say: Say) -> str:
