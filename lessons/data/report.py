@@ -16,6 +16,7 @@ TEMPLATE = """\
 
 `python -m lessons.data.build` makes everything in this folder but the Python files, `ipa.tsv`, the table of sounds, and
 `spelling.tsv`, American words and their British spelling, which `python -m lessons.data.spelling` makes of the dictionaries: this page too.
+`NotoSansSC-part.otf` holds the Chinese letters of the figures, from Noto Sans CJK (`python -m lessons.data.font`; `LICENSE-noto.txt`).
 
 ## Origin
 | dictionary | package, file | licence | sha256 of the wheel |

@@ -7,6 +7,7 @@ from rich.cells import cell_len
 CLOSING = "，。；：？！、）”》"
 OPENING = "（“《"
 PIECE = re.compile(rf"[{OPENING}]*[\u4e00-\u9fff][{CLOSING}]*|\s+|[^\s\u4e00-\u9fff{OPENING}]+|[{OPENING}]+")
+CLAUSE = re.compile(rf"[^{CLOSING}]+[{CLOSING}]*|[{CLOSING}]+")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -29,3 +30,19 @@ def broken(line: str, width: int) -> str:
 def padded(text: str, cells: int) -> str:
     """A Chinese character takes two cells."""
     return text + " " * (cells - cell_len(text))
+
+
+def balanced(text: str, width: int) -> str:
+    """As few lines as fit, broken at a clause's end where that takes no more of them, else of like length."""
+    lines = broken(text, width).count("\n") + 1
+    if lines == 1:
+        return text
+    clauses = [""]
+    for clause in CLAUSE.findall(text):
+        if clauses[-1] and cell_len(clauses[-1] + clause) > width:
+            clauses.append("")
+        clauses[-1] += clause
+    if len(clauses) <= lines and max(map(cell_len, clauses)) <= width:
+        return "\n".join(clause.strip() for clause in clauses)
+    narrow = (broken(text, less) for less in range(cell_len(text) // lines, width + 1))
+    return next(made for made in narrow if made.count("\n") + 1 == lines)

@@ -19,6 +19,7 @@ from lessons.teaching.figures import show_image
 from lessons.teaching.layout import BOXES, DECODER, ENCODER, FRAMES, POSITIONS_Y, TEXTS, WIDTH, Box, lit_places
 from lessons.teaching.lettering import lettering
 from lessons.teaching.marks import draw_marks
+from lessons.teaching.redrawn import redrawn
 from lessons.teaching.said import KEY, Say, Values, in_english, record
 from lessons.teaching.showing import in_notebook
 
@@ -43,8 +44,9 @@ def lit_diagram(*names: str) -> None:
 
     set_matplotlib_formats("retina")  # twice figure.dpi, and as wide as once
     figure, shown = draw_diagram(lit), {"names": names or (NOTHING,)}
-    about = record("lit_diagram", [DESCRIBED], shown, lettering(figure))
-    show_image(as_png(figure), described(DESCRIBED, shown), 460, "", {KEY: about})
+    png, labels = as_png(figure), lettering(figure)
+    about = record("lit_diagram", [DESCRIBED], shown, labels, redrawn(figure))
+    show_image(png, described(DESCRIBED, shown), 460, "", {KEY: about})
 
 
 def described(template: str, values: Values, say: Say = in_english) -> str:

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from lessons.drawing.style import DOTS_PER_INCH, use_style
 from lessons.teaching.lettering import lettering
+from lessons.teaching.redrawn import redrawn
 from lessons.teaching.said import KEY, record
 from lessons.teaching.showing import in_notebook
 from lessons.teaching.templates import filled
@@ -48,8 +49,10 @@ def show_figure(figure: Figure, title: str, alt: str, **values: Any) -> None:
     figure.suptitle(lines, x=0.01, ha="left", fontsize=11, fontweight="bold")
     png = drawn(figure)
     refuse_legends_over_data(figure)
+    labels, overlay = lettering(figure), redrawn(figure) if in_notebook() else None
+    refuse_legends_over_data(figure)  # the Chinese one stands where its words let it
     plt.close(figure)
-    about = record("show_figure", [title, alt], values, lettering(figure))
+    about = record("show_figure", [title, alt], values, labels, overlay)
     show_image(png, described, 80 * WIDTH, f"[figure: {said}]", {KEY: about})
 
 

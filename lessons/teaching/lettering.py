@@ -1,7 +1,6 @@
 """What is written inside a figure: axes, boxes, bars, legends. It goes with the picture in its record, to be told in another language.
 
-A picture cannot be translated, since matplotlib brings no Chinese letters; what its words mean stands below it
-(lessons/translate/legend.py).
+The words are told in Chinese in the picture itself (redrawn.py), or, where it was not drawn so, below it (legend.py).
 """
 
 import re

@@ -58,10 +58,16 @@ def said_again(kept: Mapping[str, Any], say: Say) -> Rendered:
     return RENDERERS[kept["by"]]([say(text) for text in kept["texts"]], kept["values"], say)
 
 
-def record(by: str, texts: Sequence[str], values: Values, labels: Sequence[str] = ()) -> dict[str, Any]:
-    """What stays of it: who said it, in which templates, with which values; of a picture also the words in it."""
+def record(
+    by: str,
+    texts: Sequence[str],
+    values: Values,
+    labels: Sequence[str] = (),
+    overlay: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What stays of it: who said it, in which templates, with which values; of a picture also its words, and those in Chinese."""
     kept = {"by": by, "texts": list(texts), "values": {name: plain_value(value) for name, value in values.items()}}
-    return {**kept, "labels": list(labels)} if labels else kept
+    return kept | ({"labels": list(labels)} if labels else {}) | ({"overlay": dict(overlay)} if overlay else {})
 
 
 def plain_value(value: Any) -> Any:

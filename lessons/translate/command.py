@@ -16,9 +16,12 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from lessons.drawing.chinese import lacking
+from lessons.language.outputs import OUTPUTS
 from lessons.translate.assemble import build
 from lessons.translate.checks import complaints
 from lessons.translate.po import ZH, po_of, read_po, translations, update, write_po
+from lessons.translate.seen import old_pictures
 from lessons.translate.texts import names, texts
 
 MOST_SHOWN = 40
@@ -73,7 +76,11 @@ def problems(name: str) -> list[str]:
             found.append(f"{where} has no Chinese")
         else:
             found += [f"{where}: {said}" for said in complaints(entry.msgid, entry.msgstr)]
-    return found
+            if name == OUTPUTS and (letters := lacking(entry.msgstr)):
+                found.append(
+                    f"{where}: the figures' font has no {' '.join(letters)}: `python -m lessons.data.font` takes them in"
+                )
+    return found + list(old_pictures(translations(path).get) if name == OUTPUTS else ())
 
 
 def short(text: str) -> str:

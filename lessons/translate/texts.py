@@ -7,6 +7,7 @@ from pathlib import Path
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
+from lessons.language.outputs import OUTPUTS
 from lessons.language.words import CLINIC, COMMANDS, GRADERS, MESSAGES
 from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
@@ -16,7 +17,8 @@ from lessons.translate.blocks import ITEM, entries
 from lessons.translate.fixed import SITE
 from lessons.translate.messages import clinic_texts, command_texts, grader_texts, message_texts
 from lessons.translate.po import Text
-from lessons.translate.words import LABELS, VALUES
+from lessons.translate.seen import seen_texts
+from lessons.translate.words import VALUES
 
 README = LESSONS.parent / "README.md"
 COURSE, EXERCISES = "course", "exercises"
@@ -86,7 +88,6 @@ def course_texts() -> Iterator[Text]:
         *words,
         *SITE.values(),
         *VALUES,
-        *LABELS,
         legend.HEADING,
         diagram.DESCRIBED,
         diagram.NOTHING,
@@ -120,6 +121,7 @@ def kind_of(block: str) -> str:
 
 TOLD: dict[str, Callable[[], Iterator[Text]]] = {
     COURSE: course_texts,
+    OUTPUTS: seen_texts,
     EXERCISES: exercise_texts,
     MESSAGES: message_texts,
     GRADERS: grader_texts,
