@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from lessons.page.words import PAGE
 from lessons.teaching.course_map import BEGIN, END, course_map
 from lessons.teaching.diagram import described
 from lessons.teaching.legend import legend
@@ -42,7 +43,7 @@ def build(name: str) -> Path | None:
         path = README.with_name("README.zh.md")
         path.write_text(readme_in_chinese(speaker(name)), encoding="utf-8")
         return path
-    if name in (COURSE, EXERCISES, MESSAGES, GRADERS):
+    if name in (COURSE, EXERCISES, MESSAGES, GRADERS, PAGE):
         return None
     english = NOTEBOOKS / f"{name}.ipynb"
     if not english.is_file():

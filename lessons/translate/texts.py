@@ -8,6 +8,7 @@ from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
 from lessons.language.words import GRADERS, MESSAGES
+from lessons.page.words import PAGE, page_texts
 from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
@@ -24,7 +25,7 @@ COURSE, EXERCISES = "course", "exercises"
 
 def names() -> list[str]:
     """Every .po file that there must be."""
-    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES, MESSAGES, GRADERS]
+    return [*(source.stem for source in sources()), "README", COURSE, EXERCISES, MESSAGES, GRADERS, PAGE]
 
 
 def texts(name: str) -> list[Text]:
@@ -39,6 +40,8 @@ def texts(name: str) -> list[Text]:
         return list(message_texts())
     if name == GRADERS:
         return list(grader_texts())
+    if name == PAGE:
+        return [Text(text, "what the page says", (f"lessons/page/{file}", 0)) for file, text in page_texts()]
     source = LESSONS / f"{name}.py"
     if not source.is_file():
         raise ValueError(f"there is nothing named {name!r} to translate; there are {', '.join(names())}")
