@@ -77,8 +77,8 @@ def test_no_english_is_left_on_the_chinese_page(visit: Any) -> None:
 
 
 def bare(text: str) -> str:
-    """Without tags (what `noscript` holds is one text) and paths of modules."""
-    return re.sub(r"<[^>]*>|\w+(?:\.\w+)+", "", text)
+    """Without paths of modules."""
+    return re.sub(r"\w+(?:\.\w+)+", "", text)
 
 
 def spoken_sounds(text: str) -> bool:
