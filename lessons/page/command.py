@@ -1,6 +1,7 @@
 """Write one HTML page: type a word, choose a technique, slide its strength.
 
     python -m lessons page --out page.html
+    python -m lessons page --lang zh --out page.html        in Chinese
 
 The page holds the base and every technique whose British adapter ships, and
 opens from disk: it asks nothing of any network. Its curves of errors are those
@@ -10,19 +11,19 @@ of lessons/results/strength.json (`python -m lessons.page.measure`).
 import argparse
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from lessons.language.choice import CHINESE, language
 from lessons.page.contents import contents
 from lessons.page.figure import figure
 from lessons.page.measure import kept_strengths
 from lessons.page.voices import page_folders
+from lessons.page.words import SCRIPTS, source, template
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_file
 from transformer.learning.checkpoint import write_bytes
 
-SCRIPTS = ("weights.js", "transformer.js", "view.js", "page.js", "tour.js")
 LARGEST = 8_000_000
 
 
@@ -50,18 +51,15 @@ def page(said: Mapping[str, Any], tensors: str) -> str:
     """The whole file. What goes into it is found by its mark, and each mark is there once."""
     known = json.dumps(said, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     parts = {
+        "LANGUAGE": "zh-CN" if language() == CHINESE else "en",
         "/*STYLE*/": source("page.css"),
         "<!--FIGURE-->": figure(),
         "<!--CONTENTS-->": known,
         "<!--WEIGHTS-->": tensors,
         "/*SCRIPTS*/": "\n".join(source(name) for name in SCRIPTS),
     }
-    whole = source("template.html")
+    whole = template()
     for mark, text in parts.items():
         before, after = whole.split(mark)
         whole = before + text + after
     return whole
-
-
-def source(name: str) -> str:
-    return (resources.files("lessons") / "page" / name).read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from lessons.page.packing import Packed
 from lessons.page.parts import technique_parts
 from lessons.page.voices import page_base, page_voice
 from lessons.page.wording import NAMES, place_of, strength_words
+from lessons.page.words import say, table
 from lessons.task.base import base_hash, model_card
 from lessons.task.dictionary import load, vocabulary
 from lessons.task.scoring import LONGEST_OUTPUT
@@ -42,6 +43,7 @@ def contents(folders: Mapping[str, Path], strengths: Mapping[str, Any] | None = 
         "techniques": techniques,
         "examples": [{"word": word, **listed(word)} for word in EXAMPLES],
         "strengths": strengths,
+        "words": table(),
     }
     text = packed.text()
     return said | {"index": packed.index}, text
@@ -61,11 +63,11 @@ def described(name: str, folder: Path, packed: Packed) -> dict[str, Any]:
     kind = family(name)
     return {
         "name": name,
-        "title": NAMES.get(name, name),
-        "family": kind.name,
+        "title": say(NAMES.get(name, name)),
+        "family": say(kind.name),
         "colour": kind.colour,
         "place": place_of(model),
-        "strength": strength_words(model),
+        "strength": say(strength_words(model)),
         "parameters": sum(p.numel() for p in model.adapters["default"].own_parameters().values()),
         "bytes": (folder / "adapter_model.safetensors").stat().st_size,
         **parts,

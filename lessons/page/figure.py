@@ -5,6 +5,7 @@ Paper     "Attention Is All You Need" (arXiv 1706.03762), figure 1; drawn anew
 
 from html import escape
 
+from lessons.page.words import FIGURE, say
 from lessons.teaching.layout import BOXES, DECODER, ENCODER, FRAMES, WIDTH, Box
 
 HEIGHT = 13.0
@@ -26,13 +27,13 @@ def figure() -> str:
     boxes = "".join(drawn(box) for box in BOXES)
     return (
         f'<svg id="figure" viewBox="0.6 0 9 {HEIGHT - 1:.1f}" role="img" '
-        'aria-label="The Transformer: encoder on the left, decoder on the right. What the technique changes is lit.">'
+        f'aria-label="{escape(say(FIGURE))}">'
         f"{frames}{columns}{across}{boxes}</svg>"
     )
 
 
 def drawn(box: Box) -> str:
-    lines = box.text.split("\n")
+    lines = say(box.text).split("\n")
     middle = HEIGHT - box.middle + 0.1
     text = "".join(
         f'<text x="{box.x}" y="{middle + 0.31 * (number - (len(lines) - 1) / 2):.2f}">{escape(line)}</text>'

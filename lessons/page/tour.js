@@ -2,14 +2,22 @@
 // A first visit in seven steps: each sets the page and says what to look at.
 
 const TOUR = [
-  ["controls", "A word goes in", "Letters go in on the left side of the Transformer, and symbols for sounds come out on the right. Type any word; “tomato” is a good one.", () => { $("word").value = "tomato"; chooseWord("tomato"); chooseStrength(0); }],
-  ["sounds", "American first", "At strength 0 this is the base alone. It learnt from American words only, and says the a of tomato as eɪ.", () => chooseStrength(0)],
-  ["sounds", "Slide it in", "At strength 1 the technique is whole. Dotted sounds differ from the base. Below, every strength at which something flips.", () => chooseStrength(1)],
-  ["softmax", "Why it flips", "The model gives every symbol a probability, and says the likeliest. Slide the strength: one bar shrinks while the other grows, and where they cross the sound flips.", () => { const i = flipped(spoken(chosen.base.tokens), spoken(chosen.said.tokens)).indexOf(true); if (i >= 0) { chosen.symbol = i; draw(); } }],
-  ["attention", "Where it looks", "Each row is a sound, each column a letter: darker means that the sound takes more from the letter. Choose a head and silence it: do the sounds still come out?", () => {}],
-  ["change", "What was learnt", "LoRA adds to each weight matrix the product of two thin ones. However large the matrix, only a few singular values are not zero: that is its rank.", () => { if (contents.techniques.some(({ name }) => name === "lora")) chooseTechnique("lora"); }],
-  ["place", "Now another technique", "Each technique changes another place of the same figure: weights, inputs, keys and values, or what a sub-layer puts out. Press ] to go through them.", () => {}],
+  ["controls", say("A word goes in"), say("Letters go in on the left side of the Transformer, and symbols for sounds come out on the right. Type any word; “tomato” is a good one."),
+    () => { if (LORA) chooseTechnique("lora"); $("word").value = "tomato"; chooseWord("tomato"); chooseStrength(0); }],
+  ["sounds", say("American first"), say("At strength 0 this is the base alone. It learnt from American words only: it says the a of tomato as eɪ, the t after it as the quick ɾ, and the o at the end as oʊ."),
+    () => chooseStrength(0)],
+  ["sounds", say("Slide it in"), say("At strength 1 the technique is whole. Dotted sounds differ from the base. Below, every strength at which something flips."),
+    () => chooseStrength(1)],
+  ["softmax", say("Why it flips"), say("The model gives every symbol a probability, and says the likeliest. Slide the strength: one bar shrinks while the other grows, and where they cross the sound flips."),
+    () => { const i = flipped(spoken(chosen.base.tokens), spoken(chosen.said.tokens)).indexOf(true); if (i >= 0) { chosen.symbol = i; draw(); } }],
+  ["attention", say("Where it looks"), say("Each row is a sound, each column a letter: the stronger the colour, the more the sound takes from the letter. Choose a head and silence it: do the sounds still come out?"),
+    () => {}],
+  ["change", say("What was learnt"), say("LoRA adds to each weight matrix the product of two thin ones. However large the matrix, only a few singular values are not zero: that is its rank."),
+    () => { if (LORA) chooseTechnique("lora"); }],
+  ["place", say("Now another technique"), say("Each technique changes another place of the same figure: weights, inputs, keys and values, or what a sub-layer puts out. Press ] to go through them."),
+    () => {}],
 ];
+const LORA = contents.techniques.some(({ name }) => name === "lora");
 let step = -1;
 
 function showStep(to) {
@@ -19,11 +27,11 @@ function showStep(to) {
   document.querySelectorAll(".shown").forEach(card => card.classList.remove("shown"));
   $(place).classList.add("shown");
   $(place).scrollIntoView({ block: "center" });
-  $("tour-count").textContent = `Step ${step + 1} of ${TOUR.length}`;
+  $("tour-count").textContent = tell("Step {step} of {all}", { step: step + 1, all: TOUR.length });
   $("tour-title").textContent = title;
   $("tour-text").textContent = text;
   $("tour-back").disabled = step === 0;
-  $("tour-next").textContent = step === TOUR.length - 1 ? "Done" : "Next";
+  $("tour-next").textContent = step === TOUR.length - 1 ? say("Done") : say("Next");
   $("tour").hidden = false;
 }
 

@@ -313,24 +313,3 @@ function product(up, down, scaling, rank) {                                     
     }
   return result;
 }
-
-// The base in 4 bits, as quant/ makes it: 64 neighbours share a scale, each takes the nearest of 16 levels. A number on
-// the middle of two levels takes the lower one.
-function inFourBits({ codebook, scales }, base) {
-  const { fround, abs } = Math, quantized = { ...base };
-  const levels = Float32Array.from(codebook).sort();
-  const middles = levels.slice(1).map((level, k) => fround(level + levels[k]) / 2);
-  for (const [name, kept] of Object.entries(scales)) {                 // the scales as their 8 bits give them back
-    quantized[name] = new Float32Array(base[name].length);
-    rowsOf(base[name], 64).forEach((block, n) => {
-      const inverse = fround(1 / block.reduce((largest, value) => Math.max(largest, abs(value)), 1e-38));
-      block.forEach((value, i) => {
-        const scaled = fround(value * inverse);
-        let rank = 0;
-        while (rank < 15 && middles[rank] < scaled) rank++;
-        quantized[name][64 * n + i] = levels[rank] * kept[n];
-      });
-    });
-  }
-  return quantized;
-}

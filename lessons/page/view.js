@@ -19,9 +19,12 @@ function flipped(a, b) {
 }
 
 function voiceRow(label, symbols, marks, chosen) {
-  const items = symbols.map((symbol, i) => chosen === undefined ? `<span class="${marks[i] ? "differs" : ""}">${symbol}</span>`
-    : `<button type="button" data-symbol="${i}" aria-pressed="${i === chosen}" class="${marks[i] ? "differs" : ""}" `
-      + `aria-label="sound ${i + 1}: ${symbol}${marks[i] ? ", differs from the base" : ""}">${symbol}</button>`).join("");
+  const items = symbols.map((symbol, i) => {
+    if (chosen === undefined) return `<span class="${marks[i] ? "differs" : ""}">${symbol}</span>`;
+    const about = { number: i + 1, symbol };
+    const name = marks[i] ? tell("sound {number}: {symbol}, differs from the base", about) : tell("sound {number}: {symbol}", about);
+    return `<button type="button" data-symbol="${i}" aria-pressed="${i === chosen}" class="${marks[i] ? "differs" : ""}" aria-label="${name}">${symbol}</button>`;
+  }).join("");
   return `<div class="voice ${chosen === undefined ? "small" : ""}"><span>${label}</span><div class="symbols">${items || "–"}</div></div>`;
 }
 
@@ -39,8 +42,8 @@ function flipStrip(saidAt, strength) {
     const run = runs.find(run => a >= run.from && a <= run.to);
     return `<i style="background:${colour(run)}" class="${Math.abs(a - strength) < 0.026 ? "now" : ""}"></i>`;
   }).join("");
-  const list = runs.map(run => `<li><i style="background:${colour(run)}"></i><span>${run.from.toFixed(2)}${run.to > run.from ? `–${run.to.toFixed(2)}` : ""}</span><b>${escapeText(run.text) || "nothing"}</b></li>`).join("");
-  return `<div class="strip" aria-hidden="true">${cells}</div><ul class="runs" aria-label="What is said from which strength to which">${list}</ul>`;
+  const list = runs.map(run => `<li><i style="background:${colour(run)}"></i><span>${run.from.toFixed(2)}${run.to > run.from ? `–${run.to.toFixed(2)}` : ""}</span><b>${escapeText(run.text) || say("nothing")}</b></li>`).join("");
+  return `<div class="strip" aria-hidden="true">${cells}</div><ul class="runs" aria-label="${say("What is said from which strength to which")}">${list}</ul>`;
 }
 
 function softmaxBars(names, before, after) {
@@ -55,9 +58,9 @@ function mapTable(rows, columns, weights, chosen) {
   const body = weights.map((row, i) => `<tr class="${i === chosen ? "chosen" : ""}"><th scope="row">${escapeText(rows[i])}</th>`
     + columns.map((_, j) => {
       const weight = row[j] ?? 0, shade = row[j] === undefined ? "none" : `rgba(var(--tint), ${Math.min(1, 0.05 + 0.95 * weight).toFixed(3)})`;
-      return `<td style="background:${shade}" title="${escapeText(rows[i])} at ${escapeText(columns[j])}: ${percent(weight)}"></td>`;
+      return `<td style="background:${shade}" title="${escapeText(tell("{row} at {column}: {share}", { row: rows[i], column: columns[j], share: percent(weight) }))}"></td>`;
     }).join("") + "</tr>").join("");
-  return `<table class="map"><caption class="quiet">Each row is a query, each column what it attends to; darker is more</caption>${head}${body}</table>`;
+  return `<table class="map"><caption class="quiet">${say("Each row is a query, each column what it attends to; the stronger the colour, the more")}</caption>${head}${body}</table>`;
 }
 
 // Orange below 0, blue above, white at 0. The colour grows with the square root, so that small numbers can be seen too.
@@ -76,7 +79,7 @@ function paintChange(canvas, change, rows, columns, strength) {
 function valueBars(values, strength) {
   const shown = values.slice(0, 24), largest = values[0] || 1;
   const bars = shown.map((value, i) => `<rect x="${i * 10 + 1}" width="8" y="${60 - 56 * (value / largest) * Math.min(1, strength / 1.25)}" height="${56 * (value / largest) * Math.min(1, strength / 1.25)}" style="fill:var(--british)"/>`).join("");
-  return `<svg viewBox="0 0 242 62" role="img" aria-label="The ${shown.length} largest singular values" style="width:100%;max-width:20rem"><line class="axis" x1="0" x2="242" y1="60.5" y2="60.5"/>${bars}</svg>`;
+  return `<svg viewBox="0 0 242 62" role="img" aria-label="${tell("The {count} largest singular values", { count: shown.length })}" style="width:100%;max-width:20rem"><line class="axis" x1="0" x2="242" y1="60.5" y2="60.5"/>${bars}</svg>`;
 }
 
 function errorCurves(strengths, curves, strength) {
@@ -84,10 +87,10 @@ function errorCurves(strengths, curves, strength) {
   const line = (values, name, dash) => `<polyline points="${strengths.map((a, i) => `${x(a)},${y(values[i])}`).join(" ")}" style="fill:none;stroke:var(--${name});stroke-width:2.2;stroke-dasharray:${dash}"/>`
     + strengths.map((a, i) => name === "british" ? `<circle cx="${x(a)}" cy="${y(values[i])}" r="3" style="fill:var(--british)"/>` : `<rect x="${x(a) - 2.6}" y="${y(values[i]) - 2.6}" width="5.2" height="5.2" style="fill:var(--american)"/>`).join("");
   const grid = [0, most / 2, most].map(e => `<text x="30" y="${y(e) + 4}" text-anchor="end">${percent(e)}</text><line x1="34" x2="334" y1="${y(e)}" y2="${y(e)}" style="stroke:var(--line)"/>`).join("");
-  return `<svg viewBox="0 0 345 160" role="img" aria-label="Phoneme error by strength, American squares and British dots" style="width:100%">${grid}`
+  return `<svg viewBox="0 0 350 160" role="img" aria-label="${say("Phoneme error by strength, American squares and British dots")}" style="width:100%">${grid}`
     + `<line class="axis" x1="${x(strength)}" x2="${x(strength)}" y1="12" y2="132" style="stroke-width:1.5"/>${line(curves.american, "american", "6 3")}${line(curves.british, "british", "none")}`
     + [0, 0.5, 1, 1.25].map(a => `<text x="${x(a)}" y="147" text-anchor="middle">${a}</text>`).join("")
-    + `</svg><div class="row"><span class="american">■ American, forgotten</span><span class="british">● British, learnt</span></div>`;
+    + `</svg><div class="row"><span class="american">■ ${say("American, forgotten")}</span><span class="british">● ${say("British, learnt")}</span></div>`;
 }
 
 // The kept curve at a strength between two measured ones: on the straight line between them.

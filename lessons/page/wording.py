@@ -32,14 +32,15 @@ NAMES = {
     "lora_fp4": "LoRA on FP4",
     "lora_int4": "LoRA on INT4",
 }
-WEIGHTS = "P + a·ΔP: at 0 the base's numbers, at 1 the technique's, between them a part of the way."
-BESIDE = "The small networks' output is multiplied by a; what is trained in place goes a part of the way."
-PREFIX = "Every learned key counts a times in the softmax: a · e^score. At 0 nobody attends to them."
-PROMPT = (
-    "Every learned vector counts a times wherever it is attended to: a · e^score. "
-    "At exactly 0 it is taken away, and the letters stand at their own positions again."
-)
-PILL = "x + a · GLU(x), and a new token's values 1 + a·(gate - 1) times."
+STRENGTHS = {
+    "weights": "P + a·ΔP: at 0 the base's numbers, at 1 the technique's, between them a part of the way.",
+    "network": "The small networks' output is multiplied by a; what is trained in place goes a part of the way.",
+    "keys": "Every learned key counts a times in the softmax: a · e^score. At 0 nobody attends to them.",
+    "prompt": "Every learned vector counts a times wherever it is attended to: a · e^score. At exactly 0 it is taken away, "
+    "and the letters stand at their own positions again.",
+    "pill": "x + a · GLU(x), and a new token's values 1 + a·(gate - 1) times.",
+}
+"""Kind of technique → what its strength does."""
 
 
 def layers_of(model: PeftModel) -> list[AdaptedLayer]:
@@ -48,7 +49,7 @@ def layers_of(model: PeftModel) -> list[AdaptedLayer]:
 
 def strength_words(model: PeftModel) -> str:
     """What the slider does to this technique (strength.py)."""
-    return {"prompt": PROMPT, "keys": PREFIX, "pill": PILL, "network": BESIDE}.get(kind_of(model), WEIGHTS)
+    return STRENGTHS[kind_of(model)]
 
 
 def kind_of(model: PeftModel) -> str:

@@ -1,7 +1,7 @@
 """A source file with its text beside its lines: left the docstrings and comments, right the code that they speak of.
 
 Made from the file itself, with `ast`: a part for the head of the module, for each class and for each function. Under a
-function's name stand its lesson and its exercise.
+function's name stand its lesson, its exercise and its test.
 """
 
 import ast
@@ -15,9 +15,9 @@ from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
-from lessons.exercises.catalogue import all_exercises
-from lessons.exercises.exercise import Exercise
-from lessons.teaching.notebooks import sources
+from lessons.site.ways import ways
+from lessons.teaching.said import Say, in_english
+from lessons.translate.fixed import SITE
 
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -73,43 +73,27 @@ def docstring(node: ast.Module | Definition) -> str:
     return "\n".join(line.removeprefix(indent) for line in raw.splitlines()).strip()
 
 
-def page_of(file: str, root: Path) -> str:
+def page_of(file: str, root: Path, say: Say = in_english) -> str:
     """The page of one file as MyST."""
-    source = (root / file).read_text(encoding="utf-8")
-    rows = "\n".join(row(each, file) for each in parts(source))
+    found = parts((root / file).read_text(encoding="utf-8"))
+    names = tuple(each.name for each in found if each.name)
+    rows = "\n".join(row(each, ways(each.name, file, names, say) if each.name else "", say) for each in found)
     return f'# {file}\n\n```{{raw}} html\n<div class="beside">\n{rows}\n</div>\n```\n'
 
 
-def row(each: Part, file: str) -> str:
+def row(each: Part, links: str, say: Say) -> str:
+    """`links`: where its name leads."""
+    imports = say(SITE["imports"])
     code = highlight(each.code, PythonLexer(), HtmlFormatter(cssclass="highlight")) if each.code else ""
     if code and not each.name:
-        code = f"<details><summary>what it imports</summary>{code}</details>" if is_imports(each.code) else code
+        code = f"<details><summary>{imports}</summary>{code}</details>" if is_imports(each.code) else code
     title = f'<h2 id="{each.name}">{each.name}</h2>' if each.name else ""
-    left = title + ways(each.name, file) + as_html(each.text)
+    left = title + links + as_html(each.text)
     return f'<div class="said">{left}</div>\n<div class="lines">{code}</div>'
 
 
 def is_imports(code: str) -> bool:
     return all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(code).body)
-
-
-def ways(name: str, file: str) -> str:
-    """The lesson and the exercise of a function."""
-    found = [exercise for exercise in all_exercises().values() if name and is_asked(exercise, name, file)]
-    links = "".join(
-        f'<li><a href="../lessons/{page_name(exercise.lesson)}.html">lesson {exercise.lesson}</a>, '
-        f"exercise <code>python -m lessons start {exercise.name}</code></li>"
-        for exercise in found
-    )
-    return f'<ul class="ways">{links}</ul>' if links else ""
-
-
-def is_asked(exercise: Exercise, name: str, file: str) -> bool:
-    return exercise.module == file.removesuffix(".py").replace("/", ".") and name in exercise.targets
-
-
-def page_name(lesson: int) -> str:
-    return next(source.stem for source in sources() if int(source.stem[:2]) == lesson)
 
 
 def as_html(text: str) -> str:

@@ -15,8 +15,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lessons.language.choice import speaking
 from lessons.page.command import main as write_page
 from lessons.site import beside, notebooks, pages
+from lessons.site.clinic import clinic
 from lessons.site.links import ROOT
 from lessons.teaching.cover import COVER
 from lessons.teaching.notebooks import NOTEBOOKS, sources
@@ -42,18 +44,17 @@ def main(arguments: list[str]) -> int:
         ["en", "zh"] if all(ZH_NOTEBOOKS.joinpath(f"{source.stem}.ipynb").is_file() for source in sources()) else ["en"]
     )
     with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "page.html"
-        write_page(["--out", str(page)])
-        codes = [
-            made(language, options.out / language, Path(folder) / language, page, build_main) for language in languages
-        ]
+        codes = []
+        for language in languages:
+            with speaking(language):
+                codes.append(made(language, options.out / language, Path(folder) / language, build_main))
     return max(codes)
 
 
-def made(language: str, place: Path, folder: Path, page: Path, build_main: Callable[[list[str]], int]) -> int:
+def made(language: str, place: Path, folder: Path, build_main: Callable[[list[str]], int]) -> int:
     """One language's site in `place`, from pages that are written into `folder`. Sphinx's exit code."""
     write_sources(folder, language)
-    shutil.copy(page, folder / "_static" / "page.html")
+    write_page(["--out", str(folder / "_static" / "page.html")])
     os.environ |= {"SITE_STATIC": str(folder / "_static"), "SITE_LANGUAGE": language}
     code = int(
         build_main(
@@ -77,7 +78,7 @@ def write_sources(folder: Path, language: str) -> None:
     known |= {f"lessons/notebooks/{name}.ipynb": f"lessons/{name}" for name in lessons}
     known |= {f"lessons/{name}.py": f"lessons/{name}" for name in lessons}
     known |= {file: f"source/{pages.page_name(file)}" for file in files}
-    made = {f"source/{pages.page_name(file)}": beside.page_of(file, ROOT) for file in files}
+    made = {f"source/{pages.page_name(file)}": beside.page_of(file, ROOT, say) for file in files}
     for name in lessons:
         place = notebooks.Place(f"lessons/{name}", static / "lessons", known, say)
         if not (file := kept / f"{name}.ipynb").is_file():
@@ -88,6 +89,7 @@ def write_sources(folder: Path, language: str) -> None:
         "index": pages.front(lessons, files, say),
         "see": pages.see(say),
         "results": pages.results(say),
+        "clinic": clinic(say),
         "exercises": pages.exercises(say),
         "glossary": pages.glossary(known),
         "teachers": pages.teachers(),

@@ -14,6 +14,7 @@ from lessons.site.links import ROOT, relinked
 from lessons.teaching.notebooks import LESSONS
 from lessons.teaching.said import Say
 from lessons.translate.fixed import SITE
+from peft import RECIPES
 
 SUBJECT = (
     "transformer/embedding.py transformer/attention.py transformer/add_norm.py transformer/feed_forward.py transformer/encoder.py "
@@ -30,11 +31,11 @@ PACKAGES = ("transformer", "quant", "peft", "rlhf")
 def front(lessons: Sequence[str], files: Sequence[str], say: Say) -> str:
     """The first page, with the tree of all others."""
     cover = f'<img class="figure" src="_static/cover.png" alt="{say(SITE["cover"])}" width="700" height="277">'
-    words = [f"# {say(SITE['title'])}", say(SITE["what"]), f"```{{raw}} html\n{cover}\n```"]
+    words = [f"# {say(SITE['title'])}", say(SITE["what"]).format(count=len(RECIPES)), f"```{{raw}} html\n{cover}\n```"]
     doors = [f"- {say(SITE[name])}" for name in ("begin", "see", "measured")]
     trees = [
         tree(say(SITE["lessons"]), [f"lessons/{name}" for name in lessons]),
-        tree(say(SITE["look"]), ["see", "results", "exercises", "glossary", "teachers"]),
+        tree(say(SITE["look"]), ["see", "results", "clinic", "exercises", "glossary", "teachers"]),
         tree(say(SITE["source"]), [f"source/{page_name(file)}" for file in files]),
         tree(say(SITE["api"]), [f"api/{package}" for package in PACKAGES]),
     ]

@@ -2,7 +2,7 @@
 
 SITE = {
     "title": "Fine-tuning, by hand",
-    "what": "A Transformer and 22 ways to fine-tune it, written by hand: lessons, exercises, and every line of the code.",
+    "what": "A Transformer and {count} ways to fine-tune it, written by hand: lessons, exercises, and every line of the code.",
     "cover": "Where each technique sits in the Transformer",
     "begin": "Begin with [lesson 1](lessons/01_fine_tuning.md).",
     "see": "[See a fine-tune](see.md): type a word, choose a technique, slide its strength.",
@@ -21,4 +21,21 @@ SITE = {
     "code": "Code",
     "notebook": "Notebook",
     "source file": "Source",
+    "imports": "what it imports",
+    "lesson": "lesson {number}",
+    "exercise": "{lesson}, exercise {command}",
+    "tested": "its test: {link}",
+    "clinic": "The clinic",
+    "ill": "What makes a fine-tune silently wrong: what one sees, why, and what repairs it.",
+    "making": "`python -m lessons clinic CASE` makes one, measures it, repairs it and measures again.",
+    "case": "case",
+    "symptom": "what one sees",
+    "cause": "cause",
+    "repair": "repair",
+    "sick": "measured",
+    "well": "after the repair",
+    "reported": "reported",
+    "of lesson": "lesson",
+    "kept clinic": "{cases} of these cases were made on the shipped base: {found} found, {named} named, {repaired} "
+    "repaired. Of {healthy} healthy runs {silent} were left in peace.",
 }

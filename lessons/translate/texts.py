@@ -9,6 +9,7 @@ from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
 from lessons.language.outputs import OUTPUTS
 from lessons.language.words import CLINIC, COMMANDS, GRADERS, MESSAGES
+from lessons.page.words import PAGE, page_texts
 from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
@@ -119,6 +120,10 @@ def kind_of(block: str) -> str:
     return "list" if ITEM.match(block) else "paragraph"
 
 
+def told_by_the_page() -> Iterator[Text]:
+    return (Text(text, "what the page says", (f"lessons/page/{file}", 0)) for file, text in page_texts())
+
+
 TOLD: dict[str, Callable[[], Iterator[Text]]] = {
     COURSE: course_texts,
     OUTPUTS: seen_texts,
@@ -127,5 +132,6 @@ TOLD: dict[str, Callable[[], Iterator[Text]]] = {
     GRADERS: grader_texts,
     CLINIC: clinic_texts,
     COMMANDS: command_texts,
+    PAGE: told_by_the_page,
 }
 """The texts that no page is made of."""

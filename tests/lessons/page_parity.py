@@ -17,10 +17,11 @@ from typing import Any
 
 import torch
 
-from lessons.page.command import page, source
+from lessons.page.command import page
 from lessons.page.contents import contents
 from lessons.page.strength import at_strength
 from lessons.page.voices import page_folders, page_voice
+from lessons.page.words import source
 from lessons.task.base import base_hash
 from lessons.task.dictionary import vocabulary, words
 from lessons.task.machine import set_threads

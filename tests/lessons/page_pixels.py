@@ -2,7 +2,7 @@
 
 import re
 
-from lessons.page.command import source
+from lessons.page.words import source
 
 TEXTS, PAPERS = ("ink", "soft", "british", "american"), ("paper", "card")
 

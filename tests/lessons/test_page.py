@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 from collections import Counter
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ from lessons.page.measure import main as measure
 from lessons.page.strength import at_strength
 from lessons.page.voices import page_base, page_folders, page_voice
 from lessons.task.dictionary import vocabulary
+from lessons.task.scoring import predict
 from tests.lessons.page_browser import opened
 from tests.lessons.page_parity import STRENGTHS, compared, held_words
 from tests.lessons.page_pixels import contrast
+from tests.lessons.page_visits import BAD
 
 METHODS = list(page_folders())
 FEW, PASSES = 3, 3
@@ -147,23 +150,41 @@ def test_a_silenced_head_is_one_whose_output_is_left_out(visit: Any) -> None:
     torch.testing.assert_close(torch.tensor(found), wanted, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("typed", "sentence"),
-    [
-        ("", "Type a word"),
-        ("naïve", "“ï”"),
-        ("b4", "“4”"),
-        ("🙂", "“🙂”"),
-        ("a" * 60, "60 letters"),
-        ("Tomato soup\nis red. " * 40, "the first of 160"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "sentence"), BAD.items())
 def test_what_cannot_be_read_gets_a_sentence_and_the_page_goes_on(visit: Any, typed: str, sentence: str) -> None:
     visit.fill("#word", typed)
     assert sentence in visit.text_content("#status")
     visit.fill("#word", "lot")
     assert visit.text_content("#status") == ""
     assert visit.evaluate("chosen.word") == "lot"
+
+
+def test_without_scripts_it_says_so_and_promises_nothing(visit: Any, file: Path) -> None:
+    tab = visit.context.browser.new_page(java_script_enabled=False)
+    tab.goto(file.as_uri())
+    assert tab.is_visible("text=JavaScript is switched off here")
+    assert not tab.is_visible("#word")
+    assert not tab.is_visible("#status")
+    assert not visit.is_visible("text=JavaScript is switched off here")
+    tab.close()
+
+
+def test_what_the_tour_says_of_tomato_is_what_the_base_says(visit: Any) -> None:
+    """The a as eɪ, the t after it as ɾ, the o at the end as oʊ: on the shipped base, here and in PyTorch."""
+    visit.evaluate("chooseTechnique('lora')")
+    visit.click("#tour-start")
+    visit.click("#tour-next")
+    told = visit.text_content("#tour-text")
+    assert re.findall(
+        r"a of tomato as (\w+), the t after it as the quick (\w), and the o at the end as (\w+)", told
+    ) == [("eɪ", "ɾ", "oʊ")]
+    said = visit.evaluate("spoken(chosen.said.tokens).join('')")
+    assert visit.evaluate("[chosen.word, chosen.strength]") == ["tomato", 0]
+    assert said == predict(page_base(), ["tomato"])["tomato"]
+    assert said.endswith("eɪɾoʊ")
+    visit.click("#tour-next")
+    assert visit.locator("#said .differs").count() > 0
+    visit.click("#tour-end")
 
 
 def test_keys_the_tour_and_the_controls(visit: Any) -> None:

@@ -8,15 +8,25 @@ import pytest
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install finetune-by-hand[site]")
 
-from lessons.site.beside import as_html, parts
+from lessons.clinic.case import GROUPS
+from lessons.clinic.cases import CASES
+from lessons.language.choice import speaking
+from lessons.site.beside import as_html, page_of, parts
+from lessons.site.clinic import clinic
 from lessons.site.command import SETTINGS, main
 from lessons.site.links import ROOT, relinked
 from lessons.site.pages import SUBJECT, existing
+from lessons.site.ways import exercises_of, lesson_of, mentions, test_of, ways
 from lessons.teaching.notebooks import read_lesson, sources
+from lessons.teaching.said import in_english
+from lessons.translate.assemble import MARK, speaker
+from lessons.translate.texts import COURSE
+from tests.lessons.accessible import violations
 from tests.lessons.page_browser import chromium
 
 sys.path.insert(0, str(SETTINGS))
 
+from accessible import accessible
 from docstrings import as_rest
 from formulas import as_mathml
 
@@ -63,6 +73,77 @@ def test_every_line_of_a_subject_stands_on_its_page_once(file):
     left = [line for line in rest if line.strip().strip('"').lstrip("# ") not in " ".join(beside)]
     assert code == [line for line in source.splitlines() if line in set(code)]
     assert left == []
+
+
+@pytest.mark.parametrize("file", existing(SUBJECT))
+def test_every_definition_leads_to_its_lesson_its_exercise_and_a_test_that_is_there(file):
+    """The grader of its exercise; else a test of its package that imports or calls it; else its file's own test."""
+    names = tuple(each.name for each in parts((ROOT / file).read_text(encoding="utf-8")) if each.name)
+    for name in names:
+        test, asked = test_of(name, file, names), exercises_of(name, file)
+        assert (ROOT / test).is_file()
+        if asked:
+            assert test == f"tests/exercises/graders/test_{asked[0].name}.py"
+        else:
+            assert test.startswith(f"tests/{file.split('/')[0]}/")
+            named = mentions(test, (name.split(".")[0],))
+            assert named or Path(test).stem == f"test_{Path(file).stem}" or mentions(test, names), (name, test)
+        assert f'blob/main/{test}">' in ways(name, file, names, in_english)
+        assert 1 <= lesson_of(name, file) <= len(sources())
+
+
+def test_what_a_definition_leads_to():
+    names = ("LoraLinear", "LoraLinear.delta", "LoraConfig")
+    shown = ways("LoraLinear.delta", "peft/lora.py", names, in_english)
+    assert (
+        '<a href="../lessons/13_lora.html">lesson 13</a>, exercise <code>python -m lessons start lora</code>' in shown
+    )
+    assert "tests/exercises/graders/test_lora.py" in shown
+    assert test_of("PrefixAttend", "peft/prefix_tuning.py", ("PrefixAttend",)) == "tests/peft/test_prefix_tuning.py"
+    assert test_of("rows", "transformer/embedding.py", ("rows",)) == "tests/transformer/test_embedding.py"
+    assert lesson_of("Transformer.decode", "transformer/model.py") == 8
+    assert lesson_of("Linear4bit", "quant/linear.py") == 16
+    with pytest.raises(ValueError, match="no lesson shows nothing of peft/nothing"):
+        lesson_of("nothing", "peft/nothing.py")
+
+
+def test_the_words_beside_a_source_are_chinese_on_the_chinese_site():
+    made = page_of("peft/lora.py", ROOT, speaker(COURSE))
+    assert "第 13 课</a>，练习 <code>" in made
+    assert "测试：<a href" in made
+    assert "what it imports" not in made
+    assert MARK not in made
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_clinics_table_holds_every_case_with_what_was_measured(language):
+    with speaking(language):
+        made = clinic(speaker(COURSE) if language == "zh" else in_english)
+    assert made.count("\n## ") == len(GROUPS)
+    for case in CASES.values():
+        row = next(line for line in made.splitlines() if f"`{case.name}`" in line)
+        assert all(link in row for link in case.links)
+        assert f"[{case.lesson}](lessons/" in row
+        assert language == "zh" or (case.cause in row and case.repair in row)
+    twice = next(line for line in made.splitlines() if "`merged-twice`" in line)
+    assert "2.00" in twice
+    assert "1.00" in twice
+    assert MARK not in made
+    assert ("看到的现象" in made) == (language == "zh")
+
+
+def test_what_sphinx_leaves_out_for_screen_readers_is_put_in():
+    page = """<p class="caption" role="heading">A</p><pre>x</pre><aside class="sidebar-drawer"><th class="head"><p></p></th>
+        <dl>
+<dd><em class="sig-param">a</em></dd>
+</dl><dl><dt>b</dt><dd>c</dd></dl>"""
+    made = accessible(page, "zh_CN")
+    assert 'aria-level="2"' in made
+    assert '<pre tabindex="0">' in made
+    assert 'aria-label="所有页面"' in made
+    assert "<th" not in made
+    assert '<span class="parameter"><em class="sig-param">a</em></span>' in made
+    assert "<dl><dt>b</dt><dd>c</dd></dl>" in made
 
 
 def test_a_docstring_keeps_its_aligned_lines_and_its_code():
@@ -117,6 +198,8 @@ def browser():
 
 
 WIDTH = 380
+EMBEDDED = "<html lang=en><title>page</title><main><h1>page</h1></main></html>"
+"""In place of the page in its frame, which has its own tests."""
 ON_A_PAGE = """() => ({
     wide: document.scrollingElement.scrollWidth,
     bare: [...document.images].filter(i => !i.alt || !i.getAttribute("width") || !i.naturalWidth).map(i => i.src),
@@ -188,6 +271,27 @@ def test_text_stands_out_in_both_colour_schemes(scheme, built, browser):
         assert abs(brightness(text) - brightness(ground)) > 120, (name, scheme, text, ground)
         assert (brightness(ground) < 100) == (scheme == "dark")
     page.close()
+
+
+ACCESSIBLE = "en/index en/lessons/13_lora en/source/peft-lora en/clinic en/search en/api/peft zh/results zh/see".split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ACCESSIBLE)
+def test_a_page_breaks_no_rule_of_accessibility(name, scheme, built, browser):
+    page = browser.new_page(color_scheme=scheme, viewport={"width": WIDTH, "height": 800})
+    page.route("**/page.html", lambda route: route.fulfill(body=EMBEDDED, content_type="text/html"))
+    page.goto((built.parent / f"{name}.html").as_uri())
+    assert violations(page) == []
+    page.close()
+
+
+@pytest.mark.slow
+def test_the_chinese_site_holds_the_chinese_page(built):
+    for language, title in (("en", "See a fine-tune"), ("zh", "看见微调")):
+        embedded = (built.parent / language / "_static" / "page.html").read_text(encoding="utf-8")
+        assert f"<title>{title}</title>" in embedded
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ html_copy_source = False
 html_show_search_summary = False
 """A summary is fetched, and from disk nothing can be."""
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "chinese", "formulas", "docstrings"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "chinese", "formulas", "docstrings", "accessible"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 3
