@@ -44,6 +44,8 @@ UNIFORM, NORMAL = math.sqrt(3) / 2, math.sqrt(2 / math.pi)
 """E|x| / deviation, by which the two distributions are told apart."""
 
 DEVIATIONS = {
+    "A is drawn as for gaussian, from N(0, 1/r²)": 1 / RANK,
+    "A is drawn as for True, uniform on ±1/√d_in": 1 / math.sqrt(3 * D_IN),
     "1 / r² is taken for the deviation, where N(0, 1/r²) has the deviation 1 / r": 1 / RANK**2,
     "1 / √r is taken for the deviation, where it is 1 / r": 1 / math.sqrt(RANK),
     "1 / √d_in is taken for the deviation, where it is the limit of a uniform distribution": 1 / math.sqrt(D_IN),
