@@ -51,6 +51,8 @@ def test_a_cell_is_graded_and_how_it_ended_is_kept_as_in_the_terminal(power, sta
     assert status in said
     assert ("expected" in said) == (status == FAILED)
     assert ("With your LayerNorm.forward, called" in said and "tomato" in said) == (status == PASSED)
+    assert ("Stuck? hint('layer_norm')" in said) == (status == FAILED)
+    assert ("Next: start('" in said) == (status == PASSED)
     assert Workbook(folder / "workbook").progress(get("layer_norm")).status == status
 
 

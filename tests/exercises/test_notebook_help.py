@@ -35,7 +35,22 @@ def test_start_gives_what_is_to_be_written_and_how_it_is_checked(book):
     assert "def split_heads(self, x" in said
     assert "Head h takes the h-th block" in said
     assert "check('split_heads', split_heads=split_heads)" in said
-    assert "rearrange" not in said
+    assert "rearrange(" not in said
+
+
+@pytest.mark.parametrize("name", list(EXERCISES))
+def test_what_start_gives_runs_in_a_fresh_cell(book, name):
+    said = lessons.start(name)
+    cell = said.rpartition("\n\ncheck(")[0]
+
+    in_a_cell(cell)
+
+
+def test_start_says_what_may_be_used_as_a_stub_does(book):
+    said = lessons.start("lora")
+    assert "# You may use" in said
+    assert "plus_delta(" in said
+    assert "self.scaling = " in said
 
 
 def test_hints_are_counted_as_in_the_terminal(book):

@@ -14,14 +14,15 @@ from typing import Any
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader
-from lessons.exercises.grading.result import PASSED
+from lessons.exercises.grading.result import PASSED, Result
 from lessons.exercises.grading.tree import PACKAGES
 from lessons.exercises.source import parse, replace_definition, replace_function
 from lessons.exercises.stub import live_source
 from lessons.exercises.student.cells import cell_source, needed_by, top_level_names
 from lessons.exercises.student.milestones import after_pass
 from lessons.exercises.student.wording import WITHOUT_WALL, Card, without_wall_text
-from lessons.exercises.student.workbook import nearest_workbook
+from lessons.exercises.student.workbook import Workbook, nearest_workbook
+from lessons.language.words import say
 
 
 @cache
@@ -47,7 +48,15 @@ def check(name: str, *definitions: Any, **methods: Any) -> Card:
     built = after_pass(grader().server, exercise, source) if result.status == PASSED else ""
     if grader().without_wall and book.first_time(WITHOUT_WALL):
         print(without_wall_text(grader().without_wall))
-    return Card(result, built)
+    return Card(result, built, what_then(result, exercise, book))
+
+
+def what_then(result: Result, exercise: Exercise, book: Workbook) -> str:
+    """The call that leads on from here."""
+    if result.status != PASSED:
+        return f"{say('Stuck?')} hint({exercise.name!r})"
+    following = book.next_open(near=exercise)
+    return f"{say('Next:')} start({following.name!r})" if following else ""
 
 
 def spliced(exercise: Exercise, definitions: tuple[Any, ...], methods: Mapping[str, Any] | None = None) -> str:

@@ -4,11 +4,15 @@ from lessons import check, hint, start
 start("split_heads")
 """
 
+import ast
 import textwrap
 
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
-from lessons.exercises.source import definition_text
+from lessons.exercises.helpers import helpers
+from lessons.exercises.source import definition_text, parse
+from lessons.exercises.stub import live_source
+from lessons.exercises.student.cells import top_level_names
 from lessons.exercises.student.workbook import Workbook, nearest_workbook
 from lessons.language.words import say, tell
 
@@ -21,12 +25,31 @@ class Lines(str):
 
 
 def start(name: str | None = None) -> Lines:
-    """What is to be written, for a cell of your own: the signatures with their docstrings, and how it is checked."""
+    """What is to be written, for a cell of your own: imports, signatures with their docstrings, and how it is checked."""
     exercise = asked_for(name)
     stub = nearest_workbook().stub(exercise)
+    may_use = helpers(live_source(exercise), exercise.targets)
+    used = "\n".join(["# " + say("You may use"), *(f"#   {line}" for line in may_use)]) if may_use else ""
     parts = [textwrap.dedent(definition_text(stub, target)) for target in exercise.targets]
     given = ", ".join(f"{target.rpartition('.')[2]}={target.rpartition('.')[2]}" for target in exercise.targets)
-    return Lines("\n\n".join([heading(exercise), *parts, f"check({exercise.name!r}, {given})"]))
+    pieces = [heading(exercise), used, imports(exercise), *parts, f"check({exercise.name!r}, {given})"]
+    return Lines("\n\n".join(piece for piece in pieces if piece))
+
+
+def imports(exercise: Exercise) -> str:
+    """The lines of the module without which a cell with these functions does not run, and `check`."""
+    live = live_source(exercise)
+    texts = [textwrap.dedent(definition_text(live, target)) for target in exercise.targets]
+    used = {node.id for text in texts for node in ast.walk(parse(text)) if isinstance(node, ast.Name)}
+    lines = ["from lessons import check"]
+    for line in parse(live).body:
+        if isinstance(line, ast.Import | ast.ImportFrom):
+            line.names = [alias for alias in line.names if (alias.asname or alias.name.partition(".")[0]) in used]
+            used -= {alias.asname or alias.name.partition(".")[0] for alias in line.names}
+            lines += [ast.unparse(line)] if line.names else []
+    own = sorted((used & top_level_names(parse(live))) - set(exercise.targets))
+    lines += [f"from {exercise.module} import {', '.join(own)}"] if own else []
+    return "\n".join(lines)
 
 
 def hint(name: str | None = None) -> Lines:

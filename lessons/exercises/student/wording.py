@@ -81,13 +81,13 @@ def as_json(result: Result) -> dict[str, Any]:
 
 
 class Card:
-    """A result that a notebook shows by itself; `built` is what a passed solution does in the model."""
+    """A result that a notebook shows by itself; `built` is what a passed solution does in the model, `then` leads on."""
 
-    def __init__(self, result: Result, built: str = ""):
-        self.result, self.built = result, built
+    def __init__(self, result: Result, built: str = "", then: str = ""):
+        self.result, self.built, self.then = result, built, then
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, (result_text(self.result), self.built)))
+        return "\n".join(filter(None, (result_text(self.result), self.built, self.then)))
 
     def _repr_html_(self) -> str:
         head, _, rest = repr(self).partition("\n")
