@@ -84,8 +84,12 @@ COMMANDS = (
 HEADINGS = (
     *(heading for _, heading, _ in COLUMNS if (heading.isalpha() and len(heading) > 2) or "\n" in heading),
     *KINDS,
+    "{what}, rank {rank}",
+    "{what}, on each of {cards} cards",
+    "this base has no bias to train within the sites {sites}",
+    "PILL needs a base with an encoder: there the types of the tokens are read",
 )
-"""Headings of tables that are a word or an abbreviation."""
+"""Headings of tables that are a word or an abbreviation, and lines that are put together or come from the library."""
 """Files whose commands a student of the course meets beside the exercises."""
 
 
