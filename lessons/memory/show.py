@@ -13,7 +13,7 @@ from rich.table import Column, Table
 
 from lessons.drawing.style import BEFORE, BLACK, GREEN, INDIGO, NOTE, ORANGE, PINK, SKY, STYLE, WINE, YELLOW, saved
 from lessons.language.message import in_language
-from lessons.language.words import say
+from lessons.language.words import say, tell
 from lessons.memory.plan import KINDS, Plan
 
 GB = 10**9
@@ -81,7 +81,8 @@ def print_plans(plans: Sequence[Plan], refused: Mapping[str, str], console: Cons
         table.add_row(plan.setting.method, *sizes, gigabytes(plan.total))
     console.print(table)
     for reason in refused.values():
-        console.print(in_language(f"left out: {reason}"), highlight=False)
+        method, _, why = reason.partition(": ")
+        console.print(tell("left out: {reason}", reason=f"{method}: {in_language(why)}"), highlight=False)
 
 
 def gigabytes(size: int) -> str:
