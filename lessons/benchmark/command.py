@@ -21,6 +21,7 @@ import torch
 
 from lessons.benchmark.figure import draw_benchmark
 from lessons.drawing.means import curve
+from lessons.language.message import in_language
 from lessons.task.dictionary import pairs, unseen_symbols, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
 from lessons.task.outputs import out_folder
@@ -133,12 +134,13 @@ def measured(model: Transformer, config: TrainingConfig) -> dict[str, Any]:
 
 def print_table(result: dict[str, Any]) -> None:
     test = result["test"]
-    print(f"{test['words']:,} held-out words of the CMU dictionary, without stress; greedy decoding")
+    print(in_language(f"{test['words']:,} held-out words of the CMU dictionary, without stress; greedy decoding"))
     ours = f"ours: {result['parameters']:,} parameters, seed {result['seed']}"
     for name, error in [(ours, test["word_error"])] + [(row["model"], row["word_error"]) for row in result["beside"]]:
-        print(f"  {100 * error:5.1f} % of the words wrong   {name}")
-    print(f"  {100 * result['learnt_words']['word_error']:5.1f} % wrong of the words that it learnt from, ours")
-    print(f"  {100 * test['phoneme_error']:5.1f} % of the symbols wrong, ours (a diphthong is two)")
+        print(in_language(f"  {100 * error:5.1f} % of the words wrong   {name}"))
+    learnt = 100 * result["learnt_words"]["word_error"]
+    print(in_language(f"  {learnt:5.1f} % wrong of the words that it learnt from, ours"))
+    print(in_language(f"  {100 * test['phoneme_error']:5.1f} % of the symbols wrong, ours (a diphthong is two)"))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from lessons.chat.comparing import search as searching
 from lessons.chat.model import ChatModel, open_model
 from lessons.chat.smollm import smollm_file
 from lessons.chat.training import command as training
+from lessons.language.message import in_language
 from lessons.task.machine import set_threads
 from peft import PeftModel
 
@@ -65,7 +66,7 @@ def converse(chat: ChatModel, options: argparse.Namespace) -> int:
         try:
             said = say(chat, asked, options)
         except ValueError as error:
-            print(f"python -m lessons chat: {error}", file=sys.stderr)
+            print(f"python -m lessons chat: {in_language(str(error))}", file=sys.stderr)
             continue
         if said.text.strip():
             messages = [*asked, {"role": "assistant", "content": said.text}]
@@ -79,7 +80,7 @@ def say(chat: ChatModel, messages: list[dict[str, str]], options: argparse.Names
 
     said = answer(chat, messages, options.max_tokens, options.temperature, options.seed, show)
     print(flush=True)
-    print(f"({said.told()})", file=sys.stderr)
+    print(f"({in_language(said.told())})", file=sys.stderr)
     return said
 
 

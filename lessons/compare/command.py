@@ -30,6 +30,7 @@ from lessons.compare.row import RowSetting
 from lessons.compare.settings import TRAIN_WORDS, parse, row_settings
 from lessons.compare.table import print_table
 from lessons.drawing.progress import progress_bars
+from lessons.language.message import in_language
 from transformer.learning.checkpoint import write_json
 
 # Where there is no terminal whose width could be asked for.
@@ -52,12 +53,13 @@ def all_rows(settings: list[RowSetting], options: Any, console: Console) -> list
         (options.out / folder).mkdir(parents=True, exist_ok=True)
     found = {s: read_row(s, options.out, shape_of(s.method)) if options.resume else None for s in settings}
     rows = {setting: row for setting, row in found.items() if row}
-    console.print(
+    begun = in_language(
         f"{len(settings) - 1} rows of {options.steps} steps, {options.jobs} at once with one thread each"
-        + (f"; {len(rows)} of {len(settings)} are done already" if rows else "")
     )
+    done = in_language(f"{len(rows)} of {len(settings)} are done already")
+    console.print(f"{begun}; {done}" if rows else begun)
     if others := rows_of_others(settings, options.out):
-        console.print(what_others(others, settings, options.out), highlight=False)
+        console.print(in_language(what_others(others, settings, options.out)), highlight=False)
     missing = [setting for setting in settings if setting not in rows]
     try:
         with progress_bars() as progress, RowProcesses(options.out, options.jobs, progress).running() as processes:
@@ -65,9 +67,8 @@ def all_rows(settings: list[RowSetting], options: Any, console: Console) -> list
                 rows[setting] = row
                 progress.console.print(line(setting, row), highlight=False)
     except KeyboardInterrupt:
-        console.print(
-            f"{len(rows)} of {len(settings)} rows are kept in {options.out}; --resume goes on with the others"
-        )
+        kept = f"{len(rows)} of {len(settings)} rows are kept in {options.out}; --resume goes on with the others"
+        console.print(in_language(kept))
         raise
     return [rows[setting] for setting in settings]
 
@@ -83,8 +84,9 @@ def what_others(others: list[RowSetting | None], settings: list[RowSetting], fol
 def line(setting: RowSetting, row: dict[str, Any]) -> str:
     """What is printed when a row is done."""
     if "failed" in row:
-        return f"[red]{setting.method} (seed {setting.seed}) failed:[/] {escape(row['failed'])}"
-    return f"{setting.method} (seed {setting.seed}): British word error {row['british']['word_error']:.1%}"
+        failed = in_language(f"{setting.method} (seed {setting.seed}) failed: {row['failed']}")
+        return f"[red]{escape(failed)}[/]"
+    return in_language(f"{setting.method} (seed {setting.seed}): British word error {row['british']['word_error']:.1%}")
 
 
 def finish(rows: list[dict[str, Any]], settings: list[RowSetting], options: Any, console: Console) -> int:
@@ -98,8 +100,9 @@ def finish(rows: list[dict[str, Any]], settings: list[RowSetting], options: Any,
     figures = draw_all(found, rows, options.out)
     write_report(found, rows, figures, options.out / "report.html")
     for name in ("report.json", "report.html"):
-        console.print(f"wrote {options.out / name}", highlight=False)
-    console.print(f"drew {len(figures)} figures in {options.out}: {', '.join(path.name for path in figures)}")
+        console.print(in_language(f"wrote {options.out / name}"), highlight=False)
+    drawn = f"drew {len(figures)} figures in {options.out}: {', '.join(path.name for path in figures)}"
+    console.print(in_language(drawn))
     return 1 if found.failed else 0
 
 

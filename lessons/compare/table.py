@@ -10,6 +10,8 @@ from rich.table import Table
 
 from lessons.compare.report import ACCENTS, Comparison, Row, errors_of, prepared_bases
 from lessons.drawing.means import percents, shown
+from lessons.language.message import in_language
+from lessons.language.words import say
 
 KINDS = ("phoneme_error", "word_error")
 
@@ -101,16 +103,17 @@ def no_better(found: Comparison) -> list[str]:
 
 
 def print_table(found: Comparison, console: Console) -> None:
-    table = Table(title="One base, many fine-tunings", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table = Table(title=say("One base, many fine-tunings"), box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     headings = ["technique", *(heading for _, heading, _ in COLUMNS)]
     for index, heading in enumerate(headings):
         if heading:
-            table.add_column(heading, justify="right" if index else "left", vertical="bottom", no_wrap=True)
+            table.add_column(say(heading), justify="right" if index else "left", vertical="bottom", no_wrap=True)
     bases = base_rows(found)
     for index, cells in enumerate(table_rows(found)):
         shown_cells = (cell for cell, heading in zip(cells, headings, strict=True) if heading)
-        table.add_row(*shown_cells, end_section=index == len(bases) - 1)
+        table.add_row(*(in_language(cell) for cell in shown_cells), end_section=index == len(bases) - 1)
     console.print(table)
-    console.print("\n".join(notes(found)), highlight=False)
+    console.print("\n".join(in_language(note) for note in notes(found)), highlight=False)
     for row in found.failed:
-        console.print(f"[red]{row['method']} (seed {row['seed']}) failed:[/] {escape(row['failed'])}", highlight=False)
+        failed = in_language(f"{row['method']} (seed {row['seed']}) failed: {row['failed']}")
+        console.print(f"[red]{escape(failed)}[/]", highlight=False)

@@ -27,7 +27,9 @@ CODE = re.compile(r"self\.\w+ = ")
 """A line of Python: how an object's parameter is set. Its words are names."""
 
 PROSE = re.compile(r"(?<![\w.])[a-z]{2,}(?: [a-z]{2,}){2}(?![\w.(=])")
-PYTHONS_OWN = re.compile(r"\w*(?:Error|Exception|Warning|Failed)\b(?:[:：].*)?|第 \d+ 行：.*|line \d+: .*")
+PYTHONS_OWN = re.compile(
+    r"\w*(?:Error|Exception|Warning|Failed)\b(?:[:：].*)?|第 \d+ 行：.*|line \d+: .*|a tensor of shape"
+)
 """What Python says, and a line of the student's."""
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lessons.language.words import tell
 from lessons.memory.plan import Plan, Setting, plan
 from lessons.memory.shapes import ARCHITECTURES
 from lessons.memory.show import TOGETHER, as_json, draw, print_cards, print_plan, print_plans
@@ -50,7 +51,8 @@ def main(arguments: list[str]) -> int:
         print_plans(plans, refused, console)
     options.out.mkdir(parents=True, exist_ok=True)
     write_json(options.out / "memory.json", as_json(plans, refused))
-    console.print(f"drew {draw(plans, options.out / 'memory.png')}; the numbers are in memory.json beside it")
+    drawn = draw(plans, options.out / "memory.png")
+    console.print(tell("drew {file}; the numbers are in memory.json beside it", file=drawn))
     return 0
 
 

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from lessons.drawing.style import BEFORE, BLACK, GREEN, INDIGO, NOTE, ORANGE, PINK, SKY, STYLE, WINE, YELLOW, saved
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
 from lessons.memory.plan import KINDS, Plan
 
 GB = 10**9
@@ -22,18 +24,19 @@ COLOURS = dict(zip(KINDS, (BEFORE, SKY, INDIGO, WINE, YELLOW, ORANGE, PINK, GREE
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Each kind of byte on a line of its own, and what it is."""
-    table = Table("", "GB", "%", "what it is", title=title(plan))
+    table = Table("", "GB", "%", say("what it is"), title=title(plan))
     for kind, size in plan.bytes.items():
         if size:
-            table.add_row(kind, gigabytes(size), f"{100 * size / plan.total:.1f}", KINDS[kind])
+            table.add_row(say(kind), gigabytes(size), f"{100 * size / plan.total:.1f}", say(KINDS[kind]))
     table.add_section()
-    table.add_row("total", gigabytes(plan.total), "100", fits(plan))
+    table.add_row(say("total"), gigabytes(plan.total), "100", in_language(fits(plan)))
     console.print(table)
 
 
 def title(plan: Plan) -> str:
-    trained = f"{plan.trained:,} of {plan.parameters:,} numbers trained"
-    return f"{plan.setting.model}, {plan.setting.method}, {circumstances(plan)}\n{trained}"
+    """In the language that is spoken."""
+    trained = in_language(f"{plan.trained:,} of {plan.parameters:,} numbers trained")
+    return f"{plan.setting.model}, {plan.setting.method}, {in_language(circumstances(plan))}\n{trained}"
 
 
 def circumstances(plan: Plan) -> str:
@@ -59,26 +62,27 @@ def fits(plan: Plan) -> str:
 
 def print_cards(plans: Sequence[Plan], console: Console) -> None:
     """The same on more and more cards."""
-    table = Table(
-        "cards", "GB on each", "gathered", "", title=f"{plans[0].setting.model}, {plans[0].setting.method}, sharded"
-    )
+    what = f"{plans[0].setting.model}, {plans[0].setting.method}, sharded"
+    table = Table(say("cards"), say("GB on each"), say("gathered"), "", title=in_language(what))
     for plan in plans:
-        table.add_row(str(plan.setting.cards), gigabytes(plan.total), gigabytes(plan.bytes["gathered"]), fits(plan))
+        table.add_row(
+            str(plan.setting.cards), gigabytes(plan.total), gigabytes(plan.bytes["gathered"]), in_language(fits(plan))
+        )
     console.print(table)
 
 
 def print_plans(plans: Sequence[Plan], refused: Mapping[str, str], console: Console) -> None:
     """One line for each technique, the same kinds in columns; below, why some have no place."""
     kinds = [kind for kind in KINDS if any(plan.bytes[kind] for plan in plans)]
-    table = Table(
-        Column("GB", no_wrap=True), *kinds, "total", title=f"{plans[0].setting.model}, {circumstances(plans[0])}"
-    )
+    said = f"{plans[0].setting.model}, {in_language(circumstances(plans[0]))}"
+    table = Table(Column("GB", no_wrap=True), *map(say, kinds), say("total"), title=said)
     for plan in plans:
         sizes = [gigabytes(plan.bytes[kind]) if plan.bytes[kind] else "" for kind in kinds]
         table.add_row(plan.setting.method, *sizes, gigabytes(plan.total))
     console.print(table)
     for reason in refused.values():
-        console.print(f"left out: {reason}", highlight=False)
+        method, _, why = reason.partition(": ")
+        console.print(tell("left out: {reason}", reason=f"{method}: {in_language(why)}"), highlight=False)
 
 
 def gigabytes(size: int) -> str:

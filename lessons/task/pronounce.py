@@ -21,9 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from rich.cells import cell_len
 from torch import nn
 
 from lessons.drawing.style import STYLE, saved
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
+from lessons.language.wrapping import padded
 from lessons.task.attention_map import draw_attention, letter_attention
 from lessons.task.base import load_base
 from lessons.task.dictionary import ACCENTS, load, vocabulary
@@ -115,16 +119,16 @@ def main(arguments: list[str]) -> int:
     asked = check_words(options.words, load_base())
     models = voices(options.accent, choice)
     said = {name: predict(model, dict.fromkeys(asked)) for name, model in models.items()}
-    head = ["", *(cell for name in said for cell in (name, "", "dictionary"))]
+    head = ["", *(cell for name in said for cell in (say(name), "", say("dictionary")))]
     print_columns(
         [head, *([word, *(cell for name in said for cell in beside(said[name], word, name))] for word in asked)]
     )
     if choice.said and set(choice.folders) & set(models):
-        print(f"\n{choice.said}")
+        print(f"\n{in_language(choice.said)}")
     if options.figure:
         maps = [{name: letter_attention(model, word) for name, model in models.items()} for word in asked]
         with matplotlib.rc_context(STYLE):
-            print(f"drew {saved(draw_attention(maps), options.figure)}")
+            print(tell("drew {file}", file=saved(draw_attention(maps), options.figure)))
     return 0
 
 
@@ -138,9 +142,9 @@ def beside(said: dict[str, str], word: str, accent: str) -> tuple[str, str, str]
 
 
 def print_columns(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def parse(arguments: list[str]) -> Any:

@@ -32,6 +32,7 @@ MADE = (
     "the gradient of policy of {kind}",
     "the frequencies of one model",
     "input_ids afterwards",
+    "{one} / what {called} gives",
     "the distance of A's curve, in twentieths, {kind}",
     "the distance of A's mean from 0, in tenths of its spread, {kind}",
 )

@@ -1,13 +1,20 @@
 """What the commands print in Chinese: no English prose is left in it."""
 
+import re
+
 import pytest
+from rich.console import Console
 
 from lessons.__main__ import main
 from lessons.clinic.cases import CASES
 from lessons.clinic.measurement import Finding
+from lessons.compare.report import comparison
+from lessons.compare.study import RESULTS
+from lessons.compare.table import print_table
 from lessons.language.choice import speaking
 from lessons.language.message import prose_in
 from lessons.language.words import say
+from transformer.learning.checkpoint import read_object
 
 
 def english_in(printed):
@@ -64,3 +71,22 @@ def test_the_doctor_is_chinese(capsys):
     said = printed_in_chinese(capsys, "doctor")
     assert not english_in(said)
     assert "每个哈希都对" in said
+
+
+@pytest.mark.parametrize(
+    "command", [("pronounce", "tomato"), ("memory", "--method", "qlora", "--cards", "2"), ("memory",)]
+)
+def test_a_command_prints_in_chinese(command, capsys, tmp_path):
+    out = [] if command[0] == "pronounce" else ["--out", str(tmp_path)]
+    said = printed_in_chinese(capsys, *command, *out)
+    assert re.search(r"[\u4e00-\u9fff]", said)
+    assert not english_in(said)
+
+
+def test_the_comparison_is_printed_in_chinese(capsys):
+    report = read_object(RESULTS / "report.json")
+    with speaking("zh"):
+        print_table(comparison(report), Console(width=160))
+    said = capsys.readouterr().out
+    assert "一个基座，多种微调" in said
+    assert not english_in(said)

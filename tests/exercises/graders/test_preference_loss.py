@@ -46,7 +46,7 @@ def test_without_an_opinion_it_is_ln_2():
 def test_rewards_of_any_size_give_a_finite_loss():
     loss = preference_loss(torch.tensor([0.0]), torch.tensor([300.0]))
 
-    assert_matches(loss, 300.0, name="the loss of a choice that is taken for impossible")
+    assert_matches(loss, 300.0, name="the loss of a choice taken for impossible")
 
 
 def test_gradients_reach_both(rewards):
