@@ -170,6 +170,21 @@ def test_four_bits_stay_four_bits_and_answer(gguf, tmp_path, capsys):
     )
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ["lora", "qlora_q4_1", "qlora"])
+def test_what_training_says_to_type_answers(method, gguf, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": said("abe", "cab")}) + "\n")
+    assert (
+        main(["chat", "--train", "a.jsonl", "--model", str(gguf), "--method", method, "--steps", "1", "--out", "out"])
+        == 0
+    )
+    told = capsys.readouterr().out.split("python -m lessons ")[-1].split()
+
+    assert told[0] == "chat"
+    assert main([*told, "abe", "--model", str(gguf), "--max-tokens", "4"]) == 0
+
+
 def test_a_folder_answers_as_the_gguf_does(gguf, folder):
     ours, theirs = (answer(open_model(path), said("abe"), 8).text for path in (gguf, folder))
 
