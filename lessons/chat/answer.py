@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from lessons.chat.model import ChatModel
+from transformer.decoding.fast import more_than_weights
 from transformer.decoding.generation import greedy
 from transformer.decoding.sampling import sample
 
@@ -37,7 +38,8 @@ def next_tokens(chat: ChatModel, prompt: Sequence[int], room: int, temperature: 
     generator = torch.Generator(device).manual_seed(seed)
     source = torch.tensor([list(prompt)], device=device)
     with torch.inference_mode():
-        tokens, next_logits = chat.model.decoding(source, 1, room)
+        fast = chat.config.attention == "fused" and not more_than_weights(chat.model)
+        tokens, next_logits = chat.model.decoding(source, 1, room, True, fast)
         for _ in range(room):
             logits = next_logits(tokens, None)
             chosen = sample(logits, temperature, generator=generator) if temperature else greedy(logits)

@@ -6,6 +6,7 @@
     python -m lessons chat --train               teach it: --train --help
     python -m lessons chat --compare             techniques: --compare --help
     python -m lessons chat --temperature 0.7     drawn instead of greedy
+    python -m lessons chat --four-bits           less memory, faster on a CPU
 
 The model is SmolLM2 (`make smollm`), or --model: a .gguf file, or a Hugging
 Face folder of a Llama, Mistral, Qwen2 or Qwen3 with its tokenizer.json. It runs
@@ -25,8 +26,10 @@ from lessons.chat.model import ChatModel, open_model
 from lessons.chat.smollm import smollm_file
 from lessons.chat.training import command as training
 from lessons.language.message import in_language
+from lessons.task.finetuning import prepared_base
 from lessons.task.machine import set_threads
 from peft import PeftModel
+from quant import DirectQ4, LinearQ4
 
 
 def main(arguments: list[str]) -> int:
@@ -38,16 +41,27 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     set_threads()
     check_settings(options)
-    chat = open_chat(options.model, options.adapter)
+    chat = open_chat(options.model, options.adapter, options.four_bits, options.prepared)
     if options.question is not None:
         say(chat, [{"role": "user", "content": options.question}], options)
         return 0
     return converse(chat, options)
 
 
-def open_chat(model: Path | None, adapter: Path | None = None) -> ChatModel:
-    """The model where the answer is made fastest. Raises what `open_model` and `PeftModel.from_pretrained` raise."""
-    chat = open_model(smollm_file() if model is None else model, attention="fused")
+def open_chat(
+    model: Path | None, adapter: Path | None = None, four_bits: bool = False, prepared: str | None = None
+) -> ChatModel:
+    """The model where the answer is made fastest. Raises what `open_model` and `PeftModel.from_pretrained` raise.
+
+    `four_bits`   the weights of a GGUF stay as they are, read directly on a CPU; with an adapter or on a GPU they are decoded
+                  for every product
+    `prepared`    a technique that quantizes its base before it trains: its adapter fits no other
+    """
+    directly = adapter is None and not torch.cuda.is_available()
+    packed = (DirectQ4 if directly else LinearQ4).from_blocks if four_bits else None
+    chat = open_model(smollm_file() if model is None else model, packed, attention="fused")
+    if prepared is not None:
+        chat.model = prepared_base(prepared, chat.model)
     if adapter is not None:
         chat.model = PeftModel.from_pretrained(chat.model, adapter)
     chat.model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -101,6 +115,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("question", nargs="?", help="what to answer; without it, a conversation")
     parser.add_argument("--model", type=Path, metavar="DIR|FILE.gguf", help="another model than SmolLM2")
     parser.add_argument("--adapter", type=Path, metavar="DIR", help="an adapter that was saved on this model")
+    parser.add_argument("--four-bits", action="store_true", help="a GGUF's weights stay in four bits, in bf16 products")
+    parser.add_argument("--prepared", metavar="NAME", help="the base as this technique quantizes it (qlora, ...)")
     parser.add_argument("--temperature", type=float, default=0.0, help="above 0, tokens are drawn (default: 0)")
     parser.add_argument("--max-tokens", type=int, default=256, help="an answer's largest length (default: 256)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")

@@ -15,7 +15,7 @@ from typing import Any
 
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates, difference
-from lessons.compare.kept_rows import ERROR, NUMBER, read_kept
+from lessons.compare.kept_rows import NUMBER, read_kept
 from lessons.compare.row import error, size
 from lessons.task.base import base_hash, load_base
 from lessons.task.cores import cores
@@ -28,8 +28,9 @@ from transformer import train
 from transformer.learning.checkpoint import write_json
 
 DEVELOPMENT_WORDS = 400
+WORD_ERROR = {"word_error": NUMBER}
 ROW = {"name": str, "rate": NUMBER, "seed": int}
-KEPT = {"setting": dict, "rows": [(ROW | {"failed": str}, ROW | {"british": ERROR, "american": ERROR}), ...]}
+KEPT = {"setting": dict, "rows": [(ROW | {"failed": str}, ROW | {"british": WORD_ERROR, "american": WORD_ERROR}), ...]}
 RESULTS = Path(__file__).parent.parent / "results"
 
 

@@ -8,6 +8,8 @@ from lessons.compare import amounts
 from lessons.compare.amounts import QUARTERS, main, run
 from lessons.task.base import base_hash
 
+CURVE = [{"step": 300, "training": 0.25, "british": 0.5, "american": 0.75}]
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["bitfit", "scratch"])
@@ -23,8 +25,7 @@ def test_a_run_measures_before_the_first_step_and_after_each_quarter(method, mon
 def test_a_finished_run_is_not_run_again(tmp_path):
     out = tmp_path / "amounts.json"
     settings = {"steps": 300, "test_words": 500, "training_words": 100, "base": base_hash()}
-    curve = [{"step": 300, "training": 0.25, "british": 0.5, "american": 0.75}]
-    row = {"method": "lora", "words": 100, "seed": 0, "curve": curve}
+    row = {"method": "lora", "words": 100, "seed": 0, "curve": CURVE}
     out.write_text(json.dumps({"rows": [row]} | settings))
 
     assert main(["--methods", "lora", "--words", "100", "--jobs", "1", "--out", str(out)]) == 0
@@ -35,7 +36,7 @@ def test_a_finished_run_is_not_run_again(tmp_path):
 @pytest.mark.parametrize("other", [{"steps": 8}, {"base": "another"}])
 def test_runs_of_other_settings_do_not_mix(tmp_path, other):
     out = tmp_path / "amounts.json"
-    kept = {"rows": [{"method": "lora", "words": 100, "seed": 0, "curve": []}], "steps": 12, "base": base_hash()}
+    kept = {"rows": [{"method": "lora", "words": 100, "seed": 0, "curve": CURVE}], "steps": 12, "base": base_hash()}
     out.write_text(json.dumps(kept | {"test_words": 500, "training_words": 100} | other))
 
     with pytest.raises(ValueError, match="other settings"):

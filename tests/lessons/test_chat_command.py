@@ -15,10 +15,11 @@ from lessons.chat.command import open_chat
 from lessons.chat.model import open_model
 from lessons.chat.tokenizer import make_tokenizer
 from peft import LoraConfig, PeftModel, get_peft_model
+from quant import DirectQ4, LinearQ4
 from tests.lessons.test_chat_template import CHATML, said
 from tests.pretrained.gguf_files import small_tensors, small_values, write_gguf
 from tests.smollm import SMOLLM, needs_smollm
-from transformer import generate
+from transformer import DecoderOnly, generate
 from transformer.pretrained.gguf import read_gguf
 
 
@@ -128,6 +129,60 @@ def test_an_adapter_speaks(gguf, tmp_path):
     ids = torch.tensor([chat.ids(said("abe"))])
     torch.testing.assert_close(chat.model(ids), tuned(ids), atol=1e-4, rtol=1e-4)
     assert answer(chat, said("abe"), 6).tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("attention", "adapter", "wanted"), [("fused", False, True), ("math", False, False), ("fused", True, False)]
+)
+def test_a_plain_model_takes_the_fast_step_and_says_the_same(attention, adapter, wanted, gguf, monkeypatch):
+    chat = open_model(gguf, attention=attention)
+    if adapter:
+        chat.model = get_peft_model(chat.model, LoraConfig(r=2, target_modules="all-linear")).eval()
+    clearly, steps, decoding = answer(open_model(gguf), said("abe"), 9).text, [], DecoderOnly.decoding
+
+    def noted(self, *arguments):
+        steps.append(arguments[-1])
+        return decoding(self, *arguments)
+
+    monkeypatch.setattr(DecoderOnly, "decoding", noted)
+
+    assert answer(chat, said("abe"), 9).text == clearly
+    assert steps == [wanted]
+
+
+def test_four_bits_stay_four_bits_and_answer(gguf, tmp_path, capsys):
+    base = open_model(gguf, LinearQ4.from_blocks).model
+    get_peft_model(base, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(tmp_path / "a")
+
+    kinds = [
+        {type(module) for module in open_chat(gguf, adapter, four_bits=True).model.modules()}
+        for adapter in (None, tmp_path / "a")
+    ]
+
+    assert [DirectQ4 in kinds[0], LinearQ4 in kinds[1]] == [True, True]
+    assert main(["chat", "abe", "--model", str(gguf), "--max-tokens", "4", "--four-bits"]) == 0
+    assert "4 tokens" in capsys.readouterr().err
+    assert (
+        main(
+            ["chat", "abe", "--model", str(gguf), "--max-tokens", "4", "--four-bits", "--adapter", str(tmp_path / "a")]
+        )
+        == 0
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", ["lora", "qlora_q4_1", "qlora"])
+def test_what_training_says_to_type_answers(method, gguf, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": said("abe", "cab")}) + "\n")
+    assert (
+        main(["chat", "--train", "a.jsonl", "--model", str(gguf), "--method", method, "--steps", "1", "--out", "out"])
+        == 0
+    )
+    told = capsys.readouterr().out.split("python -m lessons ")[-1].split()
+
+    assert told[0] == "chat"
+    assert main([*told, "abe", "--model", str(gguf), "--max-tokens", "4"]) == 0
 
 
 def test_a_folder_answers_as_the_gguf_does(gguf, folder):

@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", ["transformers", "peft", "bitsandbytes", "torch"])
+@pytest.mark.parametrize("name", ["transformers", "peft", "bitsandbytes", "torch", "ctranslate2"])
 def test_a_library_is_imported_in_its_pinned_version(name, tmp_path):
     lines = (ROOT / "tests" / "parity" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if "==" in line)

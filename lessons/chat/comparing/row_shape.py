@@ -15,13 +15,10 @@ BASE_ROW = {
 }
 ROW = BASE_ROW | {
     "trainable_parameters": int,
-    "trainable_percent": NUMBER,
     "adapter_bytes": int,
-    "seconds": NUMBER,
     "processor_seconds": NUMBER,
     "peak_memory_bytes": int,
     "learning_rate": NUMBER,
-    "loss_curve": [[NUMBER]],
 }
 
 

@@ -28,7 +28,8 @@ from lessons.data.feedback import load_ratings
 from lessons.drawing.progress import progress_bars
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
-from peft import RECIPES
+from peft import RECIPES, recipe
+from peft.recipes import as_it_is
 from transformer.learning.distributed import process_group
 from transformer.learning.shares import gathered
 
@@ -71,7 +72,15 @@ def teach(options: argparse.Namespace, quiet: bool = False) -> None:
         if not quiet:
             chat.model.save_pretrained(out)
             (out / RUN).unlink(missing_ok=True)
-            print(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; python -m lessons chat --adapter {out}")
+            ask = f"python -m lessons chat{base_of(options.method)} --adapter {out}"
+            print(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; {ask}")
+
+
+def base_of(method: str) -> str:
+    """What `lessons chat` is told of the base on which the technique trained, where it is another than the file's."""
+    if method == Q4_1:
+        return " --four-bits"
+    return "" if recipe(method).prepare is as_it_is else f" --prepared {method}"
 
 
 @contextmanager
