@@ -22,9 +22,9 @@ from lessons.chat.comparing.items import TASKS
 from lessons.chat.comparing.methods import MAIN, METHODS
 from lessons.chat.comparing.page import write_report
 from lessons.chat.comparing.report import Report, make_report, tasks_of
-from lessons.chat.comparing.row import UNTUNED, ChatSetting, model_file
+from lessons.chat.comparing.row import THREADS, UNTUNED, ChatSetting, model_file
 from lessons.chat.comparing.table import lines_of, notes
-from lessons.chat.training.tuning import COMPARED_TOKENS, known, rate_of, searched
+from lessons.chat.training.tuning import COMPARED_TOKENS, entry_of, known, rate_of, searched
 from lessons.compare.processes import RowProcesses, read_row
 from lessons.compare.settings import positive
 from lessons.drawing.grids import as_text
@@ -87,7 +87,7 @@ def row_settings(options: Any) -> list[ChatSetting]:
     for method in methods:
         known(method)
     return [ChatSetting(UNTUNED, task, 0, 0, 0.0, items, model) for task in options.tasks] + [
-        ChatSetting(method, task, seed, steps, options.rate or rate_of(method), items, model)
+        ChatSetting(method, task, seed, steps, options.rate or rate_of(task, method), items, model)
         for seed in range(options.seeds)
         for task in options.tasks
         for method in methods
@@ -97,8 +97,8 @@ def row_settings(options: Any) -> list[ChatSetting]:
 def run_of(options: Any) -> dict[str, Any]:
     """What report.json says of the run."""
     settings = [setting for setting in row_settings(options) if setting.technique != UNTUNED]
-    unsearched = sorted({setting.technique for setting in settings} - set(searched()))
-    rates = "each technique's own, searched on the spelling task's development sentences"
+    unsearched = sorted({entry_of(setting.task, setting.technique) for setting in settings} - set(searched()))
+    rates = "each technique's own on each task, searched on its development sentences"
     if options.rate:
         rates = f"{options.rate:g} for all"
     elif unsearched:
@@ -111,6 +111,7 @@ def run_of(options: Any) -> dict[str, Any]:
         "rates": rates,
         "english": len(ENGLISH),
         "prompts": len(PROMPTS),
+        "threads": THREADS,
     }
 
 
