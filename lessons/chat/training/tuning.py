@@ -14,7 +14,6 @@ from lessons.chat.model import ChatModel, open_model
 from lessons.task.finetuning import prepared_base, read_rates
 from lessons.task.machine import best_device, bf16_pays
 from peft import PeftConfig, get_peft_model, recipe
-
 from quant import LinearQ4
 from quant.packed import PackedWeight
 from transformer import TrainingConfig, train
