@@ -45,7 +45,8 @@ def main(arguments: list[str]) -> int:
     kept = {setting: read_row(setting, options.out) if options.resume else None for setting in settings}
     rows = {setting: row for setting, row in kept.items() if row}
     if missing := [setting for setting in settings if setting not in rows]:
-        jobs = options.jobs or set_threads()
+        threads = set_threads()  # also where --jobs is given: with more than FT_THREADS the answers below take minutes
+        jobs = options.jobs or threads
         own_answers(options.out, model_file(str(options.model or "")))
         with (
             progress_bars() as bars,

@@ -90,15 +90,14 @@ def longer(chat: ChatModel, task: str, amounts: Amounts) -> list[dict[str, float
 
 
 def by_people(chat: ChatModel, task: str, amounts: Amounts) -> list[dict[str, float]]:
-    """DPO: each step sees pairs that no step saw before it."""
-    each = -(-amounts.further * amounts.pairs // 3)
-    items = even([item for item in items_of(task) if item.kind == DOMAIN], "train", each)
-    random = np.random.default_rng(amounts.seed)
-    pairs = drawn_preferences(items, load_ratings()[DOMAIN], random)
-    pairs = [pairs[index] for index in random.permutation(len(pairs))][: amounts.further * amounts.pairs]
+    """DPO: each step sees pairs that no step saw before it, from the domain that the supervised steps had."""
+    count, random = amounts.further * amounts.pairs, np.random.default_rng(amounts.seed)
+    items = even([item for item in items_of(task) if item.kind == DOMAIN], "train", -(-count // 3))
+    asked = [items[index] for index in random.permutation(max(count, len(items)))[:count] % len(items)]
+    preferences = preferences_of(chat, drawn_preferences(asked, load_ratings()[DOMAIN], random))
     config = DPOConfig(learning_rate=amounts.dpo_rate, batch_size=amounts.pairs, seed=amounts.seed)
     with changing():
-        return dpo(chat.model, preferences_of(chat, pairs).to(device_of(chat)), config)
+        return dpo(chat.model, preferences.to(device_of(chat)), config)
 
 
 def by_rule(chat: ChatModel, task: str, amounts: Amounts) -> list[dict[str, float]]:
