@@ -39,18 +39,29 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much of everything. `steps` of the supervised adapter, `further` of what follows it."""
+    """How much of everything.
+
+    `steps`                  of the supervised adapter
+    `dpo_steps`              of DPO after it, with `pairs` in each; and of more supervised ones beside it
+    `grpo_steps`             of GRPO after it, with `prompts` in each and `group` answers to each; alike
+    `items`                  that are tested, of each kind
+    """
 
     steps: int = 30
-    further: int = 20
+    dpo_steps: int = 20
+    grpo_steps: int = 12
     items: int = 34
     seed: int = 0
     pairs: int = 8
     prompts: int = 4
-    group: int = 6
+    group: int = 4
     max_new_tokens: int = 40
     dpo_rate: float = 1e-4
-    grpo_rate: float = 3e-4
+    grpo_rate: float = 1e-3
+
+    def further(self, task: str) -> int:
+        """Steps after the supervised ones."""
+        return self.dpo_steps if task == "sentiment" else self.grpo_steps
 
 
 def run_task(
@@ -86,12 +97,12 @@ def supervised(chat: ChatModel, task: str, steps: int, amounts: Amounts, seed: i
 
 def longer(chat: ChatModel, task: str, amounts: Amounts) -> list[dict[str, float]]:
     """The same again, on examples in another order."""
-    return [{"loss": loss} for loss in supervised(chat, task, amounts.further, amounts, seed=1)]
+    return [{"loss": loss} for loss in supervised(chat, task, amounts.further(task), amounts, seed=1)]
 
 
 def by_people(chat: ChatModel, task: str, amounts: Amounts) -> list[dict[str, float]]:
     """DPO: each step sees pairs that no step saw before it, from the domain that the supervised steps had."""
-    count, random = amounts.further * amounts.pairs, np.random.default_rng(amounts.seed)
+    count, random = amounts.dpo_steps * amounts.pairs, np.random.default_rng(amounts.seed)
     items = even([item for item in items_of(task) if item.kind == DOMAIN], "train", -(-count // 3))
     asked = [items[index] for index in random.permutation(max(count, len(items)))[:count] % len(items)]
     preferences = preferences_of(chat, drawn_preferences(asked, load_ratings()[DOMAIN], random))
@@ -104,7 +115,7 @@ def by_rule(chat: ChatModel, task: str, amounts: Amounts) -> list[dict[str, floa
     """GRPO, on the sentences that the supervised steps had, without their answers."""
     rule = SpellingRule(chat, taught(items_of(task), task))
     config = GRPOConfig(
-        amounts.further,
+        amounts.grpo_steps,
         learning_rate=amounts.grpo_rate,
         prompts=amounts.prompts,
         group_size=amounts.group,

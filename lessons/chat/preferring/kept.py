@@ -25,7 +25,9 @@ def kept() -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons.chat.preferring.kept", description="The kept run's tables.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lessons.chat.preferring.kept", description="The kept run's tables."
+    )
     parser.add_argument("--ship", type=Path, metavar="RUN", help="keep this run")
     options = parser.parse_args(arguments)
     if options.ship:
