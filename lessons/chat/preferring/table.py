@@ -21,11 +21,12 @@ def lines_of(arms: Mapping[str, Any], task: str) -> list[list[str]]:
 
 
 def line(name: str, arm: Mapping[str, Any], untouched: Mapping[str, Any], task: str) -> list[str]:
-    shares = [arm["scores"][group]["exact"] for group in GROUPS[task] if group in arm["scores"]]
-    shares.append(accuracy({**arm, "task": task}))
+    scores = arm["scores"]
+    cells = [f"{100 * scores[group]['exact']:.0f}" if group in scores else "–" for group in GROUPS[task]]
+    cells.append(f"{100 * accuracy({**arm, 'task': task}):.0f}")
     same = arm is untouched
     nats = [f"{arm[what] - (0 if same else untouched[what]):{'' if same else '+'}.2f}" for what in COSTS]
-    return [NAMES[name], *(f"{100 * share:.0f}" for share in shares), *nats]
+    return [NAMES[name], *cells, *nats]
 
 
 COSTS: Sequence[str] = ("english_nats", "chat_nats")
