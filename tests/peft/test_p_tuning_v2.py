@@ -80,7 +80,8 @@ def test_words_as_a_start_are_as_if_they_stood_in_front(changes: dict[str, objec
     assert base.training, "placing it left the base in another mode"
     model.eval()
     words, text = read[0], torch.tensor([[5, 8, 11, 29, 2, 9], [7, 12, 2, 3, 30, 4]])
-    assert words.shape == (1, 7) and len(set(words[0].tolist())) > 3
+    assert words.shape == (1, 7)
+    assert len(set(words[0].tolist())) > 3
     with model.disable_adapter():
         expected = model(torch.cat([words.expand(2, -1), text], dim=1))[:, 7:]
     torch.testing.assert_close(model(text), expected, atol=1e-5, rtol=1e-5)
@@ -92,7 +93,8 @@ def test_words_as_a_start_reach_every_attention_of_an_encoder_decoder() -> None:
     layers = tuned(base=base, init_weights="words").adapters["default"].layers
     hook.remove()
     source, target = read[0]
-    assert source.shape == (1, 7) and torch.equal(source, target)
+    assert source.shape == (1, 7)
+    assert torch.equal(source, target)
     base = small_base()
     found = keys_and_values(base, [base.get_submodule(path) for path in layers], source[0])
     assert len(layers) == 5
