@@ -5,6 +5,7 @@
     python -m lessons chat --adapter DIR         with an adapter of peft/
     python -m lessons chat --train               teach it: --train --help
     python -m lessons chat --compare             techniques: --compare --help
+    python -m lessons chat --preferences         DPO, GRPO: --preferences --help
     python -m lessons chat --temperature 0.7     drawn instead of greedy
     python -m lessons chat --four-bits           less memory, faster on a CPU
 
@@ -23,6 +24,7 @@ from lessons.chat.answer import Answer, answer
 from lessons.chat.comparing import command as comparing
 from lessons.chat.comparing import search as searching
 from lessons.chat.model import ChatModel, open_model
+from lessons.chat.preferring import command as preferring
 from lessons.chat.smollm import smollm_file
 from lessons.chat.training import command as training
 from lessons.language.message import in_language
@@ -34,7 +36,12 @@ from quant import DirectQ4, LinearQ4
 
 def main(arguments: list[str]) -> int:
     asked = {argument.split("=")[0] for argument in arguments}
-    commands = {"--train": training.main, "--compare": comparing.main, "--search": searching.main}
+    commands = {
+        "--train": training.main,
+        "--compare": comparing.main,
+        "--search": searching.main,
+        "--preferences": preferring.main,
+    }
     for name, command in commands.items():
         if name in asked:
             return command(arguments)

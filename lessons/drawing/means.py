@@ -21,7 +21,7 @@ def shown(values: Iterable[float | None], form: str = ".1f") -> str:
     found = mean_sd(numbers)
     if found is None:
         return "–"
-    return f"{found[0]:{form}} ± {found[1]:{form}}" if len(numbers) > 1 else f"{found[0]:{form}}"
+    return f"{found[0]:{form}} ± {found[1]:{form.lstrip('+')}}" if len(numbers) > 1 else f"{found[0]:{form}}"
 
 
 def percents(shares: Iterable[float | None]) -> list[float | None]:

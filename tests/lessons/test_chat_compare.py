@@ -17,7 +17,7 @@ from lessons.chat.comparing.table import lines_of, short_lines
 from lessons.chat.training import sentiment_measures
 from lessons.chat.training.sentiment import LABELS
 from lessons.chat.training.spelling import REQUEST, Item
-from lessons.chat.training.tuning import RATES_FILE, rate_of, searched, start_of
+from lessons.chat.training.tuning import RATES_FILE, entry_of, rate_of, searched, start_of
 from lessons.compare.processes import RowProcesses
 from lessons.data.spelling import read_spellings
 from tests.lessons.test_chat_command import gguf  # noqa: F401  a fixture
@@ -69,36 +69,40 @@ def test_options_reach_the_settings():
     assert row_settings(options)[1:] == [ChatSetting("ia3", "sentiment", 0, 7, 0.5, 5, "m.gguf")]
 
 
-def test_a_searched_rate_is_taken():
-    assert [setting.learning_rate for setting in row_settings(parse(["--methods", "lora", "ia3"]))[2:4]] == [
-        rate_of("lora"),
-        rate_of("ia3"),
+def test_a_searched_rate_is_taken_each_task_its_own():
+    settings = row_settings(parse(["--methods", "lora", "ia3"]))[2:]
+    assert [(one.task, one.technique, one.learning_rate) for one in settings] == [
+        (task, method, rate_of(task, method)) for task in TASKS for method in ("lora", "ia3")
     ]
-    assert all(rate_of(method) == searched().get(method, start_of(method)) for method in METHODS)
+    for task in TASKS:
+        assert all(rate_of(task, method) == searched().get(f"{task}-{method}", start_of(method)) for method in METHODS)
+    assert rate_of("spelling", "lora") != rate_of("sentiment", "lora"), "one rate is taken for both"
+    assert rate_of("a file of conversations", "lora") == start_of("lora")
 
 
 def test_every_kept_rate_lies_inside_what_was_tried():
-    """An edge says nothing; and the main techniques were searched in the setting that the command has."""
+    """An edge says nothing; and the main techniques were searched on both tasks, in the setting that the command has."""
     kept = json.loads(RATES_FILE.read_text())["methods"]
 
-    assert set(MAIN) <= set(kept)
-    for method, entry in kept.items():
+    assert {entry_of(task, method) for task in TASKS for method in MAIN} <= set(kept)
+    for name, entry in kept.items():
         losses = {float(rate): loss["0"] for rate, loss in entry["tried"].items() if loss["0"] is not None}
         best = min(sorted(losses), key=losses.__getitem__)
-        assert entry["best"] == best, method
-        assert min(losses) < best < max(losses), f"{method}: the best rate is an edge"
-        assert entry["setting"] == search.setting_of(method, search.STEPS), method
+        assert entry["best"] == best, name
+        assert min(losses) < best < max(losses), f"{name}: the best rate is an edge"
+        assert entry["setting"] == search.setting_of(*name.split("-", 1), search.STEPS), name
 
 
 def test_the_search_goes_on_until_the_best_is_inside_and_keeps_it(tmp_path, monkeypatch):
-    """On a valley at 0.01 that begins at 0.001."""
+    """On a valley at 0.01 for spelling and one at 0.001 for sentiment."""
     asked = []
 
     def runs_here(kept, measure, jobs):
-        while wanted := kept.wanted("lora"):
-            for rate, seed in wanted:
-                asked.append(rate)
-                kept.add("lora", rate, seed, abs(math.log10(rate / 0.01)))
+        for name in kept.names:
+            while wanted := kept.wanted(name):
+                for rate, seed in wanted:
+                    asked.append((name, rate))
+                    kept.add(name, rate, seed, abs(math.log10(rate / (0.01 if "spelling" in name else 0.001))))
 
     monkeypatch.setattr(search, "climb", runs_here)
     monkeypatch.setattr(search, "smollm_file", lambda: None)
@@ -106,8 +110,9 @@ def test_the_search_goes_on_until_the_best_is_inside_and_keeps_it(tmp_path, monk
     arguments = ["chat", "--search", "--methods", "lora", "--file", str(file)]
 
     assert main(arguments) == 0
-    assert json.loads(file.read_text())["methods"]["lora"]["best"] == 0.01
-    assert asked[0] == start_of("lora")
+    found = json.loads(file.read_text())["methods"]
+    assert {name: entry["best"] for name, entry in found.items()} == {"spelling-lora": 0.01, "sentiment-lora": 0.001}
+    assert asked[0] == ("spelling-lora", start_of("lora"))
     count = len(asked)
     assert main(arguments) == 0
     assert len(asked) == count, "what was tried is not tried again"
@@ -119,8 +124,11 @@ def test_a_rate_is_judged_by_answers_that_no_test_sees(gguf, monkeypatch):  # no
     monkeypatch.setattr(items, "spelling_items", lambda sentences: SPELLING + held)
     monkeypatch.setattr(search, "smollm_file", lambda: gguf)
 
-    assert search.development() == held
-    assert search.try_rate("lora", 0.05, 0, steps=3) < search.try_rate("lora", 1e-6, 0, steps=3)
+    assert search.development("spelling") == held
+    assert search.development("sentiment") == [item for item in SENTIMENT if item.part == "development"]
+    for task in TASKS:
+        slow, fast = (search.try_rate(entry_of(task, "lora"), rate, 0, steps=3) for rate in (1e-6, 0.05))
+        assert fast < slow, task
 
 
 def test_test_items_are_limited_by_kind_and_no_item_is_taught():

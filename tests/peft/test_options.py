@@ -72,7 +72,12 @@ TABLES: dict[type, dict[str, Change]] = {
         "prefix_projection": Change(False),
         "shift_positions": Change(True),
     },
-    PTuningV2Config: {**FRAME, "num_virtual_tokens": Change(3), "shift_positions": Change(True)},
+    PTuningV2Config: {
+        **FRAME,
+        "num_virtual_tokens": Change(3),
+        "shift_positions": Change(True),
+        "init_weights": Change("words"),
+    },
     PromptTuningConfig: {
         **PROMPT,
         "prompt_tuning_init": Change("SAMPLE_VOCAB"),

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from peft import PeftModel, PrefixTuningConfig, PTuningV2Config, drop_encoders, get_peft_model
-from tests.peft.small import batch, small_base, take_steps
+from peft.p_tuning_v2 import keys_and_values
+from tests.peft.small import CONFIG, batch, small_base, take_steps
 from tests.reference import prefix as reference
+from transformer import DecoderOnly, TransformerConfig
 
 
 def tuned(seed: int = 1, base: torch.nn.Module | None = None, **changes: object) -> PeftModel:
@@ -61,6 +63,58 @@ def test_it_is_kept_as_hf_keeps_it(tmp_path: Path) -> None:
     assert (config["peft_type"], config["prefix_projection"]) == ("PREFIX_TUNING", False)
     loaded = PeftModel.from_pretrained(small_base(), tmp_path)
     assert torch.equal(loaded(*batch()), model(*batch()))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"positions": "rotary", "num_kv_heads": 2, "head_size": 8, "bias": False}, {"positions": "learned"}]
+)
+def test_words_as_a_start_are_as_if_they_stood_in_front(changes: dict[str, object]) -> None:
+    """On a model of one stack, with keys that are turned and with keys that are not."""
+    config = {**CONFIG.to_dict(), "num_heads": 6, "num_encoder_layers": 0, "max_length": 20, **changes}
+    torch.manual_seed(2)
+    base = DecoderOnly(TransformerConfig(**config)).train()
+    read: list[torch.Tensor] = []
+    hook = base.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
+    model = get_peft_model(base, PTuningV2Config(num_virtual_tokens=7, init_weights="words"))
+    hook.remove()
+    assert base.training, "placing it left the base in another mode"
+    model.eval()
+    words, text = read[0], torch.tensor([[5, 8, 11, 29, 2, 9], [7, 12, 2, 3, 30, 4]])
+    assert words.shape == (1, 7)
+    assert len(set(words[0].tolist())) > 3
+    with model.disable_adapter():
+        expected = model(torch.cat([words.expand(2, -1), text], dim=1))[:, 7:]
+    torch.testing.assert_close(model(text), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_words_as_a_start_reach_every_attention_of_an_encoder_decoder() -> None:
+    base, read = small_base(), []
+    hook = base.register_forward_pre_hook(lambda module, inputs: read.append(inputs))
+    layers = tuned(base=base, init_weights="words").adapters["default"].layers
+    hook.remove()
+    source, target = read[0]
+    assert source.shape == (1, 7)
+    assert torch.equal(source, target)
+    base = small_base()
+    found = keys_and_values(base, [base.get_submodule(path) for path in layers], source[0])
+    assert len(layers) == 5
+    for layer, expected in zip(layers.values(), found, strict=True):
+        torch.testing.assert_close(layer.prefix.detach(), expected)
+    memory, cross = base.encode(source)[0], base.decoder.layers[1].cross_attention
+    keys = layers["decoder.layers.1.cross_attention.attend"].prefix[:, :24]
+    torch.testing.assert_close(keys, cross.k_proj(memory)[0], atol=1e-5, rtol=1e-5)
+
+
+def test_no_word_of_a_start_is_padding() -> None:
+    torch.manual_seed(0)
+    drawn = PTuningV2Config(num_virtual_tokens=40).random_words(small_base(vocab_size=4, pad_id=1, bos_id=2, eos_id=3))
+    assert set(drawn.tolist()) == {0, 2, 3}
+
+
+def test_zero_as_a_start_is_hfs() -> None:
+    assert all(not layer.prefix.any() for layer in tuned(init_weights="zero").adapters["default"].layers.values())
+    with pytest.raises(ValueError, match="init_weights"):
+        PTuningV2Config(init_weights="ones")
 
 
 @pytest.mark.parametrize("settings", [{"prefix_projection": True}, {"encoder_hidden_size": 8}])

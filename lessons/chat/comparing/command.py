@@ -22,10 +22,10 @@ from lessons.chat.comparing.items import TASKS
 from lessons.chat.comparing.methods import MAIN, METHODS
 from lessons.chat.comparing.page import write_report
 from lessons.chat.comparing.report import Report, make_report, tasks_of
-from lessons.chat.comparing.row import UNTUNED, ChatSetting, model_file
+from lessons.chat.comparing.row import THREADS, UNTUNED, ChatSetting, model_file
 from lessons.chat.comparing.row_shape import shape_of
 from lessons.chat.comparing.table import lines_of, notes
-from lessons.chat.training.tuning import COMPARED_TOKENS, known, rate_of, searched
+from lessons.chat.training.tuning import COMPARED_TOKENS, entry_of, known, rate_of, searched
 from lessons.compare.processes import RowProcesses, read_row
 from lessons.compare.settings import positive
 from lessons.drawing.grids import as_text
@@ -46,7 +46,8 @@ def main(arguments: list[str]) -> int:
     kept = {s: read_row(s, options.out, shape_of(s.technique)) if options.resume else None for s in settings}
     rows = {setting: row for setting, row in kept.items() if row}
     if missing := [setting for setting in settings if setting not in rows]:
-        jobs = options.jobs or set_threads()
+        threads = set_threads()  # also where --jobs is given: with more than FT_THREADS the answers below take minutes
+        jobs = options.jobs or threads
         own_answers(options.out, model_file(str(options.model or "")))
         with (
             progress_bars() as bars,
@@ -88,7 +89,7 @@ def row_settings(options: Any) -> list[ChatSetting]:
     for method in methods:
         known(method)
     return [ChatSetting(UNTUNED, task, 0, 0, 0.0, items, model) for task in options.tasks] + [
-        ChatSetting(method, task, seed, steps, options.rate or rate_of(method), items, model)
+        ChatSetting(method, task, seed, steps, options.rate or rate_of(task, method), items, model)
         for seed in range(options.seeds)
         for task in options.tasks
         for method in methods
@@ -98,8 +99,8 @@ def row_settings(options: Any) -> list[ChatSetting]:
 def run_of(options: Any) -> dict[str, Any]:
     """What report.json says of the run."""
     settings = [setting for setting in row_settings(options) if setting.technique != UNTUNED]
-    unsearched = sorted({setting.technique for setting in settings} - set(searched()))
-    rates = "each technique's own, searched on the spelling task's development sentences"
+    unsearched = sorted({entry_of(setting.task, setting.technique) for setting in settings} - set(searched()))
+    rates = "each technique's own on each task, searched on its development sentences"
     if options.rate:
         rates = f"{options.rate:g} for all"
     elif unsearched:
@@ -112,6 +113,7 @@ def run_of(options: Any) -> dict[str, Any]:
         "rates": rates,
         "english": len(ENGLISH),
         "prompts": len(PROMPTS),
+        "threads": THREADS,
     }
 
 

@@ -26,7 +26,7 @@ from lessons.task.parent import end_with_parent
 from transformer.learning.checkpoint import write_json
 from transformer.learning.texts import Text
 
-UNTUNED = "base"
+UNTUNED, THREADS = "base", 1
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def model_file(model: str) -> Path:
 def main(arguments: list[str]) -> int:
     setting, folder, name = ChatSetting(**json.loads(arguments[0])), Path(arguments[1]), arguments[2]
     stdout = sys.stdout
-    set_threads(1)
+    set_threads(THREADS)
 
     def on_step(step: int, loss: float) -> None:
         print(step, loss, file=stdout, flush=True)

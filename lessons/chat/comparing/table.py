@@ -108,7 +108,7 @@ def notes(report: Report) -> list[str]:
     run, seeds = report["run"], seeds_of(report)
     lines = [
         "Accuracy: % of greedy answers that are exactly right, in one pass with the reference before each place.",
-        f"{run['steps']} steps of at most {run['batch_tokens']} tokens; rates: {run['rates']}.",
+        f"{run['steps']} steps of at most {run['batch_tokens']} tokens, on {run['threads']} thread; rates: {run['rates']}.",
         *(f"{task.capitalize()}: {items_in(report, task)} held-out items." for task in tasks_of(report)),
         f"Nats a token, and what is added to them: on {run['english']} English texts, and on the untouched model's own "
         f"answers to {run['prompts']} prompts.",

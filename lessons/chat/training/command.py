@@ -53,7 +53,7 @@ def teach(options: argparse.Namespace, quiet: bool = False) -> None:
     chat.model.gradient_checkpointing(options.checkpointing)
     texts = texts_of(chat, conversations)
     out = options.out or out_folder(f"runs/chat/{options.method}")
-    rate = options.rate or rate_of(options.method)
+    rate = options.rate or rate_of(options.train, options.method)
     with told(f"{len(texts)} conversations, {options.steps} steps at the rate {rate:g}", options, quiet) as on_step:
         losses = fine_tune(
             chat,

@@ -13,7 +13,7 @@ import torch
 from lessons.chat.model import ChatModel, open_model
 from lessons.task.finetuning import prepared_base, read_rates
 from lessons.task.machine import best_device, bf16_pays
-from peft import get_peft_model, recipe
+from peft import PeftConfig, get_peft_model, recipe
 from quant import LinearQ4
 from quant.packed import PackedWeight
 from transformer import TrainingConfig, train
@@ -36,9 +36,11 @@ STARTS = {
     "prompt_tuning": 1e-2,
     "p_tuning": 1e-3,
     "prefix_tuning": 1e-2,
-    "p_tuning_v2": 1e-2,
+    "p_tuning_v2": 3e-2,
 }
 """Where the search of a technique's rate begins; LoRA and its relatives: 1e-3."""
+CHANGES = {"p_tuning_v2": {"init_weights": "words"}}
+"""What differs from a recipe: prefixes from N(0, 1) drown what this model knows (peft/p_tuning_v2.py)."""
 
 
 def known(method: str) -> str:
@@ -62,10 +64,15 @@ def open_tuned(
             if isinstance(module, LinearQ4):
                 module.compute_dtype = torch.float32
     torch.manual_seed(seed)
-    chat.model = get_peft_model(prepared_base(name, chat.model), recipe(name).config(**changes)).to(
-        device or best_device()
-    )
+    config = config_of(method, **changes)
+    chat.model = get_peft_model(prepared_base(name, chat.model), config).to(device or best_device())
     return chat
+
+
+def config_of(method: str, **changes: Any) -> PeftConfig:
+    """The recipe's config, as far as it suits a language model."""
+    name = known(method)
+    return recipe(name).config(**{**CHANGES.get(name, {}), **changes})
 
 
 def start_of(method: str) -> float:
@@ -73,15 +80,20 @@ def start_of(method: str) -> float:
     return STARTS.get(method, 1e-3)
 
 
+def entry_of(task: str, method: str) -> str:
+    """The name under which a technique's rate for a task is kept."""
+    return f"{task}-{method}"
+
+
 def searched() -> dict[str, float]:
-    """The rates that `python -m lessons chat --search` has found and kept."""
+    """Entry → the rate that `python -m lessons chat --search` has found and kept."""
     kept = read_rates(RATES_FILE)["methods"] if RATES_FILE.is_file() else {}
     return {name: entry["best"] for name, entry in kept.items() if "best" in entry}
 
 
-def rate_of(method: str) -> float:
-    """The searched rate, else one to begin with."""
-    return searched().get(method, start_of(method))
+def rate_of(task: str, method: str) -> float:
+    """The rate that was searched for this task, else one to begin with."""
+    return searched().get(entry_of(task, method), start_of(method))
 
 
 def quickly() -> torch.autocast:
