@@ -1,8 +1,12 @@
-"""The table: every case on the base, found, named and repaired; and healthy runs of every technique, silent or not.
+"""The table: every case on the base and its variants, found, named and repaired; healthy runs of every technique, silent or not.
 
 python -m lessons clinic --table FILE
+
+A variant was written after the checks. What they made of it then, before any of them was mended, is its `first_look`, and is
+carried from table to table.
 """
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +16,16 @@ import torch
 from lessons.clinic.case import GROUPS, Case, Settings
 from lessons.clinic.cases import CASES
 from lessons.clinic.diagnose import diagnose, measure
+from lessons.clinic.variants import VARIANTS, Variant
 from lessons.clinic.world import World, pronunciation
+from lessons.compare.study import RESULTS
 from lessons.task.finetuning import adapted, prepared_base, rate_of
 from lessons.task.shipped import by_accent
 from peft import RECIPES, PeftModel, recipe
-from transformer.learning.checkpoint import write_json
+from transformer.learning.checkpoint import read_object, write_json
+
+KEPT = RESULTS / "clinic.json"
+FirstLooks = dict[tuple[str, str], bool]
 
 
 def row(case: Case, world: World) -> dict[str, Any]:
@@ -60,15 +69,42 @@ def healthy(world: World) -> Iterator[tuple[str, Settings]]:
         )
 
 
+def variant_row(variant: Variant, folder: Path, looks: FirstLooks) -> dict[str, Any]:
+    """`first_look`: whether it was named, and silent once repaired, before a check was mended for it."""
+    torch.manual_seed(0)
+    sick, well = variant.make(folder)
+    found, after = diagnose(**sick), diagnose(**well)
+    named, repaired = variant.case in [finding.name for finding in found], not after
+    return {
+        "case": variant.case,
+        "variant": variant.name,
+        "found": bool(found),
+        "named": named,
+        "also": sorted({finding.name for finding in found} - {variant.case}),
+        "repaired": repaired,
+        "first_look": looks.get((variant.case, variant.name), named and repaired),
+    }
+
+
+def first_looks(file: Path = KEPT) -> FirstLooks:
+    """What is kept of them, by case and variant."""
+    kept = read_object(file).get("variants", []) if file.is_file() else []
+    return {(row["case"], row["variant"]): row["first_look"] for row in kept}
+
+
 def make_table(file: Path) -> dict[str, Any]:
     """Measures everything and writes it; what is there is kept after every row."""
-    world = pronunciation()
-    table: dict[str, Any] = {"command": "python -m lessons clinic --table", "cases": [], "healthy": []}
+    world, looks = pronunciation(), first_looks()
+    table: dict[str, Any] = {"command": "python -m lessons clinic --table", "cases": [], "variants": [], "healthy": []}
     for name, settings in healthy(world):
         table["healthy"].append({"run": name, "findings": [str(finding) for finding in diagnose(**settings)]})
         write_json(file, table)
     for case in CASES.values():
         if not case.causal:
             table["cases"].append(row(case, world))
+            write_json(file, table)
+    with tempfile.TemporaryDirectory() as folder:
+        for variant in VARIANTS:
+            table["variants"].append(variant_row(variant, Path(folder), looks))
             write_json(file, table)
     return table
