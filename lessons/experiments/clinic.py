@@ -28,9 +28,9 @@ LONG, SHORT = torch.tensor([1.0, 1.0, 1.0, 1.0]), torch.tensor([3.0])
 
 TIMES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 FACTORS = {
-    "merged-nothing": 0.1,
+    "merged-nothing": merge.NOTHING,
     "merged-without-scale": 1 - merge.NEAR,
-    "merged-twice": 1.5,
+    "merged-twice": merge.TWICE,
     "accumulation-by-batches": 1 - accumulation.MOST,
     "accumulation-keeps-the-last": 1 - accumulation.MOST,
     "accumulation-undivided": 4 / 3,  # of two batches: from here on half of it is nearer to 1 than the whole

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 from lessons.clinic.measurement import Measurement
+from lessons.clinic.reading import Reading
 from lessons.clinic.run import Run
+
+FEWEST = 2
+"""Tokens before the answer: a single one, a begin token for instance, is no question."""
 
 
 def check(run: Run) -> Iterator[Measurement]:
@@ -16,9 +20,18 @@ def check(run: Run) -> Iterator[Measurement]:
     yield Measurement("test-in-training", twice / len(held), says, twice > 0)
 
 
-def rows(reading: object) -> list[tuple[int, ...]]:
-    """What is read, without padding: the source, or the text."""
-    batch, causal = reading.batch, reading.causal
-    ids = batch["input_ids"] if causal else batch["source"]
-    drop = 0 if causal else int(batch["pad"][0])
-    return [tuple(token for token in row if token != drop) for row in ids.tolist()]
+def rows(reading: Reading) -> list[tuple[int, ...]]:
+    """What is read, without padding: the source; of a text what stands before its answer, or all of it where no answer is."""
+    if not reading.causal:
+        drop = int(reading.batch["pad"][0])
+        return [tuple(token for token in row if token != drop) for row in reading.batch["source"].tolist()]
+    found = []
+    for ids, real, counted in zip(
+        reading.inputs, Reading.attended(reading.batch)[:, :-1], reading.counted, strict=True
+    ):
+        question = real & (
+            counted.cumsum(0) == 0
+        )  # the first answer is asked for where the question's last token is read
+        read = ids[question] if int(question.sum()) >= FEWEST else ids[real]
+        found.append(tuple(read.tolist()))
+    return found

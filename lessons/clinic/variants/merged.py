@@ -15,7 +15,7 @@ from lessons.clinic.variants.places import base, small, text
 from lessons.clinic.variants.published import BOS, EOS, PAD, VOCAB, Published
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
-from peft import IA3Config, LoraConfig, SSFConfig, VeraConfig, get_peft_model
+from peft import IA3Config, LoraConfig, PeftModel, SSFConfig, VeraConfig, get_peft_model
 
 TEXT = small("text", LoraConfig(r=6, lora_alpha=24, target_modules=("v_proj", "fc3")))
 PAIRS = small("pairs", LoraConfig(r=3, lora_alpha=7, target_modules=("out_proj", "fc2"), use_rslora=True))
@@ -52,7 +52,7 @@ def published(times: float, branch: bool = False) -> Callable[[Path], Made]:
             layer.scaling *= times
         merged: Any = sick.merge_and_unload()
         if branch:
-            merged = get_peft_model(merged, config)
+            merged = PeftModel.from_pretrained(merged, folder / "published", check_base=False)
             return {"model": merged.eval(), **given}, {"model": tuned, **given}
         return {"model": merged.eval(), **given}, {"model": once.eval(), **given}
 

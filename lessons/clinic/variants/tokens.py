@@ -11,7 +11,7 @@ from lessons.clinic.case import Settings
 from lessons.clinic.reading import IGNORED
 from lessons.clinic.variants.merged import positions, words
 from lessons.clinic.variants.places import base, small
-from lessons.clinic.variants.published import EOS, PAD, Published
+from lessons.clinic.variants.published import BOS, EOS, PAD, Published
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import BitFitConfig, LNTuningConfig, LoraConfig, SSFConfig
@@ -159,11 +159,11 @@ VARIANTS = [
     otherwise("labels-shifted-twice", "pairs, one batch of two", PAIRS, one_batch(in_pairs(1))),
     *elsewhere("eos-masked", {"text, LayerNorm tuning": NORMS, "base, prefix_tuning": base("prefix_tuning")}),
     Variant("eos-masked", "transformers' names, padded behind", published(endless)),
-    Variant("eos-masked", "transformers' names, two end tokens", published(endless, eos_token_id=[EOS, 9])),
+    Variant("eos-masked", "transformers' names, two end tokens", published(endless, eos_token_id=[EOS, BOS])),
     *elsewhere("pad-is-eos", {"stops, learned positions": STOPS, "stops, BitFit": small("stops", BitFitConfig())}),
     Variant("pad-is-eos", "transformers' names", published(endless, pad_token_id=EOS)),
     Variant("pad-is-eos", "transformers' names, two end tokens",
-            published(endless, pad_token_id=EOS, eos_token_id=[EOS, 9])),
+            published(endless, pad_token_id=EOS, eos_token_id=[EOS, BOS])),
     *elsewhere("loss-over-prompt", {"text, LayerNorm tuning": NORMS, "stops": STOPS}),
     Variant("loss-over-prompt", "transformers' names, padded behind", asked_too_much(asks_all)),
     Variant("loss-over-prompt", "transformers' names, one token early", asked_too_much(one_of_the_prompt)),
