@@ -15,7 +15,8 @@ import torch
 
 from lessons.clinic.case import GROUPS, Case, Settings
 from lessons.clinic.cases import CASES
-from lessons.clinic.diagnose import diagnose, measure
+from lessons.clinic.diagnose import diagnose, measure, numbers
+from lessons.clinic.measurement import Measurement
 from lessons.clinic.variants import VARIANTS, Variant
 from lessons.clinic.world import World, pronunciation
 from lessons.compare.study import RESULTS
@@ -31,23 +32,30 @@ FirstLooks = dict[tuple[str, str], bool]
 def row(case: Case, world: World) -> dict[str, Any]:
     """What was measured when sick and when repaired, and whether the diagnosis says so."""
     torch.manual_seed(0)
-    sick, well = case.make(world)
-    found, after = diagnose(**sick), diagnose(**well)
+    sick, well = (measure(**settings) for settings in case.make(world))
     return {
         "case": case.name,
         "group": GROUPS[case.group - 1],
-        "found": bool(found),
-        "named": case.name in [finding.name for finding in found],
-        "also": sorted({finding.name for finding in found} - {case.name}),
-        "repaired": not after,
+        **judged(case.name, sick, well),
         **told("before", sick, case.name),
         **told("after", well, case.name),
     }
 
 
-def told(when: str, settings: Settings, name: str) -> dict[str, Any]:
+def judged(name: str, sick: list[Measurement], well: list[Measurement]) -> dict[str, Any]:
+    """`found`: something is; `named`: by this name; `repaired`: afterwards nothing is."""
+    names = {measurement.name for measurement in sick if measurement.sick}
+    return {
+        "found": bool(names),
+        "named": name in names,
+        "also": sorted(names - {name}),
+        "repaired": not any(measurement.sick for measurement in well),
+    }
+
+
+def told(when: str, measurements: list[Measurement], name: str) -> dict[str, Any]:
     """The measurement in words and as a number; the sick one where there are several, nothing where none is taken."""
-    found = sorted((m for m in measure(**settings) if m.name == name), key=lambda m: m.sick)
+    found = sorted(numbers(measurements, name), key=lambda m: m.sick)
     says, number = (found[-1].says, float(found[-1].number)) if found else ("", None)
     return {when: says, f"{when}_number": number}
 
@@ -72,18 +80,10 @@ def healthy(world: World) -> Iterator[tuple[str, Settings]]:
 def variant_row(variant: Variant, folder: Path, looks: FirstLooks) -> dict[str, Any]:
     """`first_look`: whether it was named, and silent once repaired, before a check was mended for it."""
     torch.manual_seed(0)
-    sick, well = variant.make(folder)
-    found, after = diagnose(**sick), diagnose(**well)
-    named, repaired = variant.case in [finding.name for finding in found], not after
-    return {
-        "case": variant.case,
-        "variant": variant.name,
-        "found": bool(found),
-        "named": named,
-        "also": sorted({finding.name for finding in found} - {variant.case}),
-        "repaired": repaired,
-        "first_look": looks.get((variant.case, variant.name), named and repaired),
-    }
+    made = judged(variant.case, *(measure(**settings) for settings in variant.make(folder)))
+    now = made["named"] and made["repaired"]
+    first_look = looks.get((variant.case, variant.name), now)
+    return {"case": variant.case, "variant": variant.name, **made, "first_look": first_look}
 
 
 def first_looks(file: Path = KEPT) -> FirstLooks:

@@ -12,7 +12,8 @@ LEAST = 0.5
 def check(run: Run) -> Iterator[Measurement]:
     if run.tokenizer is None:
         return
-    size, rows = size_of(run.tokenizer), int(run.settings.vocab_size)
+    tokenizer = getattr(run.tokenizer, "tokenizer", run.tokenizer)  # lessons/chat keeps it beside its template
+    size, rows = size_of(tokenizer), int(run.settings.vocab_size)
     # Published models round their rows up; a tokenizer may have fewer tokens than rows, never more.
     read = max((int(reading.inputs.max()) for reading in run.batches), default=-1)
     says = f"the tokenizer has {size:,} tokens, the model {rows:,} rows"

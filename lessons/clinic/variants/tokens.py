@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from lessons.clinic.case import Settings
+from lessons.clinic.cases.tokens import Turns, marked
 from lessons.clinic.reading import IGNORED
 from lessons.clinic.variants.merged import positions, words
 from lessons.clinic.variants.places import base, small
-from lessons.clinic.variants.published import BOS, EOS, PAD, Published
+from lessons.clinic.variants.published import BOS, EOS, PAD, VOCAB, Published
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import BitFitConfig, LNTuningConfig, LoraConfig, SSFConfig
@@ -147,7 +148,17 @@ def minus_mean(module: nn.Module, given: Any, found: Tensor) -> Tensor:
     return found - found.mean(dim=0, keepdim=True)
 
 
+def published_turns(folder: Path) -> Made:
+    """A tokenizer as transformers has it; all rows but none, or some, begin with a turn."""
+    model, plain = Published(), words()
+    given: Settings = {"model": model, "tokenizer": Turns(VOCAB - 1)}
+    free = [{**b, "input_ids": b["input_ids"].masked_fill(b["input_ids"] == VOCAB - 1, 4)} for b in plain]
+    return {**given, "batches": free}, {**given, "batches": [marked(free[0], VOCAB - 1), free[1]]}
+
+
 VARIANTS = [
+    *elsewhere("template-left-out", {"text, LayerNorm tuning": NORMS, "stops": STOPS}),
+    Variant("template-left-out", "transformers' names", published_turns),
     *elsewhere("loss-over-padding", {"text": TEXT, "base, ssf": base("ssf")}),
     Variant("loss-over-padding", "transformers' names, padded behind", published(over_padding)),
     otherwise("loss-over-padding", "pairs, one row", PAIRS, one_row),
