@@ -1,8 +1,9 @@
 """Why is my fine-tune silently wrong? Illnesses made on purpose.
 
     python -m lessons clinic                 the cases
-    python -m lessons clinic merged-twice    makes this illness on the base
-    python -m lessons clinic --table FILE    all of them, and healthy runs
+    python -m lessons clinic merged-twice    makes this illness on the base; one
+                                             about tokens on SmolLM2, after make smollm
+    python -m lessons clinic --table FILE    all of them, variants, healthy runs
     python -m lessons clinic --patient NAME  a sick run of lesson 31's exercises
 
 Of a run of your own: lessons.clinic.diagnose.diagnose(model, batches).
@@ -19,13 +20,18 @@ from lessons.clinic.cases import CASES
 from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.look import look
 from lessons.clinic.reading import coloured, read
+from lessons.clinic.speaking import Speaking, at_hand, smollm
 from lessons.clinic.table import make_table, row
-from lessons.clinic.world import pronunciation
+from lessons.clinic.world import World, pronunciation
 from lessons.language.words import say
+from lessons.language.wrapping import broken
 from lessons.task.dictionary import vocabulary
 from lessons.task.machine import set_threads
 
+WIDTH = 80
 TOKENS = 1 + GROUPS.index("the loss is taken over the wrong tokens")
+SPOKEN = ("mask-of-zeros",)
+"""What is made on the language model as well, beside the group about tokens."""
 
 
 def main(arguments: list[str]) -> int:
@@ -61,9 +67,14 @@ def case_of(name: str) -> Case:
     """Raises ValueError that lists the cases."""
     if name not in CASES:
         raise ValueError(f"there is no case {name!r}; there are {', '.join(CASES)}")
-    if CASES[name].causal:
-        raise ValueError(f"{name} needs a model that continues text; the base here translates: its test makes it")
+    if CASES[name].causal and not at_hand():
+        raise ValueError(f"{name} needs a model that continues text; `make smollm` fetches one, 93 MB")
     return CASES[name]
+
+
+def world_of(case: Case) -> World:
+    """The language model for what is about tokens, where it is at hand; the shipped base for all else."""
+    return smollm() if at_hand() and (case.group == TOKENS or case.name in SPOKEN) else pronunciation()
 
 
 def overview(console: Console) -> None:
@@ -72,16 +83,21 @@ def overview(console: Console) -> None:
         console.print(f"[bold]{heading.strip('*')}[/]")
         for case in CASES.values():
             if case.group == number:
-                console.print(f"  {case.name:<29}{say(case.symptom)}")
+                console.print(beside(f"  {case.name:<29}", say(case.symptom)))
+
+
+def beside(name: str, text: str) -> str:
+    """The text beside a name, in 80 columns; its further lines stand under the first."""
+    return name + broken(text, WIDTH - len(name)).replace("\n", "\n" + " " * len(name))
 
 
 def show(case: Case, console: Console) -> None:
     """One case from symptom to the measurement after the repair."""
-    world = pronunciation()
+    world = world_of(case)
     made = row(case, world)
     also = f"; also {', '.join(made['also'])}" if made["also"] else ""
     lines = {
-        "symptom": case.symptom,
+        "symptom": say(case.symptom),
         "measured": made["before"],
         "diagnosis": (case.name if made["named"] else "not named") + also,
         "cause": case.cause,
@@ -91,26 +107,33 @@ def show(case: Case, console: Console) -> None:
         "lesson": str(case.lesson),
     }
     for name, text in lines.items():
-        console.print(f"{name:<11}{text}", markup=False)
+        console.print(beside(f"{name:<11}", text), markup=False)
     if case.group == TOKENS:
         for when, settings in zip(("sick", "repaired"), case.make(world), strict=True):
-            console.print(f"{when:<11}", row_in_colour(settings), sep="")
+            console.print(f"{when:<11}", row_in_colour(settings, world), sep="")
         console.print("           green carries loss, grey does not, red is padding that does", style="dim")
 
 
-def row_in_colour(settings: Settings) -> Text:
+def row_in_colour(settings: Settings, world: World) -> Text:
     """The shortest row of the first batch, as the loss sees it."""
     model = settings["model"]
-    reading = read(settings["batches"][0], False, model.config.pad_id, model.config.eos_id)
+    reading = read(settings["batches"][0], world.causal, model.config.pad_id, model.config.eos_id)
     index = int(reading.real.sum(dim=1).argmin())
+    if isinstance(world, Speaking):
+        return coloured(reading, index, world.say, model.config.pad_id)
     names = {token: symbol for symbol, token in vocabulary().symbol_ids.items()}
     names |= {model.config.pad_id: "(pad)", model.config.eos_id: "(end)", model.config.bos_id: "(begin)"}
     return coloured(reading, index, lambda token: names.get(token, str(token)), model.config.pad_id)
 
 
 def summary(table: dict[str, list[dict[str, object]]]) -> str:
-    """The table's totals in two lines."""
-    cases, healthy = table["cases"], table["healthy"]
-    counts = ", ".join(f"{sum(bool(c[key]) for c in cases)} {key}" for key in ("found", "named", "repaired"))
-    silent = sum(not run["findings"] for run in healthy)
-    return f"{len(cases)} cases: {counts}\n{len(healthy)} healthy runs: {silent} silent"
+    """The table's totals in three lines."""
+    lines = []
+    for what in ("cases", "variants"):
+        counts = ", ".join(
+            f"{sum(bool(row[key]) for row in table[what])} {key}" for key in ("found", "named", "repaired")
+        )
+        lines.append(f"{len(table[what])} {what}: {counts}")
+    lines[1] += f"; {sum(bool(row['first_look']) for row in table['variants'])} at the first look"
+    silent = sum(not run["findings"] for run in table["healthy"])
+    return "\n".join([*lines, f"{len(table['healthy'])} healthy runs: {silent} silent"])

@@ -25,13 +25,10 @@ def rows(reading: Reading) -> list[tuple[int, ...]]:
     if not reading.causal:
         drop = int(reading.batch["pad"][0])
         return [tuple(token for token in row if token != drop) for row in reading.batch["source"].tolist()]
-    found = []
-    for ids, real, counted in zip(
-        reading.inputs, Reading.attended(reading.batch)[:, :-1], reading.counted, strict=True
-    ):
-        question = real & (
-            counted.cumsum(0) == 0
-        )  # the first answer is asked for where the question's last token is read
-        read = ids[question] if int(question.sum()) >= FEWEST else ids[real]
-        found.append(tuple(read.tolist()))
+    found, ids = [], reading.batch["input_ids"]
+    for row, real, counted in zip(ids, Reading.attended(reading.batch), reading.counted, strict=True):
+        asked = counted.nonzero()
+        first = 1 + int(asked[0]) if len(asked) else len(row)  # `counted` begins with the second token
+        question = row[:first][real[:first]]
+        found.append(tuple((question if len(question) >= FEWEST else row[real]).tolist()))
     return found
