@@ -29,9 +29,9 @@ from lessons.task.dictionary import vocabulary
 from lessons.task.machine import set_threads
 
 WIDTH = 80
+SPOKEN = ("mask-of-zeros", "loss-over-padding")
+"""Made on the language model where it is at hand, beside what needs one."""
 TOKENS = 1 + GROUPS.index("the loss is taken over the wrong tokens")
-SPOKEN = ("mask-of-zeros",)
-"""What is made on the language model as well, beside the group about tokens."""
 
 
 def main(arguments: list[str]) -> int:
@@ -74,7 +74,8 @@ def case_of(name: str) -> Case:
 
 def world_of(case: Case) -> World:
     """The language model for what is about tokens, where it is at hand; the shipped base for all else."""
-    return smollm() if at_hand() and (case.group == TOKENS or case.name in SPOKEN) else pronunciation()
+    spoken = case.causal or case.name in SPOKEN
+    return smollm() if spoken and at_hand() else pronunciation()
 
 
 def overview(console: Console) -> None:
