@@ -1,8 +1,8 @@
 """Why is my fine-tune silently wrong? Illnesses made on purpose.
 
     python -m lessons clinic                 the cases
-    python -m lessons clinic merged-twice    makes this illness on the base; one
-                                             about tokens on SmolLM2, after make smollm
+    python -m lessons clinic merged-twice    makes this illness on the base, or
+                                             on SmolLM2 if it needs text
     python -m lessons clinic --table FILE    all of them, variants, healthy runs
     python -m lessons clinic --patient NAME  a sick run of lesson 31's exercises
 

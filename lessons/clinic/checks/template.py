@@ -9,9 +9,7 @@ from transformer.pretrained.gguf.vocabulary import CONTROL
 
 
 def check(run: Run) -> Iterator[Measurement]:
-    marks = {
-        name: id for name, id in marks_of(run.tokenizer).items() if id not in (*run.eos_ids, run.bos_id, run.pad_id)
-    }
+    marks = {name: id for name, id in marks_of(run.tokenizer).items() if id not in (*run.eos_ids, run.pad_id)}
     rows = [set(row) for reading in run.batches if reading.causal for row in reading.batch["input_ids"].tolist()]
     if not marks or not rows:
         return
