@@ -81,7 +81,8 @@ def untemplated(world: World) -> tuple[Settings, Settings]:
     model = world.tuned()
     mark = model.config.vocab_size - 1
     given = {"model": model, "tokenizer": Turns(mark)}
-    return {**given, "batches": world.batches}, {**given, "batches": [marked(batch, mark) for batch in world.batches]}
+    plain = [{**b, "input_ids": b["input_ids"].masked_fill(b["input_ids"] == mark, mark - 1)} for b in world.batches]
+    return {**given, "batches": plain}, {**given, "batches": [marked(batch, mark) for batch in plain]}
 
 
 def marked(batch: Mapping[str, Tensor], mark: int) -> dict[str, Tensor]:
