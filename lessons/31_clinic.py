@@ -306,6 +306,12 @@ prose(
     "circle is missing, the check has nothing left to look at after the repair.)",
     **values,
 )
+prose(
+    "A check that was written for one run may know that run alone. So each illness was made again elsewhere: with other techniques, on "
+    "other sizes, in some of the layers or in one batch of two, on models with the names of transformers. Of these {variants} variants "
+    "{first_look} were named at the first look. The others showed where a check was narrow, and it was mended: now {variants_named} are named.",
+    **values,
+)
 
 # %% [markdown]
 # ## From the symptom to the case

@@ -1,8 +1,9 @@
 """Why is my fine-tune silently wrong? Illnesses made on purpose.
 
     python -m lessons clinic                 the cases
-    python -m lessons clinic merged-twice    makes this illness on the base
-    python -m lessons clinic --table FILE    all of them, and healthy runs
+    python -m lessons clinic merged-twice    makes this illness on the base, or
+                                             on SmolLM2 if it needs text
+    python -m lessons clinic --table FILE    all of them, variants, healthy runs
     python -m lessons clinic --patient NAME  a sick run of lesson 31's exercises
 
 Of a run of your own: lessons.clinic.diagnose.diagnose(model, batches).
@@ -19,14 +20,18 @@ from lessons.clinic.cases import CASES
 from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.look import look
 from lessons.clinic.reading import coloured, read
+from lessons.clinic.speaking import Speaking, at_hand, smollm
 from lessons.clinic.table import make_table, row
 from lessons.clinic.world import World, pronunciation
 from lessons.language.message import in_language
 from lessons.language.words import say, tell
-from lessons.language.wrapping import padded
+from lessons.language.wrapping import broken, padded
 from lessons.task.dictionary import vocabulary
 from lessons.task.machine import set_threads
 
+WIDTH = 80
+SPOKEN = ("mask-of-zeros", "loss-over-padding")
+"""Made on the language model where it is at hand, beside what needs one."""
 TOKENS = 1 + GROUPS.index("the loss is taken over the wrong tokens")
 LABEL = 11
 """Cells before the text of a line."""
@@ -65,9 +70,15 @@ def case_of(name: str) -> Case:
     """Raises ValueError that lists the cases."""
     if name not in CASES:
         raise ValueError(f"there is no case {name!r}; there are {', '.join(CASES)}")
-    if CASES[name].causal:
-        raise ValueError(f"{name} needs a model that continues text; the base here translates: its test makes it")
+    if CASES[name].causal and not at_hand():
+        raise ValueError(f"{name} needs a model that continues text; `make smollm` fetches one, 93 MB")
     return CASES[name]
+
+
+def world_of(case: Case) -> World:
+    """The language model for what is about tokens, where it is at hand; the shipped base for all else."""
+    spoken = case.causal or case.name in SPOKEN
+    return smollm() if spoken and at_hand() else pronunciation()
 
 
 def overview(console: Console) -> None:
@@ -76,12 +87,17 @@ def overview(console: Console) -> None:
         console.print(f"[bold]{heading.strip('*')}[/]")
         for case in CASES.values():
             if case.group == number:
-                console.print(f"  {case.name:<29}{say(case.symptom)}")
+                console.print(beside(f"  {case.name:<29}", say(case.symptom)))
+
+
+def beside(name: str, text: str) -> str:
+    """The text beside a name, in 80 columns; its further lines stand under the first."""
+    return name + broken(text, WIDTH - len(name)).replace("\n", "\n" + " " * len(name))
 
 
 def show(case: Case, console: Console) -> None:
     """One case from symptom to the measurement after the repair."""
-    world = pronunciation()
+    world = world_of(case)
     made = row(case, world)
     named, after = case.name if made["named"] else say("not named"), in_language(made["after"])
     lines = {
@@ -97,7 +113,7 @@ def show(case: Case, console: Console) -> None:
         say("lesson"): str(case.lesson),
     }
     for name, text in lines.items():
-        console.print(padded(name, LABEL) + text, markup=False)
+        console.print(beside(padded(name, LABEL), text), markup=False)
     if case.group == TOKENS:
         show_rows(case, world, console)
 
@@ -105,31 +121,40 @@ def show(case: Case, console: Console) -> None:
 def show_rows(case: Case, world: World, console: Console) -> None:
     """A row as the loss sees it, sick and repaired."""
     for when, settings in zip((say("sick"), say("repaired")), case.make(world), strict=True):
-        console.print(padded(when, LABEL), row_in_colour(settings), sep="")
+        console.print(padded(when, LABEL), row_in_colour(settings, world), sep="")
     console.print(" " * LABEL + say("green carries loss, grey does not, red is padding that does"), style="dim")
 
 
-def row_in_colour(settings: Settings) -> Text:
+def row_in_colour(settings: Settings, world: World) -> Text:
     """The shortest row of the first batch, as the loss sees it."""
     model = settings["model"]
-    reading = read(settings["batches"][0], False, model.config.pad_id, model.config.eos_id)
+    reading = read(settings["batches"][0], world.causal, model.config.pad_id, model.config.eos_id)
     index = int(reading.real.sum(dim=1).argmin())
+    if isinstance(world, Speaking):
+        return coloured(reading, index, world.say, model.config.pad_id)
     names = {token: symbol for symbol, token in vocabulary().symbol_ids.items()}
     names |= {model.config.pad_id: "(pad)", model.config.eos_id: "(end)", model.config.bos_id: "(begin)"}
     return coloured(reading, index, lambda token: names.get(token, str(token)), model.config.pad_id)
 
 
 def summary(table: dict[str, list[dict[str, object]]]) -> str:
-    """The table's totals in two lines."""
-    cases, healthy = table["cases"], table["healthy"]
-    found, named, repaired = (sum(bool(case[key]) for case in cases) for key in ("found", "named", "repaired"))
+    """The table's totals in three lines."""
+    (cases, variants), healthy = (counts(table[rows]) for rows in ("cases", "variants")), table["healthy"]
+    looks = sum(bool(row["first_look"]) for row in table["variants"])
     silent = sum(not run["findings"] for run in healthy)
     return "\n".join(
         [
+            tell("{rows} cases: {found} found, {named} named, {repaired} repaired", **cases),
             tell(
-                "{cases} cases: {found} found, {named} named, {repaired} repaired",
-                cases=len(cases), found=found, named=named, repaired=repaired,
+                "{rows} variants: {found} found, {named} named, {repaired} repaired; {looks} at the first look",
+                looks=looks,
+                **variants,
             ),
             tell("{runs} healthy runs: {silent} silent", runs=len(healthy), silent=silent),
         ]
-    )  # fmt: skip
+    )
+
+
+def counts(rows: list[dict[str, object]]) -> dict[str, int]:
+    """How many there are, and of how many each holds."""
+    return {"rows": len(rows)} | {key: sum(bool(row[key]) for row in rows) for key in ("found", "named", "repaired")}

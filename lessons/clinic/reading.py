@@ -93,8 +93,8 @@ def logits_of(model: nn.Module, reading: Reading, theirs: bool) -> Tensor:
     if not reading.causal:
         return model(batch["source"], batch["inputs"])
     if theirs:
-        given = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids") if name in batch}
-        found = model(**given).logits
+        given = {name: batch[name] for name in ("attention_mask", "position_ids") if name in batch}
+        found = model(batch["input_ids"], **given).logits
     else:
         found = model(batch["input_ids"], Reading.attended(batch))
     return found[:, -batch["input_ids"].shape[1] :][:, :-1]

@@ -64,7 +64,13 @@ class Run:
 
     @property
     def eos_id(self) -> int:
-        return self.special("eos_id", "eos_token_id")
+        return self.eos_ids[0] if self.eos_ids else -1
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """Published models may have several: of a turn, of a text."""
+        found = getattr(self.settings, "eos_token_id" if self.theirs else "eos_id", None)
+        return tuple(found) if isinstance(found, list | tuple) else () if found is None else (found,)
 
     @property
     def bos_id(self) -> int:
@@ -88,6 +94,11 @@ class Run:
     def adapted(self) -> bool:
         """Whether an adapter is attached, ours or Hugging Face PEFT's."""
         return isinstance(self.model, Core) or bool(getattr(self.model, "peft_config", None))
+
+    @property
+    def ours(self) -> bool:
+        """Whether the adapter is ours, whatever the model is."""
+        return isinstance(self.model, Core)
 
     @cached_property
     def technique(self) -> str:

@@ -1,8 +1,12 @@
-"""The table: every case on the base, found, named and repaired; and healthy runs of every technique, silent or not.
+"""The table: every case on the base and its variants, found, named and repaired; healthy runs of every technique, silent or not.
 
 python -m lessons clinic --table FILE
+
+A variant was written after the checks. What they made of it then, before any of them was mended, is its `first_look`, and is
+carried from table to table.
 """
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,35 +15,48 @@ import torch
 
 from lessons.clinic.case import GROUPS, Case, Settings
 from lessons.clinic.cases import CASES
-from lessons.clinic.diagnose import diagnose, measure
+from lessons.clinic.diagnose import diagnose, measure, numbers
+from lessons.clinic.measurement import Measurement
+from lessons.clinic.variants import VARIANTS, Variant
 from lessons.clinic.world import World, pronunciation
+from lessons.compare.study import RESULTS
 from lessons.language.choice import ENGLISH, speaking
 from lessons.task.finetuning import adapted, prepared_base, rate_of
 from lessons.task.shipped import by_accent
 from peft import RECIPES, PeftModel, recipe
-from transformer.learning.checkpoint import write_json
+from transformer.learning.checkpoint import read_object, write_json
+
+KEPT = RESULTS / "clinic.json"
+FirstLooks = dict[tuple[str, str], bool]
 
 
 def row(case: Case, world: World) -> dict[str, Any]:
     """What was measured when sick and when repaired, and whether the diagnosis says so."""
     torch.manual_seed(0)
-    sick, well = case.make(world)
-    found, after = diagnose(**sick), diagnose(**well)
+    sick, well = (measure(**settings) for settings in case.make(world))
     return {
         "case": case.name,
         "group": GROUPS[case.group - 1],
-        "found": bool(found),
-        "named": case.name in [finding.name for finding in found],
-        "also": sorted({finding.name for finding in found} - {case.name}),
-        "repaired": not after,
+        **judged(case.name, sick, well),
         **told("before", sick, case.name),
         **told("after", well, case.name),
     }
 
 
-def told(when: str, settings: Settings, name: str) -> dict[str, Any]:
+def judged(name: str, sick: list[Measurement], well: list[Measurement]) -> dict[str, Any]:
+    """`found`: something is; `named`: by this name; `repaired`: afterwards nothing is."""
+    names = {measurement.name for measurement in sick if measurement.sick}
+    return {
+        "found": bool(names),
+        "named": name in names,
+        "also": sorted(names - {name}),
+        "repaired": not any(measurement.sick for measurement in well),
+    }
+
+
+def told(when: str, measurements: list[Measurement], name: str) -> dict[str, Any]:
     """The measurement in words and as a number; the sick one where there are several, nothing where none is taken."""
-    found = sorted((m for m in measure(**settings) if m.name == name), key=lambda m: m.sick)
+    found = sorted(numbers(measurements, name), key=lambda m: m.sick)
     says, number = (found[-1].says, float(found[-1].number)) if found else ("", None)
     return {when: says, f"{when}_number": number}
 
@@ -61,10 +78,25 @@ def healthy(world: World) -> Iterator[tuple[str, Settings]]:
         )
 
 
+def variant_row(variant: Variant, folder: Path, looks: FirstLooks) -> dict[str, Any]:
+    """`first_look`: whether it was named, and silent once repaired, before a check was mended for it."""
+    torch.manual_seed(0)
+    made = judged(variant.case, *(measure(**settings) for settings in variant.make(folder)))
+    now = made["named"] and made["repaired"]
+    first_look = looks.get((variant.case, variant.name), now)
+    return {"case": variant.case, "variant": variant.name, **made, "first_look": first_look}
+
+
+def first_looks(file: Path = KEPT) -> FirstLooks:
+    """What is kept of them, by case and variant."""
+    kept = read_object(file).get("variants", []) if file.is_file() else []
+    return {(row["case"], row["variant"]): row["first_look"] for row in kept}
+
+
 def make_table(file: Path) -> dict[str, Any]:
     """Measures everything and writes it; what is there is kept after every row."""
-    world = pronunciation()
-    table: dict[str, Any] = {"command": "python -m lessons clinic --table", "cases": [], "healthy": []}
+    world, looks = pronunciation(), first_looks()
+    table: dict[str, Any] = {"command": "python -m lessons clinic --table", "cases": [], "variants": [], "healthy": []}
     for name, settings in healthy(world):
         with speaking(ENGLISH):  # what is kept has one language
             table["healthy"].append({"run": name, "findings": [str(finding) for finding in diagnose(**settings)]})
@@ -72,5 +104,9 @@ def make_table(file: Path) -> dict[str, Any]:
     for case in CASES.values():
         if not case.causal:
             table["cases"].append(row(case, world))
+            write_json(file, table)
+    with tempfile.TemporaryDirectory() as folder:
+        for variant in VARIANTS:
+            table["variants"].append(variant_row(variant, Path(folder), looks))
             write_json(file, table)
     return table

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from peft import PeftModel
 from peft.frame.core import Core
 from peft.frame.paths import base_modules
+from peft.frame.saving import load
 from peft.frame.targets import is_linear
 from peft.frame.weights import weight_of
+from peft.low_rank import scaling_of
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -36,3 +38,11 @@ def updates_of(model: PeftModel, before: dict[str, Tensor]) -> dict[str, Tensor]
         for path, module in changed.items()
         if path in before and module.weight.shape == before[path].shape
     }
+
+
+def scale_of(folder: Path) -> float:
+    """α/r or α/√r of a saved LoRA; 1 for a technique that has no such scale."""
+    config = load(folder, None)[0]
+    if not hasattr(config, "lora_alpha"):
+        return 1.0
+    return scaling_of(config.r, config.lora_alpha, config.use_rslora)

@@ -28,9 +28,9 @@ LONG, SHORT = torch.tensor([1.0, 1.0, 1.0, 1.0]), torch.tensor([3.0])
 
 TIMES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 FACTORS = {
-    "merged-nothing": 0.1,
+    "merged-nothing": merge.NOTHING,
     "merged-without-scale": 1 - merge.NEAR,
-    "merged-twice": 1.5,
+    "merged-twice": merge.TWICE,
     "accumulation-by-batches": 1 - accumulation.MOST,
     "accumulation-keeps-the-last": 1 - accumulation.MOST,
     "accumulation-undivided": 4 / 3,  # of two batches: from here on half of it is nearer to 1 than the whole
@@ -140,8 +140,13 @@ def illnesses_in_the_table() -> Values:
         "shown": len(numbers),
         "every": len(CASES),
         "causal": sum(case.causal for case in CASES.values()),
+        "variants": len(table["variants"]),
+        "variants_named": sum(row["named"] and row["repaired"] for row in table["variants"]),
+        "first_look": sum(row["first_look"] for row in table["variants"]),
     }
     claim(values["named"] == values["repaired"] == values["cases"], "every case is named and repaired", **values)
+    claim(values["variants_named"] == values["variants"], "every variant is named and repaired", **values)
+    claim(values["first_look"] < values["variants"], "some went past the checks at first", **values)
     claim(values["silent"] == values["healthy"], "no healthy run is accused", **values)
     for name, (sick, repaired, limit) in numbers.items():
         parted = repaired is None or (sick > limit) != (repaired > limit)

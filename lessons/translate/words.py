@@ -111,6 +111,7 @@ VALUES = (
     "The loss falls fast, and the answers do not get better.",
     "The loss falls to 0, and the model repeats what it reads.",
     "The loss is stuck high; the answers skip every other token.",
+    "In training it is good, in the chat it rambles.",
     "It answers well and never stops.",
     "It writes questions of its own after the answer.",
     "A row's answer hangs on its neighbours in the batch.",

@@ -195,5 +195,9 @@ def test_what_is_said_of_the_clinic_is_in_its_table() -> None:
     silent = sum(not run["findings"] for run in healthy)
     said = f"{len(cases)} cases are kept: {found} found and named, {repaired} repaired; of {len(healthy)} healthy runs {silent} are"
     assert said in " ".join(README.split())
+    variants = kept["variants"]
+    first, now = sum(row["first_look"] for row in variants), sum(row["named"] for row in variants)
+    said = f"Of {len(variants)} variants for which the checks were not written, other techniques, sizes and places, {first} were named"
+    assert f"{said} at the first look, and {now} are now." in " ".join(README.split())
     shown = next(case for case in cases if case["case"] == "merged-twice")
     assert f"merged-twice: {shown['before']}" in README

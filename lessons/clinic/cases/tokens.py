@@ -1,10 +1,13 @@
 """The loss is taken over the wrong tokens."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from lessons.clinic.case import Case, Settings
 from lessons.clinic.reading import IGNORED
+from lessons.clinic.speaking import Speaking
 from lessons.clinic.world import World
 
 
@@ -59,7 +62,47 @@ def unmasked(world: World) -> tuple[Settings, Settings]:
     return both(world, [{**b, "attention_mask": torch.ones_like(b["input_ids"])} for b in world.batches])
 
 
+class Turns:
+    """A tokenizer with a template that marks a turn by a token of its own."""
+
+    def __init__(self, mark: int):
+        self.chat_template, self.added_tokens_encoder = "<turn>{{ message }}", {"<turn>": mark}
+        self.size = mark + 1
+
+    def __len__(self) -> int:
+        return self.size
+
+
+def untemplated(world: World) -> tuple[Settings, Settings]:
+    """SmolLM2's own template where it is at hand; else the last token marks a turn."""
+    if isinstance(world, Speaking):
+        given = {"model": world.tuned(), "tokenizer": world.chat}
+        return {**given, "batches": world.untemplated}, {**given, "batches": world.batches}
+    model = world.tuned()
+    mark = model.config.vocab_size - 1
+    given = {"model": model, "tokenizer": Turns(mark)}
+    plain = [{**b, "input_ids": b["input_ids"].masked_fill(b["input_ids"] == mark, mark - 1)} for b in world.batches]
+    return {**given, "batches": plain}, {**given, "batches": [marked(batch, mark) for batch in plain]}
+
+
+def marked(batch: Mapping[str, Tensor], mark: int) -> dict[str, Tensor]:
+    """A mark before each question."""
+    front = {"input_ids": mark, "attention_mask": 1, "labels": IGNORED, "answers": 0}
+    made = {n: torch.cat([torch.full((len(t), 1), front[n]).to(t), t], dim=1) for n, t in batch.items()}
+    first = batch["attention_mask"].argmax(1)  # behind the padding
+    for tensor in made.values():
+        for row, place in enumerate(first.tolist()):
+            tensor[row] = torch.cat([tensor[row, 1 : place + 1], tensor[row, :1], tensor[row, place + 1 :]])
+    return made
+
+
 CASES = (
+    Case(
+        "template-left-out", 7, "In training it is good, in the chat it rambles.",
+        "It learnt plain text, and is asked in the chat template's turns: tokens that training never showed.",
+        "Make prompts with the one template (apply_chat_template) in training and in use.",
+        ("huggingface/open-r1#517",), 30, untemplated, causal=True,
+    ),
     Case(
         "loss-over-padding", 7, "The loss falls fast, and the answers do not get better.",
         "Padding is asked for as well, and is easy to guess.",

@@ -21,12 +21,13 @@ from lessons.clinic.checks import (
     rows,
     scale,
     shift,
+    template,
     tied,
     trainable,
     vocabulary,
 )
 
 CHECKS = (
-    finite, asked, shift, eos, padding, accumulation, effect, loaded, base, trainable, optimizer, rate, scale, mode,
+    finite, asked, shift, eos, template, padding, accumulation, effect, loaded, base, trainable, optimizer, rate, scale, mode,
     merge, four_bits, order, tied, vocabulary, rows, diverged, forgetting, leak,
 )  # fmt: skip

@@ -10,9 +10,11 @@ def check(run: Run) -> Iterator[Measurement]:
     places = sum(reading.labels.numel() for reading in run.batches)
     if not places:
         return
-    yield Measurement(
-        "mask-of-zeros", run.tokens, f"{run.tokens:,} of {places:,} places are asked for a token", run.tokens == 0
-    )
+    empty = [index for index, reading in enumerate(run.batches) if not bool(reading.counted.any())]
+    says = f"{run.tokens:,} of {places:,} places are asked for a token"
+    if empty and run.tokens:
+        says += f", and none in {len(empty)} of {len(run.batches)} batches"
+    yield Measurement("mask-of-zeros", run.tokens, says, bool(empty), f"batch {empty[0] + 1}" if empty else "")
     if not run.tokens:
         return
     padding = sum(int((reading.counted & ~reading.real).sum()) for reading in run.batches)

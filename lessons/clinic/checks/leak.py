@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 
 from lessons.clinic.measurement import Measurement
+from lessons.clinic.reading import Reading
 from lessons.clinic.run import Run
+
+FEWEST = 2
+"""Tokens before the answer: a single one, a begin token for instance, is no question."""
 
 
 def check(run: Run) -> Iterator[Measurement]:
@@ -16,9 +20,15 @@ def check(run: Run) -> Iterator[Measurement]:
     yield Measurement("test-in-training", twice / len(held), says, twice > 0)
 
 
-def rows(reading: object) -> list[tuple[int, ...]]:
-    """What is read, without padding: the source, or the text."""
-    batch, causal = reading.batch, reading.causal
-    ids = batch["input_ids"] if causal else batch["source"]
-    drop = 0 if causal else int(batch["pad"][0])
-    return [tuple(token for token in row if token != drop) for row in ids.tolist()]
+def rows(reading: Reading) -> list[tuple[int, ...]]:
+    """What is read, without padding: the source; of a text what stands before its answer, or all of it where no answer is."""
+    if not reading.causal:
+        drop = int(reading.batch["pad"][0])
+        return [tuple(token for token in row if token != drop) for row in reading.batch["source"].tolist()]
+    found, ids = [], reading.batch["input_ids"]
+    for row, real, counted in zip(ids, Reading.attended(reading.batch), reading.counted, strict=True):
+        asked = counted.nonzero()
+        first = 1 + int(asked[0]) if len(asked) else len(row)  # `counted` begins with the second token
+        question = row[:first][real[:first]]
+        found.append(tuple((question if len(question) >= FEWEST else row[real]).tolist()))
+    return found

@@ -9,23 +9,29 @@ from lessons.clinic.reading import Reading
 from lessons.clinic.run import Run
 
 MOST = 0.9
+FEWEST = 4
+"""Of fewer labels a share says nothing."""
 
 
 def check(run: Run) -> Iterator[Measurement]:
     if not run.tokens:
         return
-    same = agreement(run, 0)
-    says = f"{same:.0%} of the tokens asked for are the token just read"
-    yield Measurement("labels-not-shifted", same, says, same > MOST and agreement(run, 1) < MOST)
-    late = agreement(run, 2)
-    says = f"{late:.0%} of the tokens asked for are the one after the next"
-    yield Measurement("labels-shifted-twice", late, says, late > MOST and agreement(run, 1) < MOST)
+    for name, step, which in (
+        ("labels-not-shifted", 0, "the token just read"),
+        ("labels-shifted-twice", 2, "the one after the next"),
+    ):
+        shares = [agreement(reading, step) for reading in run.batches]
+        right = [agreement(reading, 1) for reading in run.batches]
+        worst = max(range(len(shares)), key=lambda index: shares[index] - right[index])
+        says = f"{shares[worst]:.0%} of the tokens asked for are {which}"
+        sick = shares[worst] > MOST and right[worst] < MOST
+        yield Measurement(name, shares[worst], says, sick, f"batch {worst + 1}" if sick else "")
 
 
-def agreement(run: Run, step: int) -> float:
-    """How many of the labels are the token that is read `step` places later."""
-    hits = [hit for reading in run.batches for hit in equal(reading, step)]
-    return sum(hits) / len(hits) if hits else 0.0
+def agreement(reading: Reading, step: int) -> float:
+    """How many of a batch's labels are the token that is read `step` places later."""
+    hits = equal(reading, step)
+    return sum(hits) / len(hits) if len(hits) >= FEWEST else 0.0
 
 
 def equal(reading: Reading, step: int) -> list[bool]:
