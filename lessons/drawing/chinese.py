@@ -3,6 +3,9 @@
 It stands behind the usual font: a text takes from it the characters that the other lacks.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -39,3 +42,15 @@ def write_chinese(text: Text, words: str) -> None:
     """Puts other words into a text of a figure."""
     text.set_text(words)
     text.set_fontfamily([*text.get_fontfamily(), family()])
+
+
+@contextmanager
+def without_remarks() -> Iterator[None]:
+    """matplotlib remarks that the font is not bold where a text is, and which it takes for a formula: nobody can act on it."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

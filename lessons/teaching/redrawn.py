@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 from rich.cells import cell_len
 
-from lessons.drawing.chinese import write_chinese
+from lessons.drawing.chinese import without_remarks, write_chinese
 from lessons.drawing.style import DOTS_PER_INCH
 from lessons.language.outputs import OUTPUTS, told
 from lessons.language.po import po_of, translations
@@ -90,7 +90,8 @@ def retell_ticks(axis: Axis, words: dict[str, str]) -> None:
 
 def pixels(figure: Figure) -> np.ndarray:
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DOTS_PER_INCH, facecolor="white")
+    with without_remarks():
+        figure.savefig(file, format="png", dpi=DOTS_PER_INCH, facecolor="white")
     return np.asarray(PIL.Image.open(file).convert("RGB"))
 
 
