@@ -66,9 +66,10 @@ def texts_of(figure: Figure) -> list[Text]:
 
 def retold(text: Text, words: dict[str, str]) -> None:
     """The text in Chinese, in lines no longer than its own."""
-    english, chinese = text.get_text(), in_chinese(text.get_text())
+    english = text.get_text()
+    chinese, label = in_chinese(english), " ".join(english.split())
     if chinese != english:
-        words[" ".join(english.split())] = " ".join(chinese.split())
+        words[label] = told(label, outputs_in_chinese().get)
         write_chinese(text, chinese)
 
 

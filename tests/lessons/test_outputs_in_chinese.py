@@ -8,6 +8,7 @@ from functools import cache
 import nbformat
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 pytest.importorskip("polib", reason="the translations' tool is not installed: pip install finetune-by-hand[translate]")
 pytest.importorskip(
@@ -62,9 +63,14 @@ def test_an_example_word_beside_its_sounds_is_not_asked_for():
     assert list(asked_in("[1, 2]   True\nencoder.layers.0   0.5")) == []
 
 
+WRAPPED = {"one word": "一个词"}
+"""Two lines in the picture in both languages, and one in the record."""
+
+
 @pytest.fixture
 def figure(monkeypatch):
     words = {"learning rate": "学习率", "head {1}": "头 {1}", "from nothing": "从零开始", "feed forward": "前馈网络"}
+    words |= WRAPPED
     monkeypatch.setattr(redrawing, "outputs_in_chinese", lambda: words)
     made, (left, right) = new_figure(columns=2)
     left.plot([0, 3], [0, 3], label="head 2")
@@ -72,6 +78,7 @@ def figure(monkeypatch):
     left.set_xlabel("learning rate")
     right.bar(["lora", "from nothing"], [1, 2])
     right.text(0.0, 1.5, "feed\nforward")
+    right.text(0.0, 0.5, "one\nword")
     made.suptitle("What was found", fontweight="bold")
     return made
 
@@ -80,7 +87,8 @@ def test_a_figure_is_drawn_once_more_in_chinese_where_it_stands(figure):
     english = b64encode(drawn(figure)).decode()
     overlay = json.loads(json.dumps(redrawn(figure)))
     words = {"head 2": "头 2", "learning rate": "学习率", "from nothing": "从零开始", "feed forward": "前馈网络"}
-    assert overlay["words"] == words
+    assert overlay["words"] == words | WRAPPED
+    assert "\n" in next(text.get_text() for text in figure.findobj(Text) if text.get_text().startswith("一"))
     made, wanted = np.asarray(decoded(laid_over(english, overlay))), pixels(figure)[overlay["top"] :]
     assert made.shape == wanted.shape
     assert abs(made.astype(int) - wanted).max() < 32  # the patch has few colours
