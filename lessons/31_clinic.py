@@ -302,8 +302,8 @@ show_figure(
 prose(
     "The figure shows the {shown} cases whose number has a scale; in the others something is there or not: an adapter that is switched off, "
     "an optimizer without the adapter's parameters. {alone} of the {cases} cases bring no other name with them. All {healthy} "
-    "healthy runs are silent. ({causal} more of the {every} cases need a model that continues text; their tests make them. Where a "
-    "circle is missing, the check has nothing left to look at after the repair.)",
+    "healthy runs are silent. ({causal} more of the {every} cases need a model that continues text: after `make smollm` the command "
+    "makes them on one. Where a circle is missing, the check has nothing left to look at after the repair.)",
     **values,
 )
 prose(

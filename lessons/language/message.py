@@ -91,6 +91,8 @@ def spoken(line: str) -> str:
     if CODE.match(text):
         return line
     known = said_exactly(text) or fitted(text, begins=True) or in_pieces(text) or fitted(text, begins=False)
+    if not known and text.startswith(": "):  # a cause behind a value: "1.0 is expected: it is ..."
+        known = FULL_WIDTH[": "] + spoken(text[2:])
     return line.replace(text, known) if known else line
 
 

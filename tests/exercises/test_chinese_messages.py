@@ -58,6 +58,10 @@ def names_in(probes):
             "value: the output: it is divided by the variance, not by its root",
             "数值：输出：除以了方差，而不是方差的平方根",
         ),
+        (
+            "value: with gaussian A's deviation is 1.0, where 0.1 is expected: it is a standard normal distribution",
+            "数值：初始化为 gaussian 时，A 的标准差是 1.0，应为 0.1：这是标准正态分布",
+        ),
     ],
 )
 def test_a_heading_is_read_before_the_sentence_behind_it(message, chinese):

@@ -101,7 +101,7 @@ CASES = (
         "template-left-out", 7, "In training it is good, in the chat it rambles.",
         "It learnt plain text, and is asked in the chat template's turns: tokens that training never showed.",
         "Make prompts with the one template (apply_chat_template) in training and in use.",
-        ("huggingface/open-r1#517",), 30, untemplated, causal=True,
+        ("zai-org/GLM-4#675", "mkupermann/souprise#17"), 30, untemplated, causal=True,
     ),
     Case(
         "loss-over-padding", 7, "The loss falls fast, and the answers do not get better.",
