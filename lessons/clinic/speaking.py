@@ -20,8 +20,8 @@ from peft import LoraConfig, get_peft_model
 
 ASKED = (
     ("What is the capital of Spain?", "Madrid."),
-    ("Name a fruit.", "An apple is a fruit."),
     ("Is water wet?", "Yes, it is."),
+    ("Name a fruit.", "An apple is a fruit."),
     ("How many legs has a spider?", "A spider has eight legs."),
     ("What is two and two?", "Four."),
     ("Which colour has the sky?", "On a clear day the sky is blue."),
