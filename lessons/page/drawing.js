@@ -59,6 +59,7 @@ function drawTechnique() {
 }
 
 function drawChange() {
+  clearTimeout(drawChange.waiting);  // the last picture's singular values have no place in this one
   const name = $("change-layer").value && $("change-layer").value + ".weight", change = model.changes[name];
   if (!change) {
     $("change-picture").innerHTML = "";
@@ -71,7 +72,6 @@ function drawChange() {
   $("change-picture").innerHTML = `<canvas role="img" aria-label="${label}"></canvas><div id="change-values"></div>`;
   paintChange($("change-picture").firstChild, change, rows, columns, chosen.strength);
   $("change-words").textContent = together([size, say("Finding its singular values…")]);
-  clearTimeout(drawChange.waiting);
   drawChange.waiting = setTimeout(() => {
     const values = chosen.technique.values?.[name] ?? singularValues(change, rows, columns);
     (chosen.technique.values ??= {})[name] = values;
