@@ -91,8 +91,9 @@ def spoken(line: str) -> str:
     if CODE.match(text):
         return line
     known = said_exactly(text) or fitted(text, begins=True) or in_pieces(text) or fitted(text, begins=False)
-    if not known and text.startswith(": "):  # a cause behind a value: "1.0 is expected: it is ..."
-        known = FULL_WIDTH[": "] + spoken(text[2:])
+    head, parted, cause = text.partition(": ")
+    if not known and parted and (said := spoken(cause)) != cause:  # behind a name or a value of the student's
+        known = (spoken(head) if head else "") + FULL_WIDTH[parted] + said
     return line.replace(text, known) if known else line
 
 

@@ -59,6 +59,10 @@ def names_in(probes):
             "数值：输出：除以了方差，而不是方差的平方根",
         ),
         (
+            "value: in pairs: before: off by one: along the axis axis 1 every value comes one place too late",
+            "数值：两两成对：before：差一位：沿轴 1 轴，每个值都晚了一位",
+        ),
+        (
             "value: with gaussian A's deviation is 1.0, where 0.1 is expected: it is a standard normal distribution",
             "数值：初始化为 gaussian 时，A 的标准差是 1.0，应为 0.1：这是标准正态分布",
         ),

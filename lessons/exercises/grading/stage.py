@@ -15,7 +15,7 @@ from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.milestones.plan import Run
 from lessons.exercises.source import LIBRARY
 
-CODE = ("__init__.py", "exercises/probes", "exercises/milestones", "task", "preferences", "clinic")
+CODE = ("__init__.py", "exercises/probes", "exercises/milestones", "task", "preferences", "clinic", "language")
 FILES = ("data", "base", "adapters", "task/learning_rates.json")
 SECONDS = 240.0
 """Of processor time: a milestone takes less than a minute of a quiet core."""

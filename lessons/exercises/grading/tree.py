@@ -19,6 +19,8 @@ SHARED = ("__init__.py", "exercises/__init__.py", "exercises/diagnosis")
 PROBES = "exercises/probes"
 CLINIC = "clinic"
 """The one room of the course that holds exercises itself, and the patients that they are measured on."""
+LANGUAGE = "language"
+"""What the clinic says its findings with."""
 
 
 class NoTestsError(FileNotFoundError):
@@ -56,6 +58,7 @@ def build(folder: Path, module: str, source: str, tests: Iterable[str]) -> Path:
             copy(LIBRARY / package, scratch / package, leave_out=module.split("."))
     if module.startswith(f"lessons.{CLINIC}."):
         copy(LIBRARY / "lessons" / CLINIC, scratch / "lessons" / CLINIC, leave_out=module.split("."))
+        copy(LIBRARY / "lessons" / LANGUAGE, scratch / "lessons" / LANGUAGE)
     place = scratch.joinpath(*module.split(".")).with_suffix(".py")
     place.write_text(source, encoding="utf-8")
     test_files = list(dict.fromkeys(test.partition("::")[0] for test in tests))

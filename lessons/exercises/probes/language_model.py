@@ -57,8 +57,10 @@ def rotary(seed: int) -> dict[str, Tensor]:
 def slowed_rotary(seed: int) -> dict[str, Tensor]:
     draw, found = Draw(seed), {}
     for name in ("one model", "another"):
-        theta = (draw.normal(9).abs() * 2.0).sort(descending=True).values
-        found[f"the frequencies of {name}"] = turning.slowed(theta, rotary_config(draw, **slow(draw)))
+        config = rotary_config(draw, **slow(draw))
+        most = 1.5 * config.rope_high_freq_factor  # turns: from hardly any, by those in between, to more than enough
+        theta = torch.linspace(most, 0.01, 9, dtype=torch.float64) * 2 * torch.pi / config.rope_original_length
+        found[f"the frequencies of {name}"] = turning.slowed(theta, config)
     theta = draw.normal(5).abs()
     return found | {"frequencies with a factor of 1": turning.slowed(theta, rotary_config(draw))}
 
