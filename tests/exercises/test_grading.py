@@ -48,7 +48,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rows(name: str) -> dict[str, dict[str, str]]:
-    with Path("download.zip-grades", name).open(newline="") as file:
+    with Path("download-grades", name).open(newline="") as file:
         return {next(iter(row.values())): row for row in csv.DictReader(file)}
 
 
@@ -69,8 +69,8 @@ def test_a_download_becomes_every_table(course: Path, capsys: pytest.CaptureFixt
     }
     assert rows("statistics.csv")["layer_norm"]["passed"] == "2"
     assert rows("similarity.csv")["layer_norm"]["alike"] == "1.00"
-    assert sorted(os.listdir("download.zip-grades/students")) == ["Ada Lovelace", "Eve", "Grace"]
-    with Path("download.zip-grades/details.csv").open(newline="") as file:
+    assert sorted(os.listdir("download-grades/students")) == ["Ada Lovelace", "Eve", "Grace"]
+    with Path("download-grades/details.csv").open(newline="") as file:
         messages = {row["message"] for row in csv.DictReader(file) if row["student"] == "Eve"}
     assert len(messages) == 1
     assert "leads out" in messages.pop()
@@ -90,7 +90,7 @@ def test_without_tests_nothing_is_begun(course: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(tree, "LIBRARY", course)
     with pytest.raises(tree.NoTestsError, match="run from a checkout"):
         commands.grade(["download.zip", "--unprotected"])
-    assert not Path("download.zip-grades").exists()
+    assert not Path("download-grades").exists()
 
 
 @pytest.mark.parametrize("text", ["2", "0", "much"])
