@@ -9,13 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from lessons.chat.model import ChatModel, open_model
 from lessons.chat.smollm import smollm_file
 from lessons.chat.training.conversations import texts_of
-from lessons.clinic.world import Example, World
+from lessons.clinic.world import Example, World, in_front
 from peft import LoraConfig, get_peft_model
 
 ASKED = (
@@ -91,13 +88,3 @@ def batches_of(texts: list[Any], pad: int) -> list[Example]:
         found.append(in_front(texts[start : start + size], pad))
         start += size
     return found
-
-
-def in_front(texts: list[tuple[list[int], list[bool]]], pad: int) -> dict[str, Tensor]:
-    """Padded in front; labels where a token is learnt."""
-    width = max(len(ids) for ids, _ in texts)
-    fronts = [width - len(ids) for ids, _ in texts]
-    ids = torch.tensor([[pad] * front + ids for front, (ids, _) in zip(fronts, texts, strict=True)])
-    answers = torch.tensor([[False] * front + learnt for front, (_, learnt) in zip(fronts, texts, strict=True)])
-    mask = torch.tensor([[0] * front + [1] * (width - front) for front in fronts])
-    return {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(~answers, -100), "answers": answers}

@@ -121,3 +121,13 @@ def pronunciation(method: str = "lora", accent: str = "british") -> World:
         other=examples(american, 0, 1, (48,)),
         rate=rate_of(method),
     )
+
+
+def in_front(texts: Sequence[tuple[list[int], list[bool]]], pad_id: int) -> Example:
+    """Texts for a model that continues them, padded in front; labels where a token is learnt."""
+    width = max(len(ids) for ids, _ in texts)
+    fronts = [width - len(ids) for ids, _ in texts]
+    ids = torch.tensor([[pad_id] * front + ids for front, (ids, _) in zip(fronts, texts, strict=True)])
+    answers = torch.tensor([[False] * front + learnt for front, (_, learnt) in zip(fronts, texts, strict=True)])
+    mask = torch.tensor([[0] * front + [1] * (width - front) for front in fronts])
+    return {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(~answers, IGNORED), "answers": answers}

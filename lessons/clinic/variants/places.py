@@ -4,7 +4,7 @@ The small ones are trained from nothing in a second: they copy words of numbers;
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lessons.clinic.variants.variant import Place
-from lessons.clinic.world import World, examples, pronunciation
+from lessons.clinic.world import Example, World, examples, in_front, pronunciation
 from peft import PeftConfig, get_peft_model
 from transformer import DecoderOnly, Transformer, TransformerConfig
 
@@ -84,15 +84,6 @@ def data(shape: str) -> tuple[list[Any], list[Any]]:
     return [text(new[:8], pad), text(new[8:], pad)], [text(old[:20], pad), text(old[20:], pad)]
 
 
-def text(pairs: list[Any], pad: int) -> dict[str, Tensor]:
-    """Padded in front: question, answer, end; labels on the answer."""
-    width = max(len(source) + len(target) for source, target in pairs)
-    ids, mask, labels = [], [], []
-    for source, target in pairs:
-        front = width - len(source) - len(target)
-        ids.append([pad] * front + source + target)
-        mask.append([0] * front + [1] * (width - front))
-        labels.append([-100] * (front + len(source)) + target)
-    made = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    batch = {name: torch.tensor(rows) for name, rows in made.items()}
-    return {**batch, "answers": batch["labels"] != -100}
+def text(pairs: Sequence[Any], pad: int) -> Example:
+    """Question, answer, end; labels on the answer."""
+    return in_front([(source + target, [False] * len(source) + [True] * len(target)) for source, target in pairs], pad)

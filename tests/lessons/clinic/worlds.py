@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from lessons.clinic.variants.places import text
 from lessons.clinic.world import World, examples
 from peft import LoraConfig, get_peft_model
 from transformer import DecoderOnly, Transformer, TransformerConfig
@@ -64,17 +65,3 @@ def data(size: str) -> tuple[list, list]:
         return examples(new, PAD, BOS, (6, 10)), examples(old, PAD, BOS, (8,))
     pad = EOS if size == "long" else PAD
     return [text(new[:6], pad), text(new[6:], pad)], [text(old, pad)]
-
-
-def text(pairs: list, pad: int) -> dict[str, torch.Tensor]:
-    """Padded in front: question, answer, end; labels on the answer."""
-    width = max(len(source) + len(target) for source, target in pairs)
-    ids, mask, labels = [], [], []
-    for source, target in pairs:
-        front = width - len(source) - len(target)
-        ids.append([pad] * front + source + target)
-        mask.append([0] * front + [1] * (width - front))
-        labels.append([-100] * (front + len(source)) + target)
-    made = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    batch = {name: torch.tensor(rows) for name, rows in made.items()}
-    return {**batch, "answers": batch["labels"] != -100}
