@@ -21,7 +21,7 @@ from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.look import look
 from lessons.clinic.reading import coloured, read
 from lessons.clinic.speaking import Speaking, at_hand, smollm
-from lessons.clinic.table import make_table, row
+from lessons.clinic.table import counts, make_table, row
 from lessons.clinic.world import World, pronunciation
 from lessons.language.message import in_language
 from lessons.language.words import say, tell
@@ -153,8 +153,3 @@ def summary(table: dict[str, list[dict[str, object]]]) -> str:
             tell("{runs} healthy runs: {silent} silent", runs=len(healthy), silent=silent),
         ]
     )
-
-
-def counts(rows: list[dict[str, object]]) -> dict[str, int]:
-    """How many there are, and of how many each holds."""
-    return {"rows": len(rows)} | {key: sum(bool(row[key]) for row in rows) for key in ("found", "named", "repaired")}

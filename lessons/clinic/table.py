@@ -110,3 +110,8 @@ def make_table(file: Path) -> dict[str, Any]:
             table["variants"].append(variant_row(variant, Path(folder), looks))
             write_json(file, table)
     return table
+
+
+def counts(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """How many there are, and of how many each holds."""
+    return {"rows": len(rows)} | {key: sum(bool(row[key]) for row in rows) for key in ("found", "named", "repaired")}

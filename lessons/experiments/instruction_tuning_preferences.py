@@ -7,6 +7,9 @@ from lessons.chat.comparing.report import accuracy
 from lessons.chat.preferring.kept import kept
 from lessons.teaching import Values, claim, kept_claim
 
+NOISE = 0.1
+"""Twice the standard deviation √(p (1 - p) / n) of a share of about n = 100 items."""
+
 
 @kept_claim
 def kept_preferences() -> Values:
@@ -23,6 +26,9 @@ def kept_preferences() -> Values:
     values |= {"margin": mean(margins[-quarter:]), "silent": mean(columns(report, "spelling", "grpo", "silent_groups"))}
     values |= {"reward": mean(rewards[:quarter]), "reward_after": mean(rewards[-quarter:])}
     claim(values["margin"] > 0, "DPO follows the people", **values)
+    for task, arm in (("sentiment", "dpo"), ("spelling", "grpo")):
+        added = values[f"{task}_{arm}"] - values[f"{task}_longer"]
+        claim(abs(added) < NOISE, f"what {arm} adds to as many further steps is within noise", added=added)
     return values
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from lessons.clinic.case import GROUPS, Case
 from lessons.clinic.cases import CASES
+from lessons.clinic.table import counts
 from lessons.drawing.grids import as_markdown
 from lessons.experiments.clinic import kept_table
 from lessons.language.message import in_language
@@ -42,7 +43,6 @@ def in_a_cell(text: str) -> str:
 
 def told(kept: dict[str, Any], say: Say) -> str:
     """The kept table's totals."""
-    cases, healthy = kept["cases"], kept["healthy"]
-    counts = {name: sum(bool(case[name]) for case in cases) for name in ("found", "named", "repaired")}
+    cases, healthy = counts(kept["cases"]), kept["healthy"]
     silent = sum(not run["findings"] for run in healthy)
-    return say(SITE["kept clinic"]).format(cases=len(cases), healthy=len(healthy), silent=silent, **counts)
+    return say(SITE["kept clinic"]).format(cases=cases.pop("rows"), healthy=len(healthy), silent=silent, **cases)
