@@ -22,8 +22,10 @@ if importlib.util.find_spec("beartype"):
 
     jaxtyping.install_import_hook(SHAPED_PACKAGES, "tests.typechecking.checked")
 
-SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
-torch.set_num_threads(int(os.environ.get("FT_THREADS", "1" if SIDE_BY_SIDE else "2")))
+# A command that a test calls sets the threads as well, so the number stands where commands and children look for it: two
+# processes with two threads each wait for each other on two cores, and everything takes twice as long.
+os.environ.setdefault("FT_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+torch.set_num_threads(int(os.environ["FT_THREADS"]))
 torch.use_deterministic_algorithms(True)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, ClassVar
 
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates, difference
@@ -30,7 +30,6 @@ from transformer.learning.checkpoint import write_json
 DEVELOPMENT_WORDS = 400
 WORD_ERROR = {"word_error": NUMBER}
 ROW = {"name": str, "rate": NUMBER, "seed": int}
-KEPT = {"setting": dict, "rows": [(ROW | {"failed": str}, ROW | {"british": WORD_ERROR, "american": WORD_ERROR}), ...]}
 RESULTS = Path(__file__).parent.parent / "results"
 
 
@@ -77,7 +76,12 @@ def measure(
 
 
 class KeptRows:
-    """The rows of a study: for each variant every rate of `rates[name]` with every seed."""
+    """The rows of a study: for each variant every rate of `rates[name]` with every seed.
+
+    `found`   what a row holds that did not fail, as kept_rows.py has it
+    """
+
+    found: ClassVar[Mapping[str, Any]] = {"british": WORD_ERROR, "american": WORD_ERROR}
 
     def __init__(self, file: Path, about: Mapping[str, Any], rates: Mapping[str, Iterable[float]], seeds: int):
         self.file, self.about, self.rates, self.seeds = file, dict(about), rates, seeds
@@ -85,7 +89,8 @@ class KeptRows:
 
     def begin(self, anew: bool) -> None:
         """Goes on with the rows that are there. Raises ValueError for those of another setting, unless it is made anew."""
-        kept = read_kept(self.file, KEPT) if self.file.exists() and not anew else {"rows": [], **self.about}
+        shape = {"setting": dict, "rows": [(ROW | {"failed": str}, ROW | dict(self.found)), ...]}
+        kept = read_kept(self.file, shape) if self.file.exists() and not anew else {"rows": [], **self.about}
         if kept["setting"] != self.about["setting"]:
             said = difference(kept["setting"], self.about["setting"])
             raise ValueError(f"{self.file} was {said}; --anew forgets it, --out DIR keeps this one elsewhere")

@@ -13,14 +13,16 @@ sentiment_prompts.json. Stopped, it goes on; so it does with more seeds.
 
 import argparse
 import sys
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates
+from lessons.compare.kept_rows import NUMBER
 from lessons.compare.study import RESULTS, KeptRows
 from lessons.data.feedback import RatedSentence, load_ratings
 from lessons.sentiment.command import STEPS, weights_hash
@@ -72,6 +74,8 @@ def development_error(method: str, rate: float, seed: int, steps: int) -> float:
 
 class KeptSentiment(KeptRows):
     """The rows of this study."""
+
+    found: ClassVar[Mapping[str, Any]] = {"f1": NUMBER, "correlation": NUMBER}
 
     def line(self, name: str, rate: float, seed: int, found: dict[str, Any] | str) -> str:
         said = f"failed: {found}" if isinstance(found, str) else f"F1 {found['f1']:.3f}"
