@@ -24,8 +24,9 @@ if importlib.util.find_spec("beartype"):
 
 # A command that a test calls sets the threads as well, so the number stands where commands and children look for it: two
 # processes with two threads each wait for each other on two cores, and everything takes twice as long.
-os.environ.setdefault("FT_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
-torch.set_num_threads(int(os.environ["FT_THREADS"]))
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("FT_THREADS", "1")
+torch.set_num_threads(int(os.environ.get("FT_THREADS", "2")))
 torch.use_deterministic_algorithms(True)
 
 
