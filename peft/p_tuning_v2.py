@@ -30,6 +30,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from peft.frame.casting import device_of
 from peft.frame.config import Placement
 from peft.prefix_tuning import PrefixAttend, PrefixTuningConfig
 
@@ -101,4 +102,4 @@ class PTuningV2Config(PrefixTuningConfig):
     def random_words(self, model: nn.Module) -> Int[Tensor, " prompt"]:
         """Tokens of the vocabulary at random, none of them padding, which nobody would see."""
         drawn = torch.randint(model.config.vocab_size - 1, (self.num_virtual_tokens,))
-        return (drawn + (drawn >= model.config.pad_id)).to(next(model.parameters()).device)
+        return (drawn + (drawn >= model.config.pad_id)).to(device_of(model))

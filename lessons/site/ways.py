@@ -24,7 +24,7 @@ NAMED = r"(?<![\w.]){name}\(|^from .* import .*\b{name}\b|^    {name},$"
 def ways(name: str, file: str, names: tuple[str, ...], say: Say) -> str:
     """A list of links for a definition of a file; `names` are all definitions of that file."""
     asked = exercises_of(name, file)
-    test = test_of(name, file, names)
+    test = nearest_test(name, file, names)
     links = [told_exercise(exercise, say) for exercise in asked] or [told_lesson(lesson_of(name, file), say)]
     links.append(say(SITE["tested"]).format(link=f'<a href="{address()}/blob/main/{test}">{test}</a>'))
     return f'<ul class="ways">{"".join(f"<li>{link}</li>" for link in links)}</ul>'
@@ -71,7 +71,7 @@ def lesson_page(number: int) -> str:
     return next(source.stem for source in sources() if int(source.stem[:2]) == number)
 
 
-def test_of(name: str, file: str, names: tuple[str, ...]) -> str:
+def nearest_test(name: str, file: str, names: tuple[str, ...]) -> str:
     """The test's path from the root of the repository. Raises ValueError where no test names anything of the file."""
     if asked := exercises_of(name, file):
         return asked[0].tests[0]

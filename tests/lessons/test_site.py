@@ -16,7 +16,7 @@ from lessons.site.clinic import clinic
 from lessons.site.command import SETTINGS, main
 from lessons.site.links import ROOT, relinked
 from lessons.site.pages import SUBJECT, existing
-from lessons.site.ways import exercises_of, lesson_of, mentions, test_of, ways
+from lessons.site.ways import exercises_of, lesson_of, mentions, nearest_test, ways
 from lessons.teaching.notebooks import read_lesson, sources
 from lessons.teaching.said import in_english
 from lessons.translate.assemble import MARK, speaker
@@ -80,7 +80,7 @@ def test_every_definition_leads_to_its_lesson_its_exercise_and_a_test_that_is_th
     """The grader of its exercise; else a test of its package that imports or calls it; else its file's own test."""
     names = tuple(each.name for each in parts((ROOT / file).read_text(encoding="utf-8")) if each.name)
     for name in names:
-        test, asked = test_of(name, file, names), exercises_of(name, file)
+        test, asked = nearest_test(name, file, names), exercises_of(name, file)
         assert (ROOT / test).is_file()
         if asked:
             assert test == f"tests/exercises/graders/test_{asked[0].name}.py"
@@ -99,8 +99,10 @@ def test_what_a_definition_leads_to():
         '<a href="../lessons/13_lora.html">lesson 13</a>, exercise <code>python -m lessons start lora</code>' in shown
     )
     assert "tests/exercises/graders/test_lora.py" in shown
-    assert test_of("PrefixAttend", "peft/prefix_tuning.py", ("PrefixAttend",)) == "tests/peft/test_prefix_tuning.py"
-    assert test_of("rows", "transformer/embedding.py", ("rows",)) == "tests/transformer/test_embedding.py"
+    assert (
+        nearest_test("PrefixAttend", "peft/prefix_tuning.py", ("PrefixAttend",)) == "tests/peft/test_prefix_tuning.py"
+    )
+    assert nearest_test("rows", "transformer/embedding.py", ("rows",)) == "tests/transformer/test_embedding.py"
     assert lesson_of("Transformer.decode", "transformer/model.py") == 8
     assert lesson_of("Linear4bit", "quant/linear.py") == 16
     with pytest.raises(ValueError, match="no lesson shows nothing of peft/nothing"):
