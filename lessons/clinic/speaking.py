@@ -5,7 +5,6 @@ The model has two habits that make illnesses by themselves: its padding is its e
 
 import copy
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,6 @@ RATE = 1e-3
 class Speaking(World):
     """As it was published it is in use; an adapter is put on it where the case trains."""
 
-    chat: ChatModel | None = None
-
     def tuned(self) -> Any:
         return self.base()
 
@@ -42,16 +39,6 @@ class Speaking(World):
         """A token's text, a line break as one sees it."""
         found = self.chat.tokenizer.decode([token], skip_special_tokens=False)
         return str(found).replace("\n", "↵").strip() or "␣"
-
-    @cached_property
-    def untemplated(self) -> list[Example]:
-        """The same questions and answers, one behind the other: what is learnt is not what will be asked."""
-        pairs = [[(f"{question}\n", False), (answer + self.chat.template.end, True)] for question, answer in ASKED]
-        cut = [[(self.chat.tokenizer.encode(text).ids, learnt) for text, learnt in parts] for parts in pairs]
-        texts = [
-            ([id for ids, _ in parts for id in ids], [learnt for ids, learnt in parts for _ in ids]) for parts in cut
-        ]
-        return batches_of(texts, self.chat.config.pad_id)
 
 
 def at_hand() -> bool:
@@ -79,7 +66,16 @@ def smollm() -> Speaking:
         other=batches[:1],
         rate=RATE,
         chat=chat,
+        untemplated=untemplated(chat),
     )
+
+
+def untemplated(chat: ChatModel) -> list[Example]:
+    """The same questions and answers, one behind the other: what is learnt is not what will be asked."""
+    pairs = [[(f"{question}\n", False), (answer + chat.template.end, True)] for question, answer in ASKED]
+    cut = [[(chat.tokenizer.encode(text).ids, learnt) for text, learnt in parts] for parts in pairs]
+    texts = [([id for ids, _ in parts for id in ids], [learnt for ids, learnt in parts for _ in ids]) for parts in cut]
+    return batches_of(texts, chat.config.pad_id)
 
 
 def batches_of(texts: list[Any], pad: int) -> list[Example]:

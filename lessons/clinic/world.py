@@ -29,7 +29,9 @@ Example = Mapping[str, Tensor]
 class World:
     """`base` and `adapt` make a new one at every call; `folder` holds an adapter that was trained on this base.
 
-    `bare`   as `adapt`, and no rows of tokens are trained beside the adapter
+    `bare`          as `adapt`, and no rows of tokens are trained beside the adapter
+    `chat`          the model's own tokenizer and template, where it has one (speaking.py)
+    `untemplated`   the batches without that template
     """
 
     base: Callable[[], Any]
@@ -40,6 +42,8 @@ class World:
     other: Sequence[Example]
     rate: float
     full_rate: float = 1e-3
+    chat: Any = None
+    untemplated: Sequence[Example] = ()
 
     @property
     def causal(self) -> bool:

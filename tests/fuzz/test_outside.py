@@ -38,6 +38,7 @@ def test_it_is_read_or_refused_in_one_line(target: str, folder: Path, data: st.D
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("target", TARGETS)
 @settings(max_examples=1000, **CALMLY)
 @given(data=st.data())

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from lessons.clinic.case import Case, Settings
 from lessons.clinic.reading import IGNORED
-from lessons.clinic.speaking import Speaking
 from lessons.clinic.world import World
 
 
@@ -75,7 +74,7 @@ class Turns:
 
 def untemplated(world: World) -> tuple[Settings, Settings]:
     """SmolLM2's own template where it is at hand; else the last token marks a turn."""
-    if isinstance(world, Speaking):
+    if world.untemplated:
         given = {"model": world.tuned(), "tokenizer": world.chat}
         return {**given, "batches": world.untemplated}, {**given, "batches": world.batches}
     model = world.tuned()
