@@ -1,7 +1,7 @@
 """What Sphinx and furo leave out for people who use a keyboard or a screen reader, put into every page when it is written.
 
 captions of the sidebar    headings need a level
-code                       a block that scrolls sideways must be reached by the keyboard
+code, formulas, tables     what scrolls sideways must be reached by the keyboard
 empty heads of columns     are cells
 signatures over lines      a list of `dd` without a `dt` is no list
 sidebars                   two landmarks need two names
@@ -25,6 +25,8 @@ def accessible(page: str, language: str) -> str:
     for before, after in (
         ('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">'),
         ("<pre>", '<pre tabindex="0">'),
+        ('<div class="formula">', '<div class="formula" tabindex="0">'),
+        ('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
         ('<th class="head"><p></p></th>', "<td></td>"),
         ('<aside class="sidebar-drawer', f'<aside aria-label="{words["pages"]}" class="sidebar-drawer'),
         ('<aside class="toc-drawer', f'<aside aria-label="{words["on this page"]}" class="toc-drawer'),
