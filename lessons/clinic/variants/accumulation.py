@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from lessons.clinic.reading import logits_of, read, token_losses
-from lessons.clinic.variants.merged import words
 from lessons.clinic.variants.places import base, small
 from lessons.clinic.variants.published import EOS, PAD, Published
+from lessons.clinic.variants.published_runs import words
 from lessons.clinic.variants.variant import Made, Variant, elsewhere
 from peft import LoraConfig, SSFConfig
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import torch
 
 from lessons.clinic.cases.loaded import training
-from lessons.clinic.variants.loaded import starting
 from lessons.clinic.variants.places import base, small
+from lessons.clinic.variants.published_runs import starting
 from lessons.clinic.variants.variant import Made, Variant, otherwise
 from lessons.clinic.world import World
 from peft import AdapterConfig, BitFitConfig, LoraConfig

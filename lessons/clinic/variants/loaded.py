@@ -3,16 +3,15 @@
 import types
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from lessons.clinic.cases.loaded import Words, training
-from lessons.clinic.variants.merged import words
 from lessons.clinic.variants.places import base, small
-from lessons.clinic.variants.published import Published, PublishedPeft
+from lessons.clinic.variants.published import PublishedPeft
+from lessons.clinic.variants.published_runs import in_use, starting
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import AdapterConfig, IA3Config, LoraConfig, PeftModel, SSFConfig, get_peft_model
@@ -21,36 +20,6 @@ TEXT = small("text", LoraConfig(r=6, lora_alpha=9, target_modules=("k_proj", "ou
 BESIDE = small("text", AdapterConfig(style="parallel", bottleneck=8))
 PAIRS = small("pairs", SSFConfig())
 HOULSBY = small("pairs", AdapterConfig(style="houlsby", bottleneck=6))
-
-
-def in_use(sick: Callable[[PublishedPeft], object]) -> Callable[[Path], Made]:
-    """Hugging Face's names, trained or so it looks; `sick` spoils it."""
-
-    def make(folder: Path) -> Made:
-        models = [PublishedPeft(Published()), PublishedPeft(Published())]
-        for model in models:
-            for layer in model.adapters():
-                nn.init.normal_(layer.lora_B["default"].weight, std=0.05, generator=torch.Generator().manual_seed(3))
-            model.eval()
-        sick(models[0])
-        return tuple({"model": model, "batches": words()} for model in models)
-
-    return make
-
-
-def starting(sick: Callable[[PublishedPeft, list[nn.Parameter]], object]) -> Callable[[Path], Made]:
-    """Hugging Face's names, at the start of training; `sick` may change the model, and what the optimizer is given."""
-
-    def make(folder: Path) -> Made:
-        runs = []
-        for spoil in (sick, lambda model, given: None):
-            model = PublishedPeft(Published(layers=3), targets=("q_proj", "down_proj")).train()
-            given = [p for p in model.parameters() if p.requires_grad]
-            spoil(model, given)
-            runs.append({"model": model, "batches": words(), "optimizer": torch.optim.AdamW(given, lr=1e-3)})
-        return runs[0], runs[1]
-
-    return make
 
 
 def switched_off(model: PublishedPeft) -> None:

@@ -11,8 +11,9 @@ from torch import nn
 from lessons.clinic.case import Settings
 from lessons.clinic.cases.merged import files
 from lessons.clinic.reading import logits_of, read
-from lessons.clinic.variants.places import base, small, text
-from lessons.clinic.variants.published import BOS, EOS, PAD, VOCAB, Published
+from lessons.clinic.variants.places import base, small
+from lessons.clinic.variants.published import BOS, EOS, PAD, Published
+from lessons.clinic.variants.published_runs import positions, words
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import IA3Config, LoraConfig, PeftModel, SSFConfig, VeraConfig, get_peft_model
@@ -21,14 +22,6 @@ TEXT = small("text", LoraConfig(r=6, lora_alpha=24, target_modules=("v_proj", "f
 PAIRS = small("pairs", LoraConfig(r=3, lora_alpha=7, target_modules=("out_proj", "fc2"), use_rslora=True))
 QUARTER = small("pairs", LoraConfig(r=8, lora_alpha=2, target_modules=("q_proj", "fc1")))
 VERA = small("text", VeraConfig(r=12, target_modules=("q_proj", "fc2")))
-
-
-def words() -> list[dict[str, torch.Tensor]]:
-    """Batches for a model of transformers."""
-    numbers = torch.Generator().manual_seed(23)
-    rows = [torch.randint(3, VOCAB, (3 + index % 4,), generator=numbers).tolist() for index in range(14)]
-    pairs = [(row, [*row[::-1], EOS]) for row in rows]
-    return [{name: t for name, t in text(some, PAD).items() if name != "answers"} for some in (pairs[:6], pairs[6:])]
 
 
 def published(times: float, branch: bool = False) -> Callable[[Path], Made]:
@@ -131,11 +124,6 @@ def published_head(table: bool) -> Callable[[Path], Made]:
         return {"model": sick, "batches": batches}, {"model": well, "batches": batches}
 
     return make
-
-
-def positions(batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Counted from the first token that is no padding."""
-    return (batch["attention_mask"].cumsum(1) - 1).clamp(min=0)
 
 
 VARIANTS = [

@@ -10,10 +10,9 @@ from torch import nn
 
 from lessons.clinic.cases.loaded import training
 from lessons.clinic.reading import IGNORED
-from lessons.clinic.variants.loaded import starting
-from lessons.clinic.variants.merged import words
 from lessons.clinic.variants.places import base, small
 from lessons.clinic.variants.published import Block, Published
+from lessons.clinic.variants.published_runs import starting, words
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import AdapterConfig, LoraConfig, SSFConfig

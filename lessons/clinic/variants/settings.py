@@ -7,10 +7,9 @@ from types import SimpleNamespace
 import torch
 
 from lessons.clinic.cases.loaded import training
-from lessons.clinic.variants.loaded import in_use, starting
-from lessons.clinic.variants.merged import words
 from lessons.clinic.variants.places import base, small
 from lessons.clinic.variants.published import Published, PublishedPeft
+from lessons.clinic.variants.published_runs import in_use, starting, words
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import AdapterConfig, IA3Config, LoraConfig, get_peft_model

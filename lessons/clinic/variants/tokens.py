@@ -4,15 +4,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lessons.clinic.case import Settings
 from lessons.clinic.cases.tokens import Turns, marked
 from lessons.clinic.reading import IGNORED
-from lessons.clinic.variants.merged import positions, words
+from lessons.clinic.variants.labels import (
+    Batch,
+    answers,
+    asks_all,
+    behind,
+    endless,
+    in_pairs,
+    one_of_the_prompt,
+    over_padding,
+    too_late,
+    unshifted,
+)
 from lessons.clinic.variants.places import base, small
-from lessons.clinic.variants.published import BOS, EOS, PAD, VOCAB, Published
+from lessons.clinic.variants.published import BOS, EOS, VOCAB, Published
+from lessons.clinic.variants.published_runs import positions, words
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import BitFitConfig, LNTuningConfig, LoraConfig, SSFConfig
@@ -21,16 +32,6 @@ TEXT = small("text", LoraConfig(r=6, lora_alpha=12, target_modules=("q_proj", "v
 STOPS = small("stops", LoraConfig(r=2, lora_alpha=2, target_modules=("fc1", "fc2")))
 PAIRS = small("pairs", SSFConfig())
 NORMS = small("text", LNTuningConfig())
-Batch = dict[str, Tensor]
-
-
-def behind(batch: Batch) -> Batch:
-    """The same rows, padded at their end."""
-    moved: dict[str, Tensor] = {}
-    lengths = batch["attention_mask"].sum(1).tolist()
-    for name, tensor in batch.items():
-        moved[name] = torch.stack([row.roll(int(length)) for row, length in zip(tensor, lengths, strict=True)])
-    return moved
 
 
 def published(change: Callable[[Batch], Batch], **config: Any) -> Callable[[Path], Made]:
@@ -43,44 +44,12 @@ def published(change: Callable[[Batch], Batch], **config: Any) -> Callable[[Path
     return make
 
 
-def over_padding(batch: Batch) -> Batch:
-    return {**batch, "labels": torch.where(batch["attention_mask"] == 0, PAD, batch["labels"])}
-
-
-def unshifted(batch: Batch) -> Batch:
-    return {**batch, "labels": torch.where(batch["labels"] == IGNORED, IGNORED, batch["input_ids"].roll(1, 1))}
-
-
-def too_late(batch: Batch) -> Batch:
-    moved = torch.where(batch["labels"] == IGNORED, IGNORED, batch["input_ids"].roll(-1, 1))
-    return {**batch, "labels": moved.masked_fill(batch["input_ids"] == EOS, IGNORED)}
-
-
-def endless(batch: Batch) -> Batch:
-    return {**batch, "labels": batch["labels"].masked_fill(batch["labels"] == EOS, IGNORED)}
-
-
-def answers(batch: Batch) -> Batch:
-    """What the loss should be taken on is said beside the labels."""
-    return {**batch, "answers": batch["labels"] != IGNORED}
-
-
-def asks_all(batch: Batch) -> Batch:
-    return {**batch, "labels": torch.where(batch["attention_mask"].bool(), batch["input_ids"], IGNORED)}
-
-
 def asked_too_much(change: Callable[[Batch], Batch]) -> Callable[[Path], Made]:
     def make(folder: Path) -> Made:
         model, well = Published(), [answers(behind(batch)) for batch in words()]
         return {"model": model, "batches": [change(dict(batch)) for batch in well]}, {"model": model, "batches": well}
 
     return make
-
-
-def one_of_the_prompt(batch: Batch) -> Batch:
-    """The cut between question and answer is one token early."""
-    early = batch["answers"].roll(-1, 1) & batch["attention_mask"].bool()
-    return {**batch, "labels": torch.where(early, batch["input_ids"], batch["labels"])}
 
 
 def one_row(world: World) -> Made:
@@ -107,19 +76,6 @@ def one_batch(change: Callable[[Batch], Batch]) -> Callable[[World], Made]:
         }
 
     return make
-
-
-def in_pairs(step: int) -> Callable[[Batch], Batch]:
-    """Of a batch with source, inputs and labels: labels that come so many places late."""
-
-    def change(batch: Batch) -> Batch:
-        if step < 0:
-            return {**batch, "labels": torch.where(batch["labels"] == IGNORED, IGNORED, batch["inputs"])}
-        late = batch["labels"].roll(-step, 1)
-        late[:, -step:] = IGNORED
-        return {**batch, "labels": torch.where(batch["labels"] == IGNORED, IGNORED, late)}
-
-    return change
 
 
 def published_padding(**spoilt: bool) -> Callable[[Path], Made]:
