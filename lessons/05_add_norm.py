@@ -33,17 +33,8 @@ deep stack can learn?
 # %% tags=["hide-input"]
 import torch
 
-from lessons.experiments.add_norm import (
-    ALIKE,
-    SUBLAYER_SAYS,
-    VERSIONS,
-    X,
-    deviation_mistake,
-    end,
-    learn,
-    stream_of,
-    through,
-)
+from lessons.experiments.add_norm import ALIKE, SUBLAYER_SAYS, VERSIONS, X, deviation_mistake, end, learn, through
+from lessons.experiments.add_norm_streams import stream_of
 from lessons.experiments.add_norm_figures import draw_depth, draw_learning, draw_rates, draw_stream, draw_two_orders
 from lessons.task.base import load_base
 from lessons.task.machine import set_threads

@@ -42,14 +42,12 @@ from lessons.experiments.lora import (
     crossings,
     errors_of_ranks,
     first_gradients,
-    kept_study,
     layer_by_hand,
-    lora_beside_full,
     memory_ratios,
-    places_and_ranks,
     seconds_of,
     spectra,
 )
+from lessons.experiments.lora_kept import kept_study, lora_beside_full, places_and_ranks
 from lessons.experiments.lora_adapters import (
     errors_by_adapter,
     errors_of_mixtures,

@@ -48,8 +48,8 @@ from lessons.experiments.sentiment import (
     four_teachers,
     kept_rows,
     more_sentences,
-    show_live,
 )
+from lessons.experiments.sentiment_live import show_live
 from lessons.experiments.sentiment_figures import draw_amounts, draw_pooling, draw_teachers, draw_techniques
 from lessons.sentiment.model import HIGHEST_RATING, SentimentModel
 from lessons.task.machine import set_threads

@@ -33,19 +33,16 @@ Usually not: the best lines are so close together that their prices decide. And 
 from lessons.compare import amounts as amounts_command
 from lessons.compare.kept import kept_report
 from lessons.experiments.choosing import (
-    agreement_table,
-    beside_hugging_face,
     complex_techniques_beside_simple,
-    counts,
     fitting,
-    how_much_data,
     leads_and_seeds,
-    overfitting_step_by_step,
     prices,
     rates_differ,
     twenty_customers,
     volumes,
 )
+from lessons.experiments.choosing_amounts import counts, how_much_data, overfitting_step_by_step
+from lessons.experiments.choosing_beside import agreement_table, beside_hugging_face
 from lessons.experiments.choosing_figures import (
     best_of,
     draw_amounts,

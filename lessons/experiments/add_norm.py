@@ -1,4 +1,4 @@
-"""Lesson 5's measurements: a fresh stack with and without each half of Add & Norm, and the base's residual stream."""
+"""Lesson 5's measurements: a fresh stack with and without each half of Add & Norm."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -149,45 +149,6 @@ def learn(version: str, layers: int, steps: int, warmup: int = 1, rate: float = 
 def end(losses: Sequence[float]) -> float:
     """The mean of the last ten."""
     return sum(losses[-10:]) / 10
-
-
-@dataclass(frozen=True)
-class Stream:
-    """The residual stream: its length at the start and after each sub-layer, what each adds, its length after the last norm."""
-
-    start: float
-    lengths: dict[str, float]
-    added: dict[str, float]
-    normed: float
-
-
-@torch.no_grad()
-def stream_of(model: Transformer) -> Stream:
-    """Mean lengths over the letters of words with seven letters."""
-    lengths: dict[str, float] = {}
-    added: dict[str, float] = {}
-
-    def watch(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            lengths[name] = float(output.norm(dim=-1).mean())
-            added[name] = float((output - inputs[0]).norm(dim=-1).mean())
-
-        return hook
-
-    layers: Iterable[Any] = model.encoder.layers
-    handles = [
-        norm.register_forward_hook(watch(f"{index} {name}"))
-        for index, layer in enumerate(layers)
-        for name, norm in (("attention", layer.self_attention_norm), ("feed forward", layer.feed_forward_norm))
-    ]
-    sources = of_length(word_batch(), 7, most=200)
-    try:
-        memory, _ = model.encode(sources)
-    finally:
-        for handle in handles:
-            handle.remove()
-    start = model.place_source(model.embed_source(sources)[0])
-    return Stream(float(start.norm(dim=-1).mean()), lengths, added, float(memory.norm(dim=-1).mean()))
 
 
 def deviation_mistake(size: int) -> Values:

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from lessons.drawing.labels import legend_below
 from lessons.drawing.style import BEFORE, GREEN, INDIGO, ORANGE, PINK, SKY
-from lessons.experiments.add_norm import Depth, Stream, by_hand
+from lessons.experiments.add_norm import Depth, by_hand
+from lessons.experiments.add_norm_streams import Stream
 from lessons.teaching import Sketch, new_figure
 from lessons.teaching.sketch import EDGE, Place
 

@@ -1,13 +1,11 @@
-"""Lesson 32's measurements: the saved comparison as a decision, data amounts, and the same beside another comparison."""
+"""Lesson 32's measurements: the saved comparison as a decision, and the volume of one adapter."""
 
-import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from statistics import mean, stdev
 from typing import Any
 
-from lessons.compare.beside_hf import agreements, both, gain_of_a_rate, load_hf, rank_agreement
 from lessons.compare.kept import kept_report
 from lessons.compare.report import by_method
 from lessons.compare.study import RESULTS
@@ -140,132 +138,6 @@ def rates_differ() -> Values:
     }
     claim(values["factor"] > 100, "rates differ by more than a hundred", factor=values["factor"])
     return values
-
-
-@kept_claim
-def beside_hugging_face() -> Values:
-    """The two orders of the techniques that both comparisons have, and what one of theirs gains by its setting."""
-    report = kept_report()
-    found = agreements(report)
-    low, high = gain_of_a_rate("prompt_tuning")
-    rows = {row.method: row for row in both(report)}
-    lead = rows["lora"].theirs["accuracy"] - rows["full"].theirs["accuracy"]
-    values: Values = {
-        "shared": len(rows), "settings": len(load_hf()["rows"]), "agreement": rank_agreement(list(rows.values())),
-        "same": sum(ours == theirs for ours, theirs in found.values()), "of": len(found),
-        "low": 100 * low, "high": 100 * high, "lead": 100 * lead, "ln_tuning": 100 * rows["ln_tuning"].theirs["accuracy"],
-        "ln_rate": rows["ln_tuning"].theirs["rate"], "our_ln": british("ln_tuning"), "our_ln_rate": learning_rates()["ln_tuning"],
-    }  # fmt: skip
-    claim(values["agreement"] > 0.3, "the orders agree in the main", agreement=values["agreement"])
-    claim(found["LoRA is at least as good as full fine-tuning"][1], "in theirs LoRA is no worse than full", lead=lead)
-    claim(high - low > 5 * lead, "a setting does more than the step from full to LoRA", low=low, high=high, lead=lead)
-    return values
-
-
-def agreement_table() -> list[list[str]]:
-    """Claim, ours, theirs, the lines of a table."""
-    marks = {True: "yes", False: "no"}
-    found = agreements(kept_report()).items()
-    return [["", "here", "there"], *([said, marks[ours], marks[theirs]] for said, (ours, theirs) in found)]
-
-
-Curve = list[dict[str, float]]
-
-
-@cache
-def amounts() -> dict[tuple[str, int], list[Curve]]:
-    """(technique, words) → a curve for each seed, of lessons/results/amounts.json."""
-    curves: dict[tuple[str, int], list[Curve]] = {}
-    for row in json.loads((RESULTS / "amounts.json").read_text(encoding="utf-8"))["rows"]:
-        curves.setdefault((row["method"], row["words"]), []).append(row["curve"])
-    return curves
-
-
-def amount_names() -> list[str]:
-    return list(dict.fromkeys(method for method, _ in amounts()))
-
-
-def counts() -> list[int]:
-    return sorted({count for _, count in amounts()})
-
-
-def at(method: str, count: int, what: str, point: int = -1) -> float:
-    """Word error in per cent at one of the looks, mean over the seeds."""
-    return 100 * mean(curve[point][what] for curve in amounts()[method, count])
-
-
-@kept_claim
-def how_much_data() -> Values:
-    """What few and many words bring, and how far learnt and held-out words are apart."""
-    few, many, tuned = counts()[0], counts()[-1], [name for name in amount_names() if name != "scratch"]
-    start = at("full", few, "british", 0)
-    off = {name: 100 * (start - at(name, few, "british")) / start for name in tuned}
-    gap = {
-        count: {name: at(name, count, "british") - at(name, count, "training") for name in tuned}
-        for count in (few, many)
-    }
-    values: Values = {
-        "few": few,
-        "many": many,
-        "start": start,
-        "least_off": min(off.values()),
-        "most_off": max(off.values()),
-    }
-    values |= {
-        f"{name}_{word}": at(name, count, "british")
-        for name in amount_names()
-        for word, count in (("few", few), ("many", many))
-    }
-    values |= {"gap_few": min(gap[few].values()), "gap_many": max(gap[many].values())}
-    values["apart_few"] = max(values[f"{name}_few"] for name in tuned) - min(values[f"{name}_few"] for name in tuned)
-    values["apart_many"] = max(values[f"{name}_many"] for name in tuned) - min(values[f"{name}_many"] for name in tuned)
-    values["learns_least"] = highest({name: values[f"{name}_many"] for name in tuned})
-    values["forgets_least"] = lowest({name: at(name, many, "american") for name in tuned})
-    values["kept_few"], values["kept_many"] = (
-        min(at(name, count, "american") for name in tuned) for count in (few, many)
-    )
-    claim(
-        values["gap_many"] < values["gap_few"],
-        "with more words, learnt and held-out words come together",
-        **only_numbers(values),
-    )
-    claim(
-        values["scratch_many"] > max(values[f"{name}_few"] for name in tuned),
-        "a base and few words beat many words without",
-        **only_numbers(values),
-    )
-    return values
-
-
-@kept_claim
-def overfitting_step_by_step() -> Values:
-    """LoRA on the fewest words: the look at which held-out words are best, and the end."""
-    few, many = counts()[0], counts()[-1]
-    looks = range(1, len(amounts()["lora", few][0]))
-    held_out = {look: at("lora", few, "british", look) for look in looks}
-    best = min(held_out, key=held_out.__getitem__)
-    values: Values = {
-        "few": few, "many": many, "steps": amounts()["lora", few][0][-1]["step"], "best_step": amounts()["lora", few][0][best]["step"],
-        "best": held_out[best], "end": held_out[looks[-1]], "cost": held_out[looks[-1]] - held_out[best],
-        "training": at("lora", few, "training"), "many_training": at("lora", many, "training"), "many_end": at("lora", many, "british"),
-        "american_best": at("lora", few, "american", best), "american_end": at("lora", few, "american"),
-    }  # fmt: skip
-    values["rise"] = (
-        "That small rise is overfitting as well."
-        if values["cost"] > 0
-        else "There is no rise at the end: the gap alone is the overfitting."
-    )
-    claim(values["training"] < 5, "the few words are learnt by heart", training=values["training"])
-    claim(
-        values["end"] - values["training"] > 3 * (values["many_end"] - values["many_training"]),
-        "the gap is far larger on few words",
-        **only_numbers(values),
-    )
-    return values
-
-
-def only_numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in values.items() if isinstance(value, (int, float))}
 
 
 def volumes(scales: Sequence[float], count: int) -> dict[float, tuple[float, float]]:

@@ -13,16 +13,13 @@ from lessons.experiments.choosing import (
     CUSTOMERS,
     KILOBYTES,
     NO_ROOM,
-    amount_names,
-    amounts,
-    at,
     british,
-    counts,
     fitting,
     kilobytes,
     questions,
     twenty_customers,
 )
+from lessons.experiments.choosing_amounts import amount_names, amounts, at, counts
 from lessons.teaching import Sketch, lowest, new_figure
 
 WHAT = {

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lessons.experiments.lora import beside
+from lessons.experiments.lora_kept import beside
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.finetuning import adapted, rate_of

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lessons.experiments.lora import beside
+from lessons.experiments.lora_kept import beside
 from lessons.memory.plan import Plan, Setting, plan
 from lessons.task.base import load_base
 from lessons.task.finetuning import prepared_base

@@ -13,7 +13,8 @@ pytest.importorskip(
     "jupytext", reason="the notebooks' tools are not installed: pip install finetune-by-hand[notebooks]"
 )
 
-from lessons.experiments.choosing import agreement_table, prices
+from lessons.experiments.choosing import prices
+from lessons.experiments.choosing_beside import agreement_table
 from lessons.experiments.clinic import symptoms
 from lessons.teaching.notebooks import NOTEBOOKS, sources
 from lessons.teaching.redrawn import decoded
