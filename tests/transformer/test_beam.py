@@ -10,7 +10,7 @@ from tests.reference import decoding as reference
 from tests.transformer import small
 from tests.transformer.small import SOURCE
 from transformer import Transformer, generate
-from transformer.decoding.beam import beam_search, trimmed
+from transformer.decoding.beam import Finished, beam_search, best_continuations, trimmed
 
 PAD, BOS, EOS = 0, 1, 2
 PENALTIES = [0.0, 0.6, 1.0, 2.0, -0.5]
@@ -33,11 +33,18 @@ class Table:
 
 
 def search(tables: list[Table], longest: int, beams: int, penalty: float) -> list[list[int]]:
-    """beam_search over several tables in one batch; what it says of each, without bos and padding."""
+    """beam_search over several tables in one batch; what it says of each, without bos and padding.
+
+    A model's logits are log-probabilities up to a number of each prefix's own: so are these.
+    """
 
     def next_logits(tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        assert tokens.shape[1] <= longest, "it asks for a token beyond the last"
         return torch.stack(
-            [torch.tensor(tables[row // beams](tuple(prefix[1:]))) for row, prefix in enumerate(tokens.tolist())]
+            [
+                torch.tensor(tables[row // beams](tuple(prefix[1:]))) + 3 * (sum(prefix) % 5)
+                for row, prefix in enumerate(tokens.tolist())
+            ]
         )
 
     start = torch.full((len(tables), 1), BOS)
@@ -122,6 +129,23 @@ def test_the_continuation_stands_after_a_start_of_any_length_and_counts_alone():
 
     assert said[0, :3].tolist() == [4, 5, BOS]
     assert until_eos(said[0, 3:].tolist()) == search([table], 7, beams=3, penalty=1.0)[0]
+
+
+def test_scores_of_half_precision_logits_are_added_in_single_precision():
+    """In bfloat16 the logarithms of two of these tokens would be one number."""
+    logits = torch.tensor([[4.0, 4.015625, 1.0]]).bfloat16()
+    scores, _, tokens = best_continuations(torch.zeros(1, 1), logits, 3)
+
+    assert scores.dtype == torch.float32
+    assert torch.equal(scores, logits.float().log_softmax(dim=-1).gather(1, tokens))
+
+
+def test_shorter_finished_rows_are_filled_up_with_the_pad_symbol():
+    finished = Finished(1, 2, pad_id=7, device=torch.device("cpu"))
+    finished.add(torch.tensor([[[1, 2]]]), torch.tensor([[-1.0]]))
+    finished.add(torch.tensor([[[1, 4, 2]]]), torch.tensor([[-0.5]]))
+
+    assert finished.tokens.tolist() == [[[1, 4, 2], [1, 2, 7]]]
 
 
 def test_rows_padded_after_eos_lose_the_columns_that_no_row_needs():

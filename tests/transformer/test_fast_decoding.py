@@ -12,7 +12,7 @@ from transformer.decoding import fast_blocks
 
 KINDS = {
     "paper": {},
-    "pre": {"norm": "pre", "positions": "learned", "attention": "fused"},
+    "pre": {"norm": "pre", "positions": "learned", "attention": "fused", "layer_norm_eps": 0.3},
     "bart": {"norm_embeddings": True, "positions": "learned", "activation": "gelu", "output_bias": True},
     "marian": {"scale_embeddings": False, "activation": "silu"},
     "shared heads, normed": {"num_heads": 6, "num_kv_heads": 2, "head_size": 4, "norm_heads": True, "norm_kind": "rms"},
@@ -146,6 +146,8 @@ def test_a_model_that_does_more_than_its_weights_say_is_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             generate(model, SOURCE, max_new_tokens=3, fast=True)
+    with pytest.raises(ValueError, match=r"leaves dropout out: call eval\(\) first"):
+        generate(decoder_only().train(), PROMPTS["whole"], max_new_tokens=3, fast=True)
 
 
 def test_it_is_decoding_with_a_cache():

@@ -244,4 +244,15 @@ def test_one_logit_that_is_not_finite_is_enough_to_stop():
         model.output.bias[3] = float("nan")
 
     with pytest.raises(ValueError, match="logits are not finite"):
-        generate(model, SOURCE, max_new_tokens=4)
+        generate(model, SOURCE, max_new_tokens=1)
+
+
+def test_more_tokens_than_positions_are_refused():
+    with pytest.raises(ValueError, match="max_new_tokens 17 is more than the model's max_length 16"):
+        generate(small.talker(), SOURCE, max_new_tokens=17)
+
+
+def test_a_draw_is_as_cold_as_it_is_asked_for():
+    model = small.talker()
+
+    assert torch.equal(generate(model, SOURCE, 9, do_sample=True, temperature=1e-4), generate(model, SOURCE, 9))

@@ -112,6 +112,47 @@ def test_a_prompt_read_at_once_into_the_cache_gives_the_logits_of_every_place(pa
     torch.testing.assert_close(cached[:, padding:], model(prompt)[:, padding:])
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_new_tokens_that_come_together_see_what_is_before_them_alone(size):
+    model = language_model(**LLAMA)
+    cache = model.new_cache(size)
+
+    model.decode(TEXT[:, :-size], cache)
+
+    torch.testing.assert_close(model.decode(TEXT[:, -size:], cache), model(TEXT)[:, -size:])
+
+
+@pytest.mark.parametrize(("ids", "message"), [([[5, 17]], "17"), ([[-1, 5]], "-1"), ([[5] * 17], "17 tokens")])
+def test_ids_that_cannot_be_read_are_refused(ids, message):
+    with pytest.raises(ValueError, match=message):
+        language_model(**LLAMA)(torch.tensor(ids))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_embedding_and_output_are_one_matrix_where_the_config_says_so(tied):
+    model = language_model(**LLAMA, tie_embeddings=tied)
+
+    assert (model.output.weight is model.source_embedding.weight) == tied
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("trained", [True, False])
+def test_untying_changes_no_logit_and_separates_the_matrices(bias, trained):
+    model = language_model(**LLAMA | {"bias": bias}).requires_grad_(trained)
+    before = model(TEXT)
+
+    model.untie_weights()
+
+    assert torch.equal(model(TEXT), before)
+    assert not model.config.tie_embeddings
+    assert {model.output.weight.requires_grad, model.source_embedding.weight.requires_grad} == {trained}
+    assert (model.output.bias is not None) == bias
+    with torch.no_grad():
+        model.source_embedding.weight.zero_()
+    assert model.output.weight.abs().sum() > 0
+    DecoderOnly(model.config).load_state_dict(model.state_dict())
+
+
 def test_the_cache_stores_the_fewer_heads():
     model = language_model(**LLAMA)
     cache = model.new_cache(4)

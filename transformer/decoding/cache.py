@@ -8,7 +8,6 @@ Memory   2 · layers · batch · (capacity + source) · d_model numbers: the roo
 
 from collections.abc import Callable
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor
@@ -90,7 +89,7 @@ class KeyValueCache:
         The memory is left alone, since all beams of one source share it.
         """
         for past, _ in self.layers:
-            past.reorder(rows.to(torch.long))
+            past.reorder(rows)
 
 
 class PromptCache:
@@ -103,7 +102,6 @@ class PromptCache:
         self.num_layers = num_layers
         self.room = room
         self.length = 0
-        self.padded = False
         self.layers: list[GrowingCache] = []
 
     def begin(self, real: Bool[Tensor, "batch 1 1 prompt"]) -> None:
@@ -122,7 +120,7 @@ class PromptCache:
     def reorder(self, rows: Tensor) -> None:
         """Row i becomes what row `rows[i]` was. The mask stays: all beams of one prompt share it."""
         for past in self.layers:
-            past.reorder(rows.to(torch.long))
+            past.reorder(rows)
 
 
 def advanced(length: int, count: int, capacity: int) -> int:
