@@ -140,6 +140,13 @@ def test_scores_of_half_precision_logits_are_added_in_single_precision():
     assert torch.equal(scores, logits.float().log_softmax(dim=-1).gather(1, tokens))
 
 
+def test_where_there_are_fewer_continuations_than_asked_for_all_come_the_best_first():
+    scores, prefixes, tokens = best_continuations(torch.tensor([[-1.0, -9.0]]), torch.tensor([[0.0, 1], [0, 1]]), 6)
+
+    assert (prefixes.tolist(), tokens.tolist()) == ([[0, 0, 1, 1]], [[1, 0, 1, 0]])
+    assert scores[0, 0] == -1 + torch.tensor([0.0, 1]).log_softmax(0)[1]
+
+
 def test_shorter_finished_rows_are_filled_up_with_the_pad_symbol():
     finished = Finished(1, 2, pad_id=7, device=torch.device("cpu"))
     finished.add(torch.tensor([[[1, 2]]]), torch.tensor([[-1.0]]))
