@@ -11,7 +11,11 @@ from tests.mutants.kinds import ALONE, is_type, left_out, more_changes, parts
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed place. `function` is the outermost function around it, empty for what runs when the module is imported."""
+    """One changed place. `function` is the outermost function around it, empty for what runs when the module is imported.
+
+    `lines`   those of the statement, without the statements inside it
+    `last`    the last line of what is inside
+    """
 
     file: str
     function: str
@@ -20,6 +24,7 @@ class Mutant:
     new: str
     start: int
     end: int
+    last: int = 0
     number: int = 0
 
     @property
@@ -55,6 +60,10 @@ class Places:
 
     def __init__(self, file: str, source: str):
         self.file, self.encoded, self.tree = file, source.encode(), ast.parse(source)
+        self.last_lines: dict[int, int] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                self.last_lines[node.lineno] = max(node.end_lineno or 0, self.last_lines.get(node.lineno, 0))
         self.starts = [0]
         for line in self.encoded.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
@@ -116,4 +125,8 @@ class Places:
                 yield self.mutant(part, f"({new})", function, lines)
 
     def mutant(self, node: ast.expr | ast.stmt, new: str, function: str, lines: tuple[int, int]) -> Mutant:
-        return Mutant(self.file, function, lines, self.text(node), new, *self.span(node))
+        return Mutant(self.file, function, lines, self.text(node), new, *self.span(node), last=self.last_line(lines[0]))
+
+    def last_line(self, first: int) -> int:
+        """Of the longest statement, no definition, that begins at this line."""
+        return self.last_lines.get(first, first)

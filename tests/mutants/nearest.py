@@ -11,6 +11,10 @@ DEFAULTS = "tests/test_defaults.py"
 """It reads what was made when the packages were imported, and so runs no line of theirs."""
 
 
+SELDOM = 5
+"""Where at most one of so many tests goes."""
+
+
 class Nearest:
     """Learned lines, and which tests have killed a file's mutants before: they are asked first."""
 
@@ -31,13 +35,18 @@ class Nearest:
         names = set().union(*(self.by_line.get((mutant.file, line), ()) for line in range(first, last + 1)))
         if not mutant.function:
             names = set(self.by_file[mutant.file]) | {name for name in self.known if name.startswith(DEFAULTS)}
-        chosen, seconds = [], 0.0
-        for name in sorted(names, key=lambda name: self.order(mutant, name)):
+        chosen, seconds, seldom = [], 0.0, self.seldom(mutant, names)
+        for name in sorted(names, key=lambda name: (name not in seldom, *self.order(mutant, name))):
             seconds += self.known[name]["seconds"]
             if chosen and seconds > budget:
                 break
             chosen.append(name)
         return chosen
+
+    def seldom(self, mutant: Mutant, names: set[str]) -> set[str]:
+        """The tests that went where few go: into the branch that raises, for one."""
+        lines = [self.by_line.get((mutant.file, line), set()) for line in range(mutant.lines[0], mutant.last + 1)]
+        return {name for those in lines if SELDOM * len(those) <= len(names) for name in those}
 
     def order(self, mutant: Mutant, name: str) -> tuple:
         seconds = self.known[name]["seconds"]

@@ -14,6 +14,7 @@ from tests.mutants import pool
 from tests.mutants.changes import mutants
 from tests.mutants.keeping import equivalents
 from tests.mutants.learning import processor_seconds
+from tests.mutants.nearest import Nearest
 from tests.mutants.swap import Functions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,3 +105,13 @@ def test_a_test_that_lets_a_child_work_costs_what_the_child_costs() -> None:
     subprocess.run([sys.executable, "-c", "sum(range(20_000_000))"], check=True)
 
     assert processor_seconds() - began > 0.1
+
+
+def test_the_test_that_goes_into_a_branch_is_asked_about_its_condition_first() -> None:
+    source = "def f(x):\n    if x < 0:\n        raise ValueError(x)\n    return x\n"
+    mutant = next(each for each in mutants("transformer/f.py", source) if each.old == "x < 0")
+    quick = {f"tests/transformer/test_f.py::test_{number}": [1, 2, 4] for number in range(9)}
+    known = {name: {"seconds": 0.0, "lines": {"transformer/f.py": lines}} for name, lines in quick.items()}
+    known["tests/transformer/test_bad_input.py::test"] = {"seconds": 1.0, "lines": {"transformer/f.py": [1, 2, 3]}}
+
+    assert Nearest(known, {}).tests(mutant, 9.0)[0] == "tests/transformer/test_bad_input.py::test"
