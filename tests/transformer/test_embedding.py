@@ -7,7 +7,7 @@ import torch
 from tests.reference.positions import sinusoidal_positions
 from tests.transformer import small
 from transformer import sinusoidal_positional_encoding
-from transformer.embedding import LearnedPositions, SinusoidalPositions
+from transformer.embedding import LearnedPositions, RotaryPositions, SinusoidalPositions
 
 
 @pytest.mark.parametrize("d_model", [1, 2, 7, 12])
@@ -34,9 +34,14 @@ def test_a_model_that_becomes_double_has_double_positions():
     assert torch.equal(positions.bfloat16().double()(50), exact)
 
 
-def test_a_table_of_waves_is_no_parameter_and_is_not_saved():
-    assert list(SinusoidalPositions(5, 4).parameters()) == []
-    assert SinusoidalPositions(5, 4).state_dict() == {}
+@pytest.mark.parametrize("kind", [SinusoidalPositions, RotaryPositions])
+def test_what_can_be_computed_is_no_parameter_and_is_not_saved(kind):
+    assert list(kind(5, 4).parameters()) == []
+    assert kind(5, 4).state_dict() == {}
+
+
+def test_learned_positions_start_as_the_field_starts_them():
+    assert abs(float(LearnedPositions(200, 50).weight.detach().std()) - 0.02) < 0.001
 
 
 @pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])

@@ -50,6 +50,23 @@ def test_fused_attention_gives_the_numbers_and_the_gradients_of_the_formula(fuse
         torch.testing.assert_close(ours, theirs)
 
 
+def test_the_kernel_gets_the_dropout_and_a_query_that_may_attend_to_nothing_gets_0(monkeypatch):
+    """Whatever the kernel says of it: here 1."""
+    asked = []
+
+    def kernel(query, key, value, attn_mask, dropout_p):
+        asked.append(dropout_p)
+        return torch.ones_like(query)
+
+    monkeypatch.setattr("transformer.fused.F.scaled_dot_product_attention", kernel)
+    x = torch.zeros(1, 1, 2, 3)
+
+    heard = fused_attention(x, x, x, torch.tensor([[[[True, True], [False, False]]]]), dropout=0.3)
+
+    assert asked == [0.3]
+    assert heard[0, 0].tolist() == [[1.0] * 3, [0.0] * 3]
+
+
 @pytest.mark.parametrize("core", [fused_attention, FusedAttend()], ids=["the kernel", "the module"])
 def test_without_gradients_too(core):
     inputs, mask = heads(QUERY, KEY, KEY), MASKS["some"]

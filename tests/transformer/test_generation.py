@@ -9,7 +9,7 @@ import torch
 from tests.reference.decoding import top_k_set, top_p_set
 from tests.transformer import small
 from tests.transformer.small import SOURCE
-from transformer import Transformer, generate
+from transformer import DecoderOnly, Transformer, generate
 from transformer.decoding.sampling import sample, truncate
 
 METHODS = {
@@ -256,3 +256,17 @@ def test_a_draw_is_as_cold_as_it_is_asked_for():
     model = small.talker()
 
     assert torch.equal(generate(model, SOURCE, 9, do_sample=True, temperature=1e-4), generate(model, SOURCE, 9))
+
+
+def continues() -> DecoderOnly:
+    return small.shaken(DecoderOnly(small.config(num_encoder_layers=0)))
+
+
+@pytest.mark.parametrize("model", [small.talker, continues], ids=["answers", "continues"])
+def test_without_a_cache_none_is_made(model, monkeypatch):
+    model = model()
+    monkeypatch.setattr(type(model), "new_cache", None)
+
+    generate(model, SOURCE, 3, use_cache=False)
+    with pytest.raises(TypeError, match="not callable"):
+        generate(model, SOURCE, 3)
