@@ -140,7 +140,7 @@ def test_the_language_models_table_is_the_kept_one() -> None:
     report = chat_kept.kept()
     assert chat_kept.markdown(report) in README
     assert chat_kept.said(report) in " ".join(README.split())
-    assert ("Mean ± standard deviation of two seeds" in README) == (chat_report.seeds_of(report) == 2)
+    assert ("Mean ± standard deviation of three seeds" in README) == (chat_report.seeds_of(report) == 3)
     found = {task: chat_report.by_method(report, task) for task in ("spelling", "sentiment")}
     assert all(len(methods) >= 12 for methods in found.values())
     rates = {task: methods["lora"][0]["learning_rate"] for task, methods in found.items()}

@@ -111,3 +111,15 @@ def test_the_global_random_state_has_no_part_in_it(rng):
 def test_a_batch_must_hold_a_token():
     with pytest.raises(ValueError, match="at least 1, not 0"):
         epoch_batches(pairs_of((1, 1)), 0, seed=1, epoch=0)
+
+
+def test_a_batch_may_hold_one_token():
+    assert sorted(epoch_batches(pairs_of((1, 1), (2, 1)), max_tokens=1, seed=0, epoch=0)) == [[0], [1]]
+
+
+def test_seed_and_epoch_make_one_number_and_no_two_seeds_share_an_epoch():
+    generator = torch.Generator().manual_seed(2 * 1_000_003 + 5)
+
+    assert epoch_batches(pairs_of(*9 * [(1, 1)]), 99, seed=2, epoch=5) == [
+        torch.randperm(9, generator=generator).tolist()
+    ]

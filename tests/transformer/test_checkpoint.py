@@ -18,7 +18,9 @@ from torch import nn
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
 from transformer import DecoderOnly, EncoderOnly, MaskedWordHead, load_model, save_model
+from transformer.learning import checkpoint
 from transformer.learning.checkpoint import load_state, read_json, read_tensors, write_bytes, write_json, write_tensors
+from transformer.learning.files import is_running
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = pytest.mark.parametrize(
@@ -259,3 +261,77 @@ def test_json_that_json_has_no_word_for_is_not_written(tmp_path):
     with pytest.raises(ValueError, match=r"report\.json is not written: a number in it is NaN or infinite"):
         write_json(tmp_path / "report.json", {"error": float("nan")})
     assert read_json(tmp_path / "report.json") == {"error": 0.5}
+
+
+def test_json_is_indented_and_ends_with_its_line(tmp_path):
+    write_json(tmp_path / "a.json", {"a": [1]})
+
+    assert (tmp_path / "a.json").read_text() == '{\n  "a": [\n    1\n  ]\n}\n'
+
+
+def test_a_json_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "LARGEST_JSON", 4)
+    (tmp_path / "small.json").write_text("1234")
+    (tmp_path / "large.json").write_text("12345")
+
+    assert read_json(tmp_path / "small.json") == 1234
+    with pytest.raises(ValueError, match="has 5 bytes; 4 are the most"):
+        read_json(tmp_path / "large.json")
+
+
+def test_one_number_that_is_none_is_enough_to_refuse_a_file(tmp_path):
+    write_tensors(tmp_path / "a.safetensors", {"whole": torch.ones(2), "broken": torch.tensor([1.0, float("nan")])})
+
+    with pytest.raises(ValueError, match="holds NaN or infinite numbers in broken"):
+        read_tensors(tmp_path / "a.safetensors")
+
+
+def test_a_parameter_that_lies_across_is_written_as_it_is(tmp_path):
+    across = nn.Parameter(torch.arange(6.0).view(2, 3).T)
+
+    write_tensors(tmp_path / "a.safetensors", {"w": across})
+
+    assert torch.equal(read_tensors(tmp_path / "a.safetensors")[0]["w"], across)
+
+
+def test_what_does_not_fit_is_named_in_the_order_of_the_names():
+    wanted = dict.fromkeys("hgfedcba", torch.ones(1))
+    model = nn.ParameterDict({name: nn.Parameter(tensor) for name, tensor in wanted.items()})
+
+    for tensors, problem in [
+        ({}, "missing {}"),
+        (wanted | {f"z{name}": torch.ones(1) for name in wanted}, "unknown z{}"),
+        (dict.fromkeys(wanted, torch.ones(2)), "{} is (2,), the model's is (1,)"),
+    ]:
+        with pytest.raises(ValueError, match="does not fit") as refused:
+            load_state(model, tensors, "file")
+        assert str(refused.value).endswith("; ".join(problem.format(name) for name in sorted(wanted)))
+
+
+def test_the_state_of_a_model_is_no_part_of_a_graph():
+    assert not any(tensor.requires_grad for tensor in checkpoint.distinct_state(nn.Linear(2, 2)).values())
+
+
+def test_the_disk_is_asked_to_keep_what_has_left_our_own_buffer(tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(os, "fsync", lambda number: kept.append(os.pread(number, 9, 0)))
+
+    write_bytes(tmp_path / "file", b"written")
+
+    assert kept == [b"written"]
+
+
+def test_only_what_a_write_names_so_is_a_leftover(tmp_path):
+    others = [tmp_path / f".file.{ending}.part" for ending in ("7.mine", "mine.7", "mine")]
+    for path in (*others, tmp_path / f".file.7.{2**22 + 1}.part"):
+        path.write_bytes(b"")
+
+    write_bytes(tmp_path / "file", b"")
+
+    assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / "file"])
+
+
+def test_where_it_is_not_safe_to_ask_a_process_may_be_running(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+
+    assert is_running(2**22 + 1)

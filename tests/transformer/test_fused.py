@@ -141,6 +141,13 @@ def test_p_is_rounded_to_sixteen_bits():
     scale = 1 / (1 - round(0.3 * 2**16) / 2**16)
     torch.testing.assert_close(y[y != 0], torch.full_like(y[y != 0], scale))
     assert abs(scale - 1 / 0.7) > 1e-7
+    assert abs(float((y == 0).double().mean()) - 0.3) < 0.01
+
+
+def test_of_the_choices_one_at_least_is_kept():
+    y = fast_dropout(torch.ones(500, 500), 1 - 1e-6)
+
+    assert set(y.unique().tolist()) == {0.0, 2.0**16}
 
 
 def test_fast_dropout_says_what_the_formula_says_in_the_mean():

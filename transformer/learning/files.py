@@ -33,8 +33,10 @@ def replace(contents: Mapping[Path, bytes]) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         for part in parts.values():
-            with contextlib.suppress(OSError):  # what went wrong with the file itself is what is told
-                part.unlink(missing_ok=True)
+            with contextlib.suppress(
+                OSError
+            ):  # it has its name; or what went wrong with the file itself is what is told
+                part.unlink()
 
 
 def clear_leftovers(path: Path) -> None:
