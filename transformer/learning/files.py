@@ -33,9 +33,7 @@ def replace(contents: Mapping[Path, bytes]) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         for part in parts.values():
-            with contextlib.suppress(
-                OSError
-            ):  # it has its name; or what went wrong with the file itself is what is told
+            with contextlib.suppress(OSError):  # it has its name now, or what went wrong with the file itself is told
                 part.unlink()
 
 
