@@ -9,6 +9,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     asked = arguments()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a mutant of `os.kill(process, 0)` sends it
     folder = ROOT / "runs" / "mutants"
     folder.mkdir(parents=True, exist_ok=True)
     sources = {name: (ROOT / name).read_text() for name in product(asked.files)}

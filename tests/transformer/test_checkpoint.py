@@ -331,6 +331,21 @@ def test_only_what_a_write_names_so_is_a_leftover(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / "file"])
 
 
+@pytest.mark.parametrize(("answer", "running"), [(None, True), (PermissionError, True), (ProcessLookupError, False)])
+def test_a_process_is_asked_whether_it_runs_and_nothing_else(answer, running, monkeypatch):
+    asked = []
+
+    def kill(process: int, number: int) -> None:
+        asked.append((process, number))
+        if answer:
+            raise answer
+
+    monkeypatch.setattr(os, "kill", kill)
+
+    assert is_running(7) == running
+    assert asked == [(7, 0)]
+
+
 def test_where_it_is_not_safe_to_ask_a_process_may_be_running(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
 
