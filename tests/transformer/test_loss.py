@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from tests.reference.loss import label_smoothed_cross_entropy as reference
 from tests.transformer.small import random
 from transformer import label_smoothed_cross_entropy
+from transformer.learning.loss import check_finite
 
 TARGET = torch.tensor([[4, 7, 3, 2], [5, 2, 0, 0], [6, 0, 0, 0]])
 VOCAB = 9
@@ -117,3 +118,15 @@ def test_impossible_settings_are_refused_with_their_numbers(changes, message):
 
     with pytest.raises(ValueError, match=message):
         label_smoothed_cross_entropy(**arguments)
+
+
+@pytest.mark.parametrize(("loss", "norm"), [(float("nan"), 1.0), (2.0, float("nan")), (2.0, float("inf"))])
+def test_a_loss_or_a_norm_that_is_not_finite_stops_the_training_at_its_step(loss, norm):
+    check_finite(7, torch.tensor(2.0), torch.tensor(1.0))
+    with pytest.raises(ValueError, match=f"step 7: the loss is {loss} and the norm of its gradient {norm}"):
+        check_finite(7, torch.tensor(loss), torch.tensor(norm))
+
+
+def test_a_target_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"logits \(2, 3, 9\) and target \(3, 2\) do not belong together"):
+        label_smoothed_cross_entropy.__wrapped__(torch.zeros(2, 3, 9), torch.ones(3, 2, dtype=torch.long))
