@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lessons.clinic.cases import CASES
-from lessons.clinic.diagnose import measure
+from lessons.clinic.examination import measure
 from lessons.clinic.table import first_looks, judged, variant_row
 from lessons.clinic.variants import VARIANTS, Variant
 
