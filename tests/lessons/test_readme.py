@@ -15,9 +15,11 @@ from lessons.chat.comparing import report as chat_report
 from lessons.compare.beside_hf import both, lines_of, load_hf
 from lessons.compare.kept import REPORT, kept_report, main_table, markdown, other_table
 from lessons.compare.long_training import best_other
+from lessons.compare.prompt_study import LENGTHS
 from lessons.compare.report import by_method
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
+from lessons.experiments.prompt_tuning_study import position_or_capacity
 from lessons.task.base import base_hash, model_card
 from lessons.task.shipped import card, on_all_words
 from lessons.task.techniques import technique_names
@@ -128,6 +130,11 @@ def test_the_findings_below_the_table_are_so() -> None:
     assert 0.7 <= 100 * bitfit[0]["trainable_parameters"] / full[0]["trainable_parameters"] < 1
     gains = [base["british"]["word_error"] - mean_error(name) for name in ("bitfit", "full")]
     assert 0.73 < gains[0] / gains[1] < 0.77, "three quarters"
+    prompts = position_or_capacity()
+    assert all(prompts[f"place_{length}"] > prompts[f"moved_{length}"] - 0.5 for length in LENGTHS), (
+        "in place no better"
+    )
+    assert prompts["moved_10"] > prompts["moved_5"] - 0.5, "ten do no more than five"
     few, hardly = (base["british"]["word_error"] - mean_error(name) for name in ("prompt_tuning", "p_tuning"))
     assert few > 0.02
     assert 0 < hardly < 0.01
