@@ -33,6 +33,13 @@ def test_the_kept_table_has_them_all_named_and_repaired():
     assert not all(row["first_look"] for row in kept)
 
 
+def test_every_case_was_named_at_the_first_look_in_three_of_them():
+    """Variants for which a check was mended are no longer ones that its author did not know."""
+    named = Counter(row["case"] for row in KEPT["variants"] if row["first_look"])
+
+    assert [name for name in CASES if named[name] < 3] == []
+
+
 @pytest.mark.parametrize("variant", QUICK, ids=lambda variant: f"{variant.case}, {variant.name}")
 def test_it_is_named_and_silent_once_repaired(variant: Variant, tmp_path: Path):
     sick, well = (measure(**settings) for settings in variant.make(tmp_path))
