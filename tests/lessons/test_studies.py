@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from lessons.compare import lora_study, prompt_study, study
 from lessons.compare.ladder import best_inside, on_ladder, rung_of
 from lessons.compare.study import KeptRows, Variant, run_study, trained
-from lessons.task.base import load_base
+from lessons.task.base import base_hash, load_base
 from lessons.task.dictionary import words
 from lessons.task.scoring import moved, predict
 
@@ -73,6 +73,13 @@ def test_no_kept_best_of_a_study_is_an_edge(name: str) -> None:
         rates = sorted(map(float, entry["tried"]))
         assert rates == on_ladder(rates)
         assert best_inside({rate: entry["tried"][f"{rate:g}"] for rate in rates}) == entry["best"]
+
+
+@pytest.mark.parametrize("name", ["lora_study", "prompt_study", "amounts", "strength"])
+def test_what_is_kept_was_measured_on_the_shipped_base(name: str) -> None:
+    kept = json.loads((study.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+    assert kept.get("setting", kept)["base"] == base_hash()
 
 
 def test_a_stopped_study_goes_on_and_another_setting_is_refused(tmp_path: Path, measured: list) -> None:
