@@ -205,7 +205,7 @@ show_figure(
 # %%
 for method in ("lora", "dora", "ia3", "ssf", *STYLES):
     print(f"{method:<18} {merging(method)}")
-ratios = {rows: time_ratios(rows, repeats=3 if quick() else 60 if rows == 1 else 20) for rows in (1, 64)}
+ratios = {rows: time_ratios(rows, repeats=3 if quick() else 30 if rows == 1 else 10) for rows in (1, 64)}
 
 # %% tags=["hide-input"]
 one = {"beside": ratios[1]["LoRA beside"], "merged": ratios[1]["LoRA merged"], "pfeiffer": ratios[1]["pfeiffer"]}

@@ -111,12 +111,14 @@ def merging(method: str) -> str:
 
 
 def time_ratios(rows: int, repeats: int) -> dict[str, float]:
-    """A pass's processor time against the base's, of each the least: what comes on top is other work on the machine."""
+    """A pass's processor time against the base's, on one thread; of each the least: what comes on top is other work."""
     models: dict[str, nn.Module] = {"base": load_base(), "LoRA beside": shipped_model("lora")}
     models["LoRA merged"] = shipped_model("lora").merge_and_unload().eval()
     models |= {style.removeprefix("adapter_"): shipped_model(style) for style in STYLES}
     source, target = (part.expand(rows, -1) for part in a_word())
     taken: dict[str, list[float]] = {name: [] for name in models}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     with torch.inference_mode():
         for turn in range(repeats + 1):
             for name, model in models.items():
@@ -124,6 +126,7 @@ def time_ratios(rows: int, repeats: int) -> dict[str, float]:
                 model(source, target)
                 if turn:  # the first turn warms up
                     taken[name].append(time.process_time() - start)
+    torch.set_num_threads(threads)
     return {name: min(times) / min(taken["base"]) for name, times in taken.items()}
 
 
