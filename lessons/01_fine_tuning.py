@@ -37,6 +37,7 @@ from lessons.experiments.fine_tuning import (
     errors_in_both_accents,
     learn_one_number,
     moved,
+    rates_beside_full,
     two_stages,
     what_little_compute_means,
 )
@@ -359,8 +360,6 @@ print(f"tomato: LoRA on {on}, off {off}")
 # %% [markdown]
 # ## The usual mistakes
 #
-# - **Too high a rate.** What was right for pretraining ruins a base. PEFT wants *higher* rates than full fine-tuning, because
-#   it has fewer numbers to move.
 # - **Judging on words that were trained on.** Split by the word, not by the line: our split is by a hash, so that a word
 #   is on the same side in both accents.
 # - **Looking at the new task only.** Measure what was forgotten too; each table of this project does.
@@ -368,6 +367,14 @@ print(f"tomato: LoRA on {on}, off {off}")
 # - **Data that no longer downloads**: the commonest complaint about courses like this one
 #   ([annotated-transformer#96](https://github.com/harvardnlp/annotated-transformer/issues/96)). Everything here is in the
 #   repository.
+
+# %% tags=["hide-input"]
+prose(
+    "- **The rate of another training.** Pretraining here went up to a rate of {pretraining:g}; full fine-tuning is best at {full:g}. "
+    "Of the {others} other techniques {higher} are best at a higher rate than that, up to {highest:g} (`{highest_name}`): few numbers "
+    "have to move far. But it is no rule: `{lowest_name}` is best at {lowest:g}. Search for each.",
+    **rates_beside_full(),
+)
 
 # %% [markdown]
 # ## Three questions

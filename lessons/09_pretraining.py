@@ -52,7 +52,11 @@ from lessons.experiments.pretraining_figures import (
     draw_short,
     draw_spelling,
 )
-from lessons.experiments.pretraining_recipe import what_a_random_start_gives, what_rate_and_decay_give
+from lessons.experiments.pretraining_recipe import (
+    what_a_random_start_gives,
+    what_longer_training_gives,
+    what_rate_and_decay_give,
+)
 from lessons.task.base import load_base, model_card
 from lessons.task.dictionary import pairs, vocabulary, words
 from lessons.task.machine import set_threads
@@ -229,6 +233,11 @@ prose(
     plain=what_rate_and_decay_give()["plain"],
     chosen=what_rate_and_decay_give()["chosen"],
     apart=what_rate_and_decay_give()["apart"],
+)
+prose(
+    "More than either gave *longer* training: the chosen recipe has {short_error:.1f} % after {short:,} steps, and the base, trained for "
+    "{long:,}, has {long_error:.1f} % (on its test words).",
+    **what_longer_training_gives(),
 )
 
 # %% [markdown]

@@ -314,7 +314,8 @@ said_and_so(
     said="Full fine-tuning needs much computing and memory, but adapts to the task completely; the cheaper ways may not reach it.",
     so="Here LoRA reaches it, within {apart:.1f} points: a British phoneme error of {lora:.1f} % against {full:.1f} %, with "
     "{tenth:.0f} % of the parameters. In seconds full fine-tuning is not the most expensive: {full_seconds:.0f} against "
-    "{lora_seconds:.0f}. In memory neither: a peak of {full_peak:,.0f} MB against {lora_peak:,.0f} MB. LoRA saves "
+    "{lora_seconds:.0f}. In memory neither: a peak of {full_peak:,.0f} MB against {lora_peak:,.0f} MB. (It is the "
+    "process's, and {before:,.0f} MB of it, Python and PyTorch for the most part, were there before the first step.) LoRA saves "
     "{saved:.0f} MB of gradients and moments, and its thin products keep more activations than that. What full fine-tuning "
     "certainly costs here is disk: {full_disk:.1f} MB for each task against {lora_disk:.1f} MB. The memory counts in large "
     "models, see the figure.",

@@ -366,9 +366,8 @@ said_and_so(
 said_and_so(
     said="BitFit trains only the biases: it needs extremely little computing, but may gain only a little.",
     so="It needs {fewer:.0f} times fewer trained numbers and {less:.0f} times less disk. The computing is another matter: "
-    "{bitfit_seconds:.0f} seconds against {full_seconds:.0f}, and a peak of {bitfit_peak:.0f} MB against {full_peak:.0f} MB (means "
-    "over the seeds; the table has the largest), because activations are kept and the gradient runs back through the whole "
-    "model; only the gradients of the matrices are left out. And the gain is {gain:.0f} % of what full fine-tuning gains: "
+    "{bitfit_seconds:.0f} seconds against {full_seconds:.0f}, and a peak of {bitfit_peak:.0f} MB against {full_peak:.0f} MB, "
+    "because activations are kept and the gradient runs back through the whole model; only the gradients of the matrices are left out. And the gain is {gain:.0f} % of what full fine-tuning gains: "
     "from {start:.1f} to {bitfit:.1f} % British phoneme error, against {full:.1f} %.",
     shown_by="the table above, from `python -m lessons compare`",
     **what_bitfit_costs(),

@@ -217,7 +217,7 @@ for (title, table), weights in zip(tables.items(), (real, normal)):
 
 # %% tags=["hide-input"]
 steps = NF4_CODEBOOK.diff()
-named = {"NF4": "nf4", "16 equal steps": "uniform", "INT4, affine": "affine"}
+named = {"NF4": "nf4", "16 equal levels": "uniform", "INT4, affine": "affine"}
 numbers = {
     f"{short}_{measure}": getattr(tables["normal weights"][name][1], measure)
     for name, short in named.items()

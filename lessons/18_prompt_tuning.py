@@ -38,7 +38,6 @@ from lessons.experiments.prompt_tuning import (
     british_error,
     errors_moved,
     few_numbers_are_not_the_reason,
-    lengths_and_starts,
     letters_beside_letters,
     prompts_in_the_comparison,
     the_move_costs_nothing,
@@ -53,6 +52,7 @@ from lessons.experiments.prompt_tuning_figures import (
     draw_prompt_in_front,
     draw_reach,
 )
+from lessons.experiments.prompt_tuning_study import lengths_and_starts, position_or_capacity, rate_of_a_prompt
 from lessons.task.base import load_base
 from lessons.task.dictionary import fine_tuning_words, vocabulary, words
 from lessons.task.finetuning import adapted, fine_tune
@@ -280,6 +280,7 @@ numbers = {
     "most": amounts[-1],
     **{f"{method}_few": values[0] for method, values in curves.items()},
     **{f"{method}_most": values[-1] for method, values in curves.items()},
+    "lora_is": way(curves["lora"][0], curves["lora"][-1], within=0.5),
 }
 claim(curves["lora"][0] < curves["prompt_tuning"][0] - 1, "LoRA is ahead on the fewest words too", **numbers)
 show_figure(
@@ -293,7 +294,8 @@ said_and_so(
     said="Prompt tuning suits few-shot learning: few examples, little to train.",
     so="Not by itself. On {fewest} words it ends at {prompt_tuning_few:.1f} % phoneme error, on {most} at "
     "{prompt_tuning_most:.1f} %; the untuned base has {alone:.1f} %. BitFit: {bitfit_few:.1f} and {bitfit_most:.1f} %. LoRA has far "
-    "more trained numbers and is ahead on the fewest words as well: {lora_few:.1f} and {lora_most:.1f} %. Having little to train "
+    "more trained numbers and is ahead on the fewest words as well: {lora_few:.1f} and {lora_most:.1f} %. (Its result on {most} words "
+    "{lora_is} that on {fewest}: in so few steps each of many words is read less often.) Having little to train "
     "is not what few examples ask for. ({steps} steps, one seed. The paper finds prompt tuning equal to full fine-tuning only "
     "on models of about ten billion parameters: its figure 1.)",
     shown_by="the figure above",
@@ -336,15 +338,28 @@ prose(
     **numbers,
 )
 prose(
-    "British word error, %, by the number of vectors, on all held-out words, each at its own rate "
-    "(`python -m lessons.compare.prompt_study`):"
+    "British word error, %, by the number of vectors, on all held-out words, three seeds: at its own rate, and in brackets at that of "
+    "the comparison (`python -m lessons.compare.prompt_study`). *In place*: the base's positions are moved back, so that every letter "
+    "stands where it stands without a prompt."
 )
 show_table(lengths_and_starts())
+prose(
+    "**Position or capacity?** In place is better at no length: with 1, 5 and 10 vectors {place_1:.1f}, {place_5:.1f} and {place_10:.1f} %, "
+    "with the letters moved {moved_1:.1f}, {moved_5:.1f} and {moved_10:.1f} % (at the better of the two rates). Nor do more vectors help "
+    "much. What is missing is what a vector at the input can do, wherever the letters stand.",
+    **position_or_capacity(),
+)
+prose(
+    "The study searched each own rate with one seed, and one seed is little: for five vectors it took {own:g} with {own_error:.1f} %, and "
+    "at the comparison's {prompt:g}, searched with two, they leave {equal_error:.1f} %.",
+    **{name: value for name, value in rate_of_a_prompt().items() if name not in ("times", "lora")},
+)
 said_and_so(
     said="Its weakness: the prompt must be designed with care.",
-    so="Nobody writes a soft prompt: it is learnt. What has to be chosen is its length, its start and its learning rate, which "
-    "lies far above that of other techniques: see `lessons/task/learning_rates.json`.",
-    shown_by="the figure above; `python -m lessons search --methods prompt_tuning`",
+    so="Nobody writes a soft prompt: it is learnt. What has to be chosen is its length, its start and its learning rate: {prompt:g} "
+    "here, {times:.0f} times that of LoRA.",
+    shown_by="the table above; `lessons/task/learning_rates.json`, made by `python -m lessons search`",
+    **{name: value for name, value in rate_of_a_prompt().items() if name in ("prompt", "times")},
 )
 
 # %% [markdown]

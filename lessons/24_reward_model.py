@@ -44,7 +44,7 @@ from lessons.experiments.reward_model_figures import (
     draw_surprise,
     draw_two_answers,
 )
-from lessons.preferences import ratings
+from lessons.preferences import notes, ratings
 from lessons.preferences.kept import kept_arms, kept_ratings
 from lessons.preferences.notes_world import make_world
 from lessons.preferences.world import calibration
@@ -152,8 +152,8 @@ world = make_world(seed=0, **small)
 right = calibration(world)["accuracy"]
 
 # %% [markdown]
-# The first model never repeats a letter, or hardly ever. So what does the reward model say of a repeat? We take the best note
-# for each source, all of its capitals, and say the first one again, and again.
+# The first model was taught never to repeat a letter. Now and then it slips once, hardly ever more often. So what does the reward
+# model say of many repeats? We take the best note for each source, all of its capitals, and say the first one again, and again.
 
 # %%
 found = repeated(world, most=6)
@@ -161,7 +161,8 @@ found = repeated(world, most=6)
 # %% tags=["hide-input"]
 numbers = {
     "right": 100 * right,
-    "repeats": share_of_repeats(world.pairs),
+    "once": share_of_repeats(world.pairs, range(1, 2)),
+    "more": share_of_repeats(world.pairs, range(2, notes.LONGEST_NOTE)),
     "longer": longer_is_chosen(world.pairs),
     "proxy": found[0][0],
     "proxy_last": found[-1][0],
@@ -170,6 +171,7 @@ numbers = {
     "last": len(found) - 1,
 }
 claim(numbers["gold_last"] < numbers["gold"] - 4, "the truth falls by a point for each repeat", **numbers)
+claim(numbers["more"] < 5 and numbers["once"] < 30, "hardly a note repeats more than one letter", **numbers)
 claim(numbers["longer"] < 50, "short notes have the better chance", **numbers)
 claim(
     abs(numbers["proxy_last"] - numbers["proxy"]) < 0.5 * (numbers["gold"] - numbers["gold_last"]),
@@ -184,9 +186,9 @@ show_figure(
     **numbers,
 )
 prose(
-    "The reward model is right on {right:.0f} % of the pairs that it did not see. But of the notes that it learnt from, only "
-    "{repeats:.1f} % hold a repeat, so pairs say next to nothing about repeats, and what it says of them is a guess. "
-    "[Lesson 27](27_grpo.ipynb) shows who finds out.",
+    "The reward model is right on {right:.0f} % of the pairs that it did not see. But of the notes that it learnt from, "
+    "{once:.0f} % hold one repeat and only {more:.1f} % more than one. So pairs say little about one and next to nothing about many, "
+    "and what it says of them is a guess. [Lesson 27](27_grpo.ipynb) shows who finds out.",
     **numbers,
 )
 prose(
@@ -217,7 +219,7 @@ show_figure(
 prose(
     "Over all pairs it is right on {notes_right:.0f} % (notes) and {words_right:.0f} % (words), which is little; but it knows how "
     "little, and promises about what comes true. Do not be lulled: these pairs were written by the same first model as those it "
-    "learnt from. Of answers that this model never writes, such as the repeats above, the figure says nothing.",
+    "learnt from. Of answers that this model never writes, such as the many repeats above, the figure says nothing.",
     **as_sure_as_right(),
 )
 

@@ -153,7 +153,7 @@ prose(
 # %% [markdown]
 # ## Experiment: a reward that is hacked
 #
-# The notes of [lesson 24](24_reward_model.ipynb): a reward model was learnt from pairs that hardly ever show a repeated letter.
+# The notes of [lesson 24](24_reward_model.ipynb): a reward model was learnt from pairs that hardly ever show more than one repeat.
 # The hidden truth:
 
 # %%

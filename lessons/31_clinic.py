@@ -33,7 +33,7 @@ import torch
 
 from lessons.clinic.cases import CASES
 from lessons.clinic.checks import merge, shift
-from lessons.clinic.diagnose import diagnose, measure, numbers
+from lessons.clinic.examination import diagnose, measure, numbers
 from lessons.clinic.world import pronunciation
 from lessons.experiments.clinic import (
     LONG,

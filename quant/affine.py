@@ -1,4 +1,4 @@
-"""Affine INT4: 16 equal steps between the smallest and the largest weight of each block.
+"""Affine INT4: 16 equally spaced levels between the smallest and the largest weight of each block.
 
     step = (max - min) / 15        code = round((w - min) / step)        ŵ = code · step + min
 

@@ -7,7 +7,7 @@ So the levels lie in [-1, 1], and a weight takes the level that is nearest to w 
 NF4      more levels where a normal distribution has more weights; has an exact 0
 FP4      a sign, an exponent, a mantissa, as bitsandbytes has it (not the OCP's E2M1); 0 stands there twice
 INT4     equal steps, -8..7 over 7; the largest |w| is ±7/7, so that -8 is never used
-UNIFORM  16 equal steps from -1 to 1; an even number of them, mirrored about 0, so none of them is 0
+UNIFORM  16 equally spaced levels from -1 to 1; an even number of them, mirrored about 0, so none of them is 0
 
 Paper     QLoRA (arXiv 2305.14314)
 """

@@ -68,7 +68,7 @@ FORMATS = {
     "FP4": codebook_round_trip(FP4_CODEBOOK),
     "INT4, symmetric": codebook_round_trip(INT4_CODEBOOK),
     "INT4, affine": affine_round_trip,
-    "16 equal steps": codebook_round_trip(UNIFORM_CODEBOOK),
+    "16 equal levels": codebook_round_trip(UNIFORM_CODEBOOK),
 }
 
 

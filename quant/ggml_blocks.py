@@ -1,4 +1,4 @@
-"""ggml's four bits: 32 neighbours of a row share a grid of 16 equal steps, with constants of 16 bits.
+"""ggml's four bits: 32 neighbours of a row share a grid of 16 equally spaced levels, with constants of 16 bits.
 
     Q4_1    ŵ = d · q + m          m = min, d = (max - min) / 15            4 + 2 · 16/32 = 5 bits a weight
     Q4_0    ŵ = d · (q - 8)        d = the weight farthest from 0, / -8     4 + 16/32 = 4.5 bits

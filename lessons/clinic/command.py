@@ -6,7 +6,7 @@
     python -m lessons clinic --table FILE    all of them, variants, healthy runs
     python -m lessons clinic --patient NAME  a sick run of lesson 31's exercises
 
-Of a run of your own: lessons.clinic.diagnose.diagnose(model, batches).
+Of a run of your own: lessons.clinic.diagnose(model, batches).
 """
 
 import argparse

@@ -15,7 +15,7 @@ import torch
 
 from lessons.clinic.case import GROUPS, Case, Settings
 from lessons.clinic.cases import CASES
-from lessons.clinic.diagnose import diagnose, measure, numbers
+from lessons.clinic.examination import diagnose, measure, numbers
 from lessons.clinic.measurement import Measurement
 from lessons.clinic.variants import VARIANTS, Variant
 from lessons.clinic.world import World, pronunciation

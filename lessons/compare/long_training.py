@@ -9,7 +9,7 @@ from lessons.compare.report import by_method, comparison
 from lessons.compare.row import error
 from lessons.task.base import base_hash, load_base
 from lessons.task.dictionary import pairs, words
-from lessons.task.finetuning import adapted, adapter_config, prepared_base, training_config
+from lessons.task.finetuning import adapted, adapter_config, in_short, prepared_base, training_config
 from lessons.task.pretrain import train_visibly
 from lessons.task.scoring import evaluate, predict
 from lessons.task.techniques import SCRATCH
@@ -56,7 +56,7 @@ def setting_of(method: str, steps: int) -> dict[str, Any]:
         "training_words": len(words("british", "train")),
         "development_words": DEVELOPMENT_WORDS,
         "base": base_hash(),
-        "technique": repr(adapter_config(method, **LARGER.get(method, {}))),
+        "technique": in_short(adapter_config(method, **LARGER.get(method, {}))),
     }
 
 

@@ -27,7 +27,7 @@ from lessons.compare.settings import TRAIN_WORDS
 from lessons.task.base import base_hash
 from lessons.task.cores import cores
 from lessons.task.dictionary import fine_tuning_words, words
-from lessons.task.finetuning import RATES_FILE, STEPS, adapter_config, fine_tune, from_scratch
+from lessons.task.finetuning import RATES_FILE, STEPS, adapter_config, fine_tune, from_scratch, in_short
 from lessons.task.pretrain import base_config
 from lessons.task.scoring import evaluate
 from lessons.task.techniques import (
@@ -64,7 +64,7 @@ def setting_of(method: str, steps: int, seeds: int) -> dict[str, Any]:
         "training_words": TRAIN_WORDS,
         "development_words": DEVELOPMENT_WORDS,
         "base": base_hash(),
-        "technique": repr(base_config() if method == SCRATCH else adapter_config(method)),
+        "technique": in_short(base_config() if method == SCRATCH else adapter_config(method)),
     }
 
 

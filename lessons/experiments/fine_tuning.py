@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from lessons.task.base import model_card
+from lessons.task.finetuning import learning_rates
 from lessons.task.scoring import Score, evaluate
-from lessons.teaching import Values, claim, kept_claim, kept_mean, kept_rows
+from lessons.task.techniques import SCRATCH
+from lessons.teaching import Values, claim, highest, kept_claim, kept_mean, kept_rows, lowest
 
 GOAL, RATE, STEPS = 3.0, 0.25, 3
 FROM_BASE, FROM_NOTHING = 2.0, 0.0
@@ -59,6 +61,24 @@ def what_little_compute_means() -> Values:
     claim(values["share"] < 20, "LoRA trains few numbers", **values)
     claim(values["lora_seconds"] > 0.7 * values["full_seconds"], "LoRA is not much faster", **values)
     claim(values["lora_peak"] > 0.9 * values["full_peak"], "here LoRA needs no less memory", **values)
+    return values
+
+
+@kept_claim
+def rates_beside_full() -> Values:
+    """The searched rate of each technique beside full fine-tuning's and the peak of pretraining."""
+    rates = {name: rate for name, rate in learning_rates().items() if name != SCRATCH}
+    full = rates.pop("full")
+    values: Values = {
+        "pretraining": model_card()["training"]["learning_rate"],
+        "full": full,
+        "others": len(rates),
+        "higher": sum(rate > full for rate in rates.values()),
+    }
+    for which, name in (("highest", highest(rates)), ("lowest", lowest(rates))):
+        values |= {which: rates[name], f"{which}_name": name}
+    claim(full < values["pretraining"], "fine-tuning wants a lower rate than pretraining", **values)
+    claim(values["higher"] > values["others"] / 2 and values["lowest"] < full, "most higher, not all", **values)
     return values
 
 

@@ -10,7 +10,7 @@ from lessons.memory.plan import Setting, plan
 from lessons.task.dictionary import fine_tuning_words, load, pairs
 from lessons.task.finetuning import adapted, fine_tune, rate_of, training_config
 from lessons.task.scoring import evaluate, predict
-from lessons.teaching import Values, claim, kept_claim, kept_mean
+from lessons.teaching import Values, about, claim, kept_claim, kept_mean
 from peft import PeftModel, recipe
 from peft.frame.owned import OwnedParameters
 from transformer import train
@@ -146,12 +146,15 @@ def full_beside_lora() -> Values:
         }
     trained = {method: kept_mean(method, "trainable_parameters") for method in ("full", "lora")}
     values |= {
+        "before": kept_mean("full", "memory_before_bytes") / 1e6,
         "tenth": 100 * trained["lora"] / trained["full"],
         "apart": abs(values["full"] - values["lora"]),
         "saved": (TRAINED_BYTES - FROZEN_BYTES) * (trained["full"] - trained["lora"]) / 1e6,
     }
     claim(values["apart"] < 1, "LoRA and full fine-tuning are less than a point apart", **values)
     claim(values["full_seconds"] < 1.5 * values["lora_seconds"], "full is not the slow one", **values)
+    claim(about(values["tenth"], 10), "LoRA trains a tenth of the numbers", **values)
+    claim(values["before"] > values["full_peak"] / 3, "much of the peak is there before training", **values)
     claim(values["full_peak"] < 1.05 * values["lora_peak"], "here full needs no more memory", **values)
     claim(values["full_disk"] > 5 * values["lora_disk"], "full is large on disk", **values)
     return values

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from lessons.compare.kept import kept_report
-from lessons.compare.prompt_study import KINDS, LENGTHS, load_study, word_errors
 from lessons.task.base import load_base, model_card
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.finetuning import adapter_config, rate_of, training_config
@@ -133,16 +132,3 @@ def few_numbers_are_not_the_reason() -> Values:
     claim(values["ln_tuning_trains"] < 8 * values["prompt_tuning_trains"], "few numbers as well", **values)
     claim(values["ln_tuning"] < values["prompt_tuning"] - 10, "far better with few numbers elsewhere", **values)
     return values
-
-
-def lengths_and_starts() -> list[list[str]]:
-    """The study of lengths and starts, the lines of a table."""
-    study = load_study()
-    head = ["", *(str(length) for length in LENGTHS)]
-    return [head, *([kind, *(error_of(study, kind, length) for length in LENGTHS)] for kind in KINDS)]
-
-
-def error_of(study: Any, kind: str, length: int) -> str:
-    """British word error in per cent; a dash where it was not measured."""
-    errors = word_errors(study, kind, length)
-    return f"{errors[0]:.1f}" if errors else "–"

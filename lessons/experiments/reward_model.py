@@ -44,11 +44,12 @@ def longer_is_chosen(pairs: Preferences) -> float:
     return float(100 * (chosen > rejected).sum() / (chosen != rejected).sum())
 
 
-def share_of_repeats(pairs: Preferences) -> float:
-    """The per cent of the judged notes in which a letter stands twice."""
+def share_of_repeats(pairs: Preferences, times: range) -> float:
+    """The per cent of the judged notes that say letters again so many times."""
     both = torch.cat([pairs.chosen, pairs.rejected]).tolist()
     letters = [[token for token in note if token >= notes.FIRST] for note in both]
-    return 100 * sum(len(set(note)) < len(note) for note in letters) / len(letters)
+    repeats = [len(note) - len(set(note)) for note in letters]
+    return 100 * sum(found in times for found in repeats) / len(letters)
 
 
 def kept_margins(world: str) -> Any:

@@ -8,8 +8,8 @@ notes has a hidden score (the gold), and says only which of two notes is the bet
 
     P(a ≻ b) = σ(gold(a) - gold(b))
 
-The first model is taught to copy a random half, without repeats. So no pair ever shows a repeat, and the reward model never
-learns that repeats are bad. Whoever follows it far enough finds out.
+The first model is taught to copy a random half, without repeats. It slips now and then, so some pairs show one repeat and hardly
+any shows several: the reward model does not learn how bad they are. Whoever follows it far enough finds out.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,7 @@ pretraining never saw get rows of their own with every technique.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def adapter_config(method: str, **changes: Any) -> Any:
     if method != "full":  # which trains every row already
         changes = {"trainable_token_indices": unseen_symbols("american"), **changes}
     return recipe(method).config(**changes)
+
+
+def in_short(config: Any) -> str:
+    """A config's class and what differs from its defaults: so a field that is added with a default makes no other setting."""
+    defaults = {
+        each.name: each.default if each.default_factory is MISSING else each.default_factory()
+        for each in fields(config)
+    }
+    own = {name: getattr(config, name) for name in defaults}
+    said = ", ".join(f"{name}={value!r}" for name, value in own.items() if value != defaults[name])
+    return f"{type(config).__name__}({said})"
 
 
 def letter_types() -> list[int]:

@@ -19,7 +19,7 @@ COLUMNS: dict[str, Cell] = {
     "trained": lambda rows: f"{rows[0]['trainable_parameters']:,}",
     "file, kB": lambda rows: f"{rows[0]['adapter_bytes'] / 1000:,.0f}",
     "seconds": lambda rows: shown((row["seconds"] for row in rows), ".0f"),
-    "peak, MB": lambda rows: f"{max(row['peak_memory_bytes'] for row in rows) / 1e6:,.0f}",
+    "peak, MB": lambda rows: shown((row["peak_memory_bytes"] / 1e6 for row in rows), ",.0f"),
     "British PER": error("british", "phoneme_error"),
     "British WER": error("british", "word_error"),
     "American PER, on": error("american", "phoneme_error"),

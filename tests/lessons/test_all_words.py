@@ -9,6 +9,7 @@ import torch
 
 from lessons.compare import all_words, long_training
 from lessons.compare.report import make_report
+from lessons.task import shipped
 from lessons.task.base import base_hash, load_base
 from lessons.task.finetuning import adapted, prepared_base
 from peft import PeftModel
@@ -40,6 +41,14 @@ def test_a_large_adapter_is_stored_in_16_bits(
     assert all(torch.allclose(own[name], kept[name], rtol=1e-3, atol=1e-7) for name in own)
     size = (tmp_path / "adapter_model.safetensors").stat().st_size
     assert size < (2.2 if stored == "float16" else 4.2) * sum(tensor.numel() for tensor in own.values())
+
+
+@pytest.mark.parametrize("method", shipped.on_all_words())
+def test_the_shipped_ones_were_searched_inside_and_under_the_setting_of_today(method: str) -> None:
+    kept = json.loads((shipped.on_all_words()[method] / "rates.json").read_text())["methods"][method]
+
+    assert kept["setting"] == long_training.setting_of(method, kept["setting"]["steps"])
+    assert min(map(float, kept["tried"])) < kept["best"] < max(map(float, kept["tried"]))
 
 
 def test_a_making_searches_trains_larger_and_writes_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,19 @@ from lessons.chat.comparing import report as chat_report
 from lessons.compare.beside_hf import both, lines_of, load_hf
 from lessons.compare.kept import REPORT, kept_report, main_table, markdown, other_table
 from lessons.compare.long_training import best_other
+from lessons.compare.prompt_study import LENGTHS
 from lessons.compare.report import by_method
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
+from lessons.exercises.grading.sandbox.limits import MEGABYTE, Limits
+from lessons.experiments.prompt_tuning_study import position_or_capacity
 from lessons.task.base import base_hash, model_card
+from lessons.task.card import BASELINE
 from lessons.task.shipped import card, on_all_words
 from lessons.task.techniques import technique_names
 from lessons.teaching.claims import about
 from lessons.teaching.cover import COVER, draw_cover
+from peft import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +42,24 @@ def test_the_tables_are_those_of_the_kept_run() -> None:
 def test_the_counts_are_those_of_the_course() -> None:
     assert f"{len(LESSONS)} lessons, {len(all_exercises())} exercises" in README
     assert f"shows {len(all_exercises())} exercises" in README
+
+
+def test_the_numbers_of_the_model_and_of_the_techniques_are_counted() -> None:
+    assert f"{len(RECIPES)} ways to fine-tune it" in README
+    assert f"{len(RECIPES)} techniques, each a page" in README
+    trained = by_method(KEPT)["full"][0]["trainable_parameters"]
+    assert f"{trained / 1e6:.1f} million parameters, in here" in README
+    assert BASELINE.endswith("35.0 % of the American words wrong")
+    assert "phonetisaurus 0.3.0, 35.0 % by" in README
+    hour = re.search(r"the base anew, about (\d+) minutes on one core", README)[1]
+    assert about(model_card()["seconds"] / 60, float(hour))
+
+
+def test_the_limits_of_a_submission_are_those_of_the_sandbox() -> None:
+    limits = Limits()
+    said = f"memory ({limits.memory // (1024 * MEGABYTE)} GB), disk ({limits.disk // MEGABYTE} MB, {limits.files} files), {limits.threads} threads"
+    assert said in README
+    assert f"so much processor time ({limits.seconds:.0f} s for tests)" in README
 
 
 def test_the_kept_run_holds_each_of_its_techniques_on_five_seeds_and_all_words() -> None:
@@ -128,6 +151,11 @@ def test_the_findings_below_the_table_are_so() -> None:
     assert 0.7 <= 100 * bitfit[0]["trainable_parameters"] / full[0]["trainable_parameters"] < 1
     gains = [base["british"]["word_error"] - mean_error(name) for name in ("bitfit", "full")]
     assert 0.73 < gains[0] / gains[1] < 0.77, "three quarters"
+    prompts = position_or_capacity()
+    assert all(prompts[f"place_{length}"] > prompts[f"moved_{length}"] - 0.5 for length in LENGTHS), (
+        "in place no better"
+    )
+    assert prompts["moved_10"] > prompts["moved_5"] - 0.5, "ten do no more than five"
     few, hardly = (base["british"]["word_error"] - mean_error(name) for name in ("prompt_tuning", "p_tuning"))
     assert few > 0.02
     assert 0 < hardly < 0.01

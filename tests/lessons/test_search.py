@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates
 from lessons.compare.ladder import best_inside, next_runs, on_ladder, rate_at, rung_of
 from lessons.task.base import base_hash
-from lessons.task.finetuning import kept_rates, learning_rates
+from lessons.task.finetuning import in_short, kept_rates, learning_rates
 from lessons.task.techniques import rates_to_try, technique_names
 
 START = (1e-3, 3e-3, 1e-2)
@@ -218,6 +219,30 @@ def test_every_technique_has_a_rate_searched_on_the_shipped_base() -> None:
     kept = kept_rates()
     assert set(kept) == set(technique_names()) == set(learning_rates())
     assert {entry.get("setting", {}).get("base") for entry in kept.values()} == {base_hash()}
+
+
+@pytest.mark.parametrize("method", technique_names())
+def test_what_is_kept_was_searched_under_the_setting_of_today(method: str) -> None:
+    """Else `python -m lessons search` would refuse to go on with the file that the package has."""
+    kept = kept_rates()[method]["setting"]
+    assert kept == search.setting_of(method, kept["steps"], kept["seeds"])
+
+
+@dataclass
+class Before:
+    rank: int
+    alpha: float = 2.0
+    places: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass
+class Later(Before):
+    bias: bool = False
+
+
+def test_a_field_that_is_added_with_a_default_makes_no_other_setting() -> None:
+    assert in_short(Later(8)) == in_short(Before(8)).replace("Before", "Later") == "Later(rank=8)"
+    assert in_short(Later(8, 4.0, ("q",), bias=True)) == "Later(rank=8, alpha=4.0, places=('q',), bias=True)"
 
 
 @pytest.mark.parametrize("method", technique_names())

@@ -9,9 +9,9 @@ import torch
 from matplotlib import pyplot as plt
 
 from lessons.compare import lora_study, prompt_study, study
-from lessons.compare.ladder import rung_of
+from lessons.compare.ladder import best_inside, on_ladder, rung_of
 from lessons.compare.study import KeptRows, Variant, run_study, trained
-from lessons.task.base import load_base
+from lessons.task.base import base_hash, load_base
 from lessons.task.dictionary import words
 from lessons.task.scoring import moved, predict
 
@@ -61,6 +61,25 @@ def test_every_variant_is_measured_at_the_equal_rate_and_at_its_own(tmp_path: Pa
     assert kept["own"] == {"a": 3e-3, "b": 1e-2}
     assert [(row["name"], row["rate"], row["seed"]) for row in kept["rows"]] == sorted(measured)
     assert study.errors_at(kept["rows"], "a", 3e-3) == pytest.approx([0.3, 0.4])
+
+
+@pytest.mark.parametrize("name", ["lora_study", "prompt_study", "sentiment_prompts"])
+def test_no_kept_best_of_a_study_is_an_edge(name: str) -> None:
+    searched = json.loads((study.RESULTS / f"{name}_rates.json").read_text(encoding="utf-8"))["methods"]
+    rows = json.loads((study.RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+
+    for variant, entry in searched.items():
+        assert entry["best"] in {row["rate"] for row in rows if row["name"] == variant}
+        rates = sorted(map(float, entry["tried"]))
+        assert rates == on_ladder(rates)
+        assert best_inside({rate: entry["tried"][f"{rate:g}"] for rate in rates}) == entry["best"]
+
+
+@pytest.mark.parametrize("name", ["lora_study", "prompt_study", "amounts", "strength"])
+def test_what_is_kept_was_measured_on_the_shipped_base(name: str) -> None:
+    kept = json.loads((study.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+    assert kept.get("setting", kept)["base"] == base_hash()
 
 
 def test_a_stopped_study_goes_on_and_another_setting_is_refused(tmp_path: Path, measured: list) -> None:

@@ -11,6 +11,7 @@ from lessons.exercises.course import LESSONS
 from lessons.teaching import exercises_of, lit_diagram, quick, said_and_so, show_source
 from lessons.teaching.boxes import as_html
 from lessons.teaching.diagram import as_png, draw_diagram
+from lessons.teaching.kept import COLUMNS, kept_mean, kept_rows
 from lessons.teaching.layout import BOXES, GROUPS, PLACES, TECHNIQUES, lit_places
 from lessons.teaching.source import asked_by, source_of
 from transformer import LayerNorm, causal_mask, scaled_dot_product_attention
@@ -136,3 +137,11 @@ def test_quick_is_what_the_environment_says(monkeypatch, value, expected):
     if value is not None:
         monkeypatch.setenv("FT_QUICK", value)
     assert quick() is expected
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+@pytest.mark.parametrize(
+    ("column", "key", "unit"), [("peak, MB", "peak_memory_bytes", 1e6), ("seconds", "seconds", 1.0)]
+)
+def test_the_kept_runs_table_has_the_number_that_a_sentence_below_it_takes(method, column, key, unit):
+    assert COLUMNS[column](kept_rows(method)).startswith(f"{kept_mean(method, key) / unit:,.0f} ± ")

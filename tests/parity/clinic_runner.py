@@ -83,7 +83,7 @@ def main(folder: Path) -> None:
     for module in [module for module in sys.modules if module.partition(".")[0] == "peft"]:
         del sys.modules[module]
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from lessons.clinic.diagnose import diagnose
+    from lessons.clinic import diagnose
 
     found = {}
     for name, model in runs:

@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
         }
     save_file({"ids": ids, "mask": mask, "positions": positions} | {n: t.clone() for n, t in found.items()}, folder / "found.safetensors")  # fmt: skip
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from lessons.clinic.diagnose import diagnose
+    from lessons.clinic import diagnose
 
     batch = {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(mask == 0, -100)}
     unmasked = {name: tensor for name, tensor in batch.items() if name != "attention_mask"}

@@ -56,7 +56,7 @@ def double_quantize(scales):
 
 
 def affine(weight, block_size):
-    """What 16 equal steps between each block's minimum and maximum give back."""
+    """What 16 equally spaced levels between each block's minimum and maximum give back."""
     line = [float(w) for w in np.asarray(weight).reshape(-1)]
     restored = []
     for start in range(0, len(line), block_size):

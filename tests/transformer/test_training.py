@@ -226,7 +226,9 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_bit_equal_weights(tmp_path,
 
     with pytest.raises(StopError):
         train(interrupted, pairs(), config, checkpoint=tmp_path / "new" / "run", on_step=stopping)
-    losses = train(resumed, pairs(), config, checkpoint=tmp_path / "new" / "run", on_step=lambda step, _: steps.append(step))
+    losses = train(
+        resumed, pairs(), config, checkpoint=tmp_path / "new" / "run", on_step=lambda step, _: steps.append(step)
+    )
 
     assert steps[0] == 4 * ((stop - 1) // 4) + 1  # kept after 4, 8, 12
     assert losses == wanted

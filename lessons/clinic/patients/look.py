@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from lessons.clinic.diagnose import diagnose
+from lessons.clinic import diagnose
 from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.patient import Patient, told
 from lessons.clinic.patients.ward import Ward

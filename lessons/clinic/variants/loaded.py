@@ -10,8 +10,8 @@ from torch import nn
 
 from lessons.clinic.cases.loaded import Words, training
 from lessons.clinic.variants.places import base, small
-from lessons.clinic.variants.published import PublishedPeft
-from lessons.clinic.variants.published_runs import in_use, starting
+from lessons.clinic.variants.published import VOCAB, Published, PublishedPeft
+from lessons.clinic.variants.published_runs import in_use, starting, words
 from lessons.clinic.variants.variant import Made, Variant, elsewhere, otherwise
 from lessons.clinic.world import World
 from peft import AdapterConfig, IA3Config, LoraConfig, PeftModel, SSFConfig, get_peft_model
@@ -107,6 +107,11 @@ def tokens(sick: Any, well: Any) -> Callable[[World], Made]:
     )
 
 
+def other_words(folder: Path) -> Made:
+    """A model of transformers beside the tokenizer of a larger one."""
+    return tuple({"model": Published(), "batches": words(), "tokenizer": Words(size)} for size in (2 * VOCAB, VOCAB))
+
+
 def thawed_for_nothing(model: PublishedPeft, given: list[nn.Parameter]) -> None:
     model.requires_grad_(False)
 
@@ -155,4 +160,6 @@ VARIANTS = [
     otherwise("another-tokenizer", "text, larger by one", TEXT, tokens(Counted(48), Counted(47))),
     otherwise("another-tokenizer", "base, a third of it", base("lora"), tokens(Words(24), Words(73))),
     otherwise("another-tokenizer", "pairs, smaller than the ids", PAIRS, tokens(Counted(30), Counted(47))),
+    otherwise("another-tokenizer", "base, ia3, larger by ten", base("ia3"), tokens(Words(83), Words(73))),
+    Variant("another-tokenizer", "transformers' names, another's", other_words),
 ]  # fmt: skip

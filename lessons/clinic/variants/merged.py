@@ -138,6 +138,8 @@ VARIANTS = [
     otherwise("merged-without-scale", "text, a scale of 4", TEXT, factor(0.25)),
     otherwise("merged-without-scale", "pairs, a scale of a quarter", QUARTER, factor(4.0)),
     Variant("merged-without-scale", "transformers' names, a scale of 3", published(1 / 3)),
+    otherwise("merged-without-scale", "pairs, rsLoRA, α/r in its place", PAIRS, factor(3**-0.5)),
+    otherwise("merged-without-scale", "base, dora", base("dora"), factor(0.5)),
     *elsewhere("branch-still-active", {"base, rslora": base("rslora"), "pairs, IA3": small("pairs", IA3Config()),
                                        "text, SSF": small("text", SSFConfig())}),
     Variant("branch-still-active", "transformers' names", published(1.0, branch=True)),

@@ -7,7 +7,7 @@ import torch
 
 from lessons.clinic.case import GROUPS
 from lessons.clinic.cases import CASES
-from lessons.clinic.diagnose import diagnose, measure
+from lessons.clinic.examination import diagnose, measure
 from tests.lessons.clinic.worlds import PLACES, SIZES, world
 
 TEXTS = [place for place, (size, _) in PLACES.items() if not SIZES[size]["num_encoder_layers"]]

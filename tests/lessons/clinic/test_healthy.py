@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from lessons.clinic import diagnose
 from lessons.clinic.case import GROUPS
 from lessons.clinic.cases import CASES
 from lessons.clinic.command import main
-from lessons.clinic.diagnose import diagnose
 from peft import RECIPES
 from tests.lessons.clinic.worlds import EOS
 from tests.peft.small import technique

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from lessons.clinic import diagnose
 from lessons.clinic.cases import CASES
 from lessons.clinic.command import world_of
-from lessons.clinic.diagnose import diagnose
 from lessons.clinic.speaking import Speaking, smollm
 from lessons.clinic.table import row
 from tests.smollm import needs_smollm

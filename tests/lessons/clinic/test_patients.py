@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from lessons.clinic import diagnose
 from lessons.clinic.cases import CASES
 from lessons.clinic.command import main
-from lessons.clinic.diagnose import diagnose
 from lessons.clinic.patients import PATIENTS
 from lessons.clinic.patients.look import on_the_base, real, shown
 from lessons.clinic.patients.ward import small
