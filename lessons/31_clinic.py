@@ -287,7 +287,7 @@ said_and_so(
 # %% [markdown]
 # ## Experiment: every case, sick and repaired
 #
-# `python -m lessons clinic --table FILE` makes each illness on the base, diagnoses, repairs, and diagnoses again. It also diagnoses healthy runs:
+# `python -m lessons clinic --table FILE` makes each illness, diagnoses, repairs, and diagnoses again. It also diagnoses healthy runs:
 # every shipped adapter in use, and every technique at the start of its training.
 
 # %% tags=["hide-input"]
@@ -302,8 +302,8 @@ show_figure(
 prose(
     "The figure shows the {shown} cases whose number has a scale; in the others something is there or not: an adapter that is switched off, "
     "an optimizer without the adapter's parameters. {alone} of the {cases} cases bring no other name with them. All {healthy} "
-    "healthy runs are silent. ({causal} more of the {every} cases need a model that continues text: after `make smollm` the command "
-    "makes them on one. Where a circle is missing, the check has nothing left to look at after the repair.)",
+    "healthy runs are silent. ({causal} of the cases need a model that continues text: they were made on SmolLM2, and after "
+    "`make smollm` the command makes them. Where a circle is missing, the check has nothing left to look at after the repair.)",
     **values,
 )
 prose(

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     console = Console(soft_wrap=True, highlight=False)
     set_threads()
     if options.table:
-        table = make_table(options.table)
+        table = make_table(options.table, smollm() if at_hand() else None)
         console.print(summary(table))
     elif options.patient:
         for line in look(options.patient, options.seed, options.diagnose):

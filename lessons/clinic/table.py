@@ -1,4 +1,6 @@
-"""The table: every case on the base and its variants, found, named and repaired; healthy runs of every technique, silent or not.
+"""The table: every case and its variants, found, named and repaired; healthy runs of every technique, silent or not.
+
+A case is made on the base, and one that needs a text on SmolLM2.
 
 python -m lessons clinic --table FILE
 
@@ -93,18 +95,25 @@ def first_looks(file: Path = KEPT) -> FirstLooks:
     return {(row["case"], row["variant"]): row["first_look"] for row in kept}
 
 
-def make_table(file: Path) -> dict[str, Any]:
-    """Measures everything and writes it; what is there is kept after every row."""
+def make_table(file: Path, speaking_world: World | None) -> dict[str, Any]:
+    """Measures everything and writes it; what is there is kept after every row.
+
+    `speaking_world`   where the cases about tokens are made; without one the rows that are kept of them stay
+    """
     world, looks = pronunciation(), first_looks()
+    kept = {row["case"]: row for row in read_object(KEPT)["cases"]} if KEPT.is_file() else {}
     table: dict[str, Any] = {"command": "python -m lessons clinic --table", "cases": [], "variants": [], "healthy": []}
     for name, settings in healthy(world):
         with speaking(ENGLISH):  # what is kept has one language
             table["healthy"].append({"run": name, "findings": [str(finding) for finding in diagnose(**settings)]})
         write_json(file, table)
     for case in CASES.values():
-        if not case.causal:
-            table["cases"].append(row(case, world))
-            write_json(file, table)
+        place = speaking_world if case.causal else world
+        if place:
+            table["cases"].append(row(case, place))
+        elif case.name in kept:
+            table["cases"].append(kept[case.name])
+        write_json(file, table)
     with tempfile.TemporaryDirectory() as folder:
         for variant in VARIANTS:
             table["variants"].append(variant_row(variant, Path(folder), looks))
