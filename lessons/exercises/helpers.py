@@ -9,7 +9,8 @@ from pathlib import Path
 from lessons.exercises.source import LIBRARY, Definition, find, functions, parse
 
 PACKAGES = ("transformer", "quant", "peft", "rlhf")
-WIDTH = 112
+WIDTH = 76
+"""Behind "#   ", in a terminal of 80 columns."""
 
 
 def helpers(source: str, targets: Sequence[str]) -> list[str]:

@@ -6,13 +6,16 @@ such changes to the right code has the results of most mistakes without anybody 
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.recognition import calls, choices, names, numbers, order, steps
 from lessons.exercises.recognition.wording import Text
-from lessons.exercises.source import definition_text, find, functions, parse, statements
+from lessons.exercises.source import LIBRARY, definition_text, find, functions, parse, statements
 
 
 @dataclass(frozen=True)
@@ -61,18 +64,35 @@ def catalogued(exercise: Exercise, source: str) -> Iterator[Change]:
     """The wrong solutions that somebody has written down, by their messages."""
     for wrong in exercise.wrong:
         part = next((text for target in exercise.targets if wrong.old in (text := definition_text(source, target))), "")
-        if part and is_cause(wrong.message):
+        sentence = whole_sentence(wrong.message, exercise.tests)
+        if part and is_cause(sentence):
             start = len(source[: source.index(part) + part.index(wrong.old)].encode())
-            yield Change(wrong.message, start, start + len(wrong.old.encode()), wrong.new.encode())
+            yield Change(sentence, start, start + len(wrong.old.encode()), wrong.new.encode())
+
+
+def whole_sentence(part: str, tests: Sequence[str]) -> str:
+    """The catalogue keeps a part of what a student reads: the sentence of the grader that holds it, where it is one only."""
+    holding = [text for text in texts_of(tuple(tests)) if part in text]
+    return next((text for text in holding if all(text in other for other in holding)), part)
+
+
+@cache
+def texts_of(tests: tuple[str, ...]) -> list[str]:
+    """Every string in these files, which lie beside the library or, where it is installed, in the present folder."""
+    files = [next((root / path for root in (LIBRARY, Path.cwd()) if (root / path).is_file()), None) for path in tests]
+    trees = [parse(file.read_text(encoding="utf-8")) for file in files if file]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [node.value for node in nodes if isinstance(node.value, str)]
 
 
 def is_cause(message: str) -> bool:
-    """Whether a catalogued message says what is wrong, and not only what came of it. A word alone says neither."""
-    return bool(re.search(r"\w [a-z]", message)) and not KIND_OF_FAILURE.match(message)
+    """Whether a catalogued message says what is wrong, and not only what came of it. Three words alone say neither."""
+    return message.count(" ") >= 3 and not KIND_OF_FAILURE.match(message)
 
 
 KIND_OF_FAILURE = re.compile(
-    "(kind|shape|dtype|value|finite|property|gradient|missing|what must hold)\\b|every value|NaN|[A-Z][a-zA-Z]*Error| at batch"
+    "(kind|shape|dtype|value|finite|property|gradient|missing|what must hold|length penalty)\\b|every value|NaN"
+    "|[A-Z][a-zA-Z]*Error| at batch"
 )
 """What begins so is no cause."""
 
@@ -100,6 +120,7 @@ def changes(source: str, targets: Sequence[str]) -> Iterator[Change]:
         for function in bodies:
             text.arguments = [argument.arg for argument in function.args.args if argument.arg != "self"]
             text.variables = assigned(function)
+            text.counts = Counter(each.id for each in ast.walk(function) if isinstance(each, ast.Name))
             for node in nodes(statements(function)):
                 for new, sentence in kind(node, text):
                     yield change(node, new, sentence, text)

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceErro
 from lessons.exercises.stub import stub_of
 from lessons.language.words import say, tell
 
+USUAL = "workbook"
 PROGRESS = "progress.txt"
 SAID = ".said.txt"
 HEADING = "# One line for each exercise: name | status | hints read. Written by `python -m lessons`.\n"
@@ -43,7 +45,7 @@ def read_submission(path: Path) -> str:
 class Workbook:
     """A student's folder. What is in it is never overwritten."""
 
-    def __init__(self, folder: str | Path = "workbook"):
+    def __init__(self, folder: str | Path = USUAL):
         self.folder = Path(folder)
 
     @cached_property
@@ -54,6 +56,11 @@ class Workbook:
     @property
     def exercises(self) -> Sequence[Exercise]:
         return self.assignment.exercises
+
+    def command(self, verb: str, name: str) -> str:
+        """What is typed to do it here: with the folder where it is not the usual one."""
+        folder = "" if str(self.folder) == USUAL else f" --workbook {shlex.quote(str(self.folder))}"
+        return f"python -m lessons {verb} {name}{folder}"
 
     def path(self, exercise: Exercise) -> Path:
         return self.folder / exercise.file_name
