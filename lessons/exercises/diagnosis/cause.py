@@ -5,8 +5,8 @@ import re
 OPEN = "it differs, and in no way that is known here"
 """What is said of a value when no cause is known."""
 
-CAUSE = "as it comes when "
-"""What a cause begins with that stands behind what was said."""
+BEHIND = "\nas it comes when "
+"""Before a cause that stands behind what was said."""
 
 LARGEST = "    came      "
 """What stands in every message of `difference` about a value."""
@@ -22,7 +22,7 @@ def is_open(message: str) -> bool:
     """It speaks of values, and of no cause, or of one that many mistakes share."""
     first = message.partition("\n")[0]
     if LARGEST not in message:
-        return first.startswith(("value:", "property:", "finite:")) and CAUSE not in message
+        return first.startswith(("value:", "property:", "finite:")) and BEHIND not in message
     if first.startswith("shape:"):
         return "the axes came in the order" not in message and "one axis is missing" not in message
     return first.startswith("value:") and bool(NO_CAUSE.search(first))
@@ -32,5 +32,5 @@ def with_cause(message: str, cause: str) -> str:
     """The message with the cause in its first line, in place of what it said there; or behind it, where it said something else."""
     first, newline, rest = message.partition("\n")
     found = WHOLE_SENTENCE.fullmatch(first)
-    said = f"value: {found['name']}: {cause}" if found and LARGEST in message else f"{first}\n{CAUSE}{cause}"
+    said = f"value: {found['name']}: {cause}" if found and LARGEST in message else f"{first}\nas it comes when {cause}"
     return said + newline + rest

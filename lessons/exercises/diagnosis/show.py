@@ -14,7 +14,7 @@ SINGULAR = {"heads": "head"}
 def axis_names(axes: str, dimensions: int) -> list[str]:
     """The names that were given, or numbers where they do not fit."""
     names = axes.split()
-    return names if len(names) == dimensions else [f"{UNNAMED}{index}" for index in range(dimensions)]
+    return names if len(names) == dimensions else [f"axis {index}" for index in range(dimensions)]
 
 
 def shape_text(shape: Sequence[int], names: Sequence[str] = ()) -> str:

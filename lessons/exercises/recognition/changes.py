@@ -78,11 +78,17 @@ def whole_sentence(part: str, tests: Sequence[str]) -> str:
 
 @cache
 def texts_of(tests: tuple[str, ...]) -> list[str]:
-    """Every string in these files, which lie beside the library or, where it is installed, in the present folder."""
+    """The strings of these files, without docstrings and parts of longer ones.
+
+    The files lie beside the library or, where it is installed, in the present folder.
+    """
     files = [next((root / path for root in (LIBRARY, Path.cwd()) if (root / path).is_file()), None) for path in tests]
     trees = [parse(file.read_text(encoding="utf-8")) for file in files if file]
-    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    return [node.value for node in nodes if isinstance(node.value, str)]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    left_out = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    left_out |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    whole = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in left_out]
+    return [text for text in whole if isinstance(text, str)]
 
 
 def is_cause(message: str) -> bool:
