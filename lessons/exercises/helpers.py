@@ -47,7 +47,11 @@ def signature(node: Definition) -> str:
     """(up: nn.Linear, down: nn.Linear, scaling: float) -> Tensor; of a class the arguments that make one."""
     if isinstance(node, ast.ClassDef):
         made = method(node, "__init__")
-        return signature(made).partition(" -> ")[0] if made else f"(...), a {', '.join(map(ast.unparse, node.bases))}"
+        return (
+            signature(made).partition(" -> ")[0]
+            if made
+            else f"(...), made as {', '.join(map(ast.unparse, node.bases))} is"
+        )
     arguments = copy.deepcopy(node.args)
     arguments.args = [argument for argument in arguments.args if argument.arg != "self"]
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
@@ -127,7 +131,9 @@ def inherited(name: str, owner: ast.ClassDef, tree: ast.Module) -> list[str]:
         if found := method(above, name):
             return block(f"self.{name}{signature(found)}", found)
         if line := assigned(name, above):
-            return textwrap.wrap(f"{ast.unparse(line)}, set in {above.name}".replace("'", '"'), WIDTH)
+            return textwrap.wrap(
+                f"{ast.unparse(line)}, set in {above.name}".replace("'", '"'), WIDTH, subsequent_indent="    "
+            )
         home = file_of(module) if module else None
         if lines := inherited(name, above, parse(home.read_text(encoding="utf-8")) if home else tree):
             return lines
