@@ -39,7 +39,7 @@ def described(name: str, module: str) -> list[str]:
 def block(head: str, found: Definition) -> list[str]:
     """The signature, and the first paragraph of the docstring, both within the width of a stub."""
     text = " ".join((ast.get_docstring(found) or "").partition("\n\n")[0].split())
-    lines = textwrap.wrap(head, WIDTH, subsequent_indent="    ", break_long_words=False)
+    lines = textwrap.wrap(head, WIDTH, subsequent_indent=8 * " ", break_long_words=False)
     return lines + textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
 
 
