@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lessons.exercises.catalogue import all_exercises
-from lessons.exercises.recognition.changes import is_cause, whole_sentence
+from lessons.exercises.recognition.sentences import is_cause, whole_sentence
 from lessons.exercises.source import LIBRARY
 from lessons.translate.po import Text
 from lessons.translate.strings import template_of

@@ -8,7 +8,7 @@ import pytest
 
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.grading.result import FAILED, Result
-from lessons.exercises.recognition.changes import is_cause, whole_sentence
+from lessons.exercises.recognition.sentences import is_cause, whole_sentence
 from lessons.exercises.selfcheck.trials import Trial
 from lessons.language.message import prose_in, spoken, untranslated
 
