@@ -164,10 +164,15 @@ show_figure(
 # it *decodes* the word, the heads of one cross-attention:
 
 # %% tags=["hide-input"]
+cross = maps["decoder.layers.1.cross_attention"]
+apart = max(len(set(letters)) for letters in cross.argmax(-1).T.tolist())
+claim(apart > 1, "the heads look at different letters for one symbol", apart=apart)
 show_figure(
-    draw_cross(maps["decoder.layers.1.cross_attention"], WORD, predict(base, [WORD])[WORD]),
-    title="The heads of one cross-attention, while the base says the word",
+    draw_cross(cross, WORD, predict(base, [WORD])[WORD]),
+    title="For one symbol the {heads} heads of a cross-attention look most at up to {apart} different letters",
     alt="Maps of the heads of decoder layer 1: sounds downwards, letters across.",
+    heads=len(cross),
+    apart=apart,
 )
 
 # %% [markdown]

@@ -31,6 +31,7 @@ model are to be replaced by sixteen numbers, and it shall hardly notice. Which s
 import torch
 
 from lessons.experiments.nf4 import (
+    bits_of,
     BLOCK,
     ONE_SCALE,
     bits_by_block,
@@ -115,10 +116,11 @@ steps = {name: torch.finfo(kind).eps for name, kind in (("bf16", torch.bfloat16)
 claim(largest["bf16"] > 1e30 * largest["fp16"] and steps["bf16"] > steps["fp16"], "bf16: wide and coarse")
 show_figure(
     draw_bits(number),
-    title="{number} in five formats, and the number that is really kept",
+    title="{number} in five formats: bf16 keeps {bf16:.4f}, four bits keep {int4:.3f}",
     alt="The bits of {number} in fp32, bf16, fp16, int8 and int4, coloured by sign, exponent and mantissa, with the number that each "
     "keeps; the integers have steps of 1/127 and 1/7.",
     number=number,
+    **{name: bits_of(number, name)[2] for name in ("bf16", "int4")},
 )
 prose(
     "bf16 is fp32 with the last 16 bits cut off: the same range, up to {range:.1g}, and a coarse step, {coarse:.4f} at 1. fp16 has a finer "

@@ -81,7 +81,8 @@ def main(arguments: list[str]) -> int:
 
 
 def answer(arguments: list[str]) -> int:
-    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    for_overview = not arguments or arguments[0].startswith("--workbook")
+    name, rest = ("", arguments) if for_overview else (arguments[0], arguments[1:])
     if name and name not in COMMANDS and name not in HELP:
         no_command = in_language(f"there is no command {name!r}")
         print(f"{no_command}\n\n{usage()}", file=sys.stderr)

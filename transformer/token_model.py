@@ -34,7 +34,7 @@ class TokenModel(nn.Module):
     def embed_source(
         self, source: Int[Tensor, "batch source"]
     ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
-        """The one place where a source becomes vectors and a mask. Positions are added after it.
+        """The one place where a source becomes vectors and a mask. Positions are added after it, and then dropout falls.
 
         The vectors are `embedding_scale` times the rows of `source_embedding`; both go through `source_input`.
         """

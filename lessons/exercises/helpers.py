@@ -9,7 +9,8 @@ from pathlib import Path
 from lessons.exercises.source import LIBRARY, Definition, find, functions, parse
 
 PACKAGES = ("transformer", "quant", "peft", "rlhf")
-WIDTH = 112
+WIDTH = 76
+"""Behind "#   ", in a terminal of 80 columns."""
 
 
 def helpers(source: str, targets: Sequence[str]) -> list[str]:
@@ -38,7 +39,7 @@ def described(name: str, module: str) -> list[str]:
 def block(head: str, found: Definition) -> list[str]:
     """The signature, and the first paragraph of the docstring, both within the width of a stub."""
     text = " ".join((ast.get_docstring(found) or "").partition("\n\n")[0].split())
-    lines = textwrap.wrap(head, WIDTH, subsequent_indent="    ", break_long_words=False)
+    lines = textwrap.wrap(head, WIDTH, subsequent_indent=8 * " ", break_long_words=False)
     return lines + textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
 
 
@@ -46,7 +47,11 @@ def signature(node: Definition) -> str:
     """(up: nn.Linear, down: nn.Linear, scaling: float) -> Tensor; of a class the arguments that make one."""
     if isinstance(node, ast.ClassDef):
         made = method(node, "__init__")
-        return signature(made).partition(" -> ")[0] if made else f"(...), a {', '.join(map(ast.unparse, node.bases))}"
+        return (
+            signature(made).partition(" -> ")[0]
+            if made
+            else f"(...), made as {', '.join(map(ast.unparse, node.bases))} is"
+        )
     arguments = copy.deepcopy(node.args)
     arguments.args = [argument for argument in arguments.args if argument.arg != "self"]
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
@@ -126,7 +131,9 @@ def inherited(name: str, owner: ast.ClassDef, tree: ast.Module) -> list[str]:
         if found := method(above, name):
             return block(f"self.{name}{signature(found)}", found)
         if line := assigned(name, above):
-            return textwrap.wrap(f"{ast.unparse(line)}, set in {above.name}".replace("'", '"'), WIDTH)
+            return textwrap.wrap(
+                f"{ast.unparse(line)}, set in {above.name}".replace("'", '"'), WIDTH, subsequent_indent="    "
+            )
         home = file_of(module) if module else None
         if lines := inherited(name, above, parse(home.read_text(encoding="utf-8")) if home else tree):
             return lines

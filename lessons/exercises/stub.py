@@ -1,5 +1,6 @@
 """The stub of an exercise: the real module as a student gets it. Only what they have solved can be read in it."""
 
+import textwrap
 from collections.abc import Collection
 
 from lessons.exercises.catalogue import all_exercises
@@ -8,6 +9,9 @@ from lessons.exercises.filling import Filled, filled
 from lessons.exercises.helpers import helpers
 from lessons.exercises.source import LIBRARY, without_bodies
 from lessons.language.words import say, tell
+from lessons.language.wrapping import wrapped
+
+WIDE = 78
 
 
 def live_source(exercise: Exercise) -> str:
@@ -26,15 +30,16 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
     `solved`   neighbours that may be read
     """
     # The name ends its line: in the first two, Python would take "encoding: Waves" for the file's encoding (PEP 263).
+    task = tell(
+        "Write {targets}. The docstrings say what is wanted; the rest of the file may stay as it is.",
+        targets=", ".join(exercise.targets),
+    )
     heading = [
         "# " + tell("Exercise {name}", name=exercise.name),
-        f"# {say(exercise.title)}",
-        "# "
-        + tell(
-            "Write {targets}. The docstrings say what is wanted; the rest of the file may stay as it is.",
-            targets=", ".join(exercise.targets),
-        ),
-        f"# python -m lessons check {exercise.name}    python -m lessons hint {exercise.name}",
+        *comment(say(exercise.title)),
+        *comment(task),
+        f"# python -m lessons check {exercise.name}",
+        f"# python -m lessons hint {exercise.name}",
     ]
     live = live_source(exercise)
     if lines := helpers(live, exercise.targets):
@@ -42,11 +47,17 @@ def stub_of(exercise: Exercise, solved: Collection[str] = ()) -> str:
     source = without_bodies(live, exercise.targets, say("Your code here."))
     for other in neighbours(exercise):
         if other.name not in solved:
-            comment = tell(
+            left_out = tell(
                 "Left out: exercise {name}. While it is empty, a check takes the library's.", name=other.name
             )
-            source = without_bodies(source, other.targets, comment)
+            source = without_bodies(source, other.targets, left_out)
     return "\n".join(heading) + "\n" + source
+
+
+def comment(text: str) -> list[str]:
+    """Lines that a terminal of 80 columns shows whole."""
+    lines = [line for part in wrapped(text, WIDE).split("\n") for line in textwrap.wrap(part, WIDE) or [""]]
+    return [f"# {line}".rstrip() for line in lines]
 
 
 def whole(exercise: Exercise, source: str) -> Filled:

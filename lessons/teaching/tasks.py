@@ -9,6 +9,7 @@ from lessons.teaching.said import Rendered, Say, Values, renders, show_said
 
 NONE, NEXT = "This lesson has no exercise.", " The next ones are in lesson {lesson}."
 MINUTES, AFTER = "{minutes} minutes", "after {names}"
+HERE = "Here in the notebook: {imports}, then {start}."
 
 
 def exercises_of(lesson: int) -> None:
@@ -26,16 +27,19 @@ def rendered_exercises(texts: Sequence[str], values: Values, say: Say) -> Render
         later = [exercise.lesson for exercise in all_exercises().values() if exercise.lesson > lesson]
         return Rendered(say(NONE) + (say(NEXT).format(lesson=min(later)) if later else ""))
     minutes = say(MINUTES)
+    here = {"imports": "from lessons import check, hint, start", "start": f'start("{found[0].name}")'}
     plain = "\n".join(
         f"{say(each.title)} ({stars(each)}, {minutes.format(minutes=each.minutes)}): {command(each)}" for each in found
     )
     return Rendered(
-        plain,
+        f"{plain}\n{say(HERE).format(**here)}",
         "\n".join(
             f"- **{say(each.title)}** · {stars(each)} · {minutes.format(minutes=each.minutes)}{needs(each, say)}  \n"
             f"  `{command(each)}`"
             for each in found
-        ),
+        )
+        + "\n\n"
+        + say(HERE).format(**{name: f"`{code}`" for name, code in here.items()}),
     )
 
 

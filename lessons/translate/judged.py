@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lessons.exercises.catalogue import all_exercises
-from lessons.exercises.recognition.changes import is_cause
+from lessons.exercises.recognition.sentences import is_cause, whole_sentence
 from lessons.exercises.source import LIBRARY
 from lessons.translate.po import Text
 from lessons.translate.strings import template_of
@@ -43,8 +43,9 @@ def cause_texts() -> Iterator[Text]:
     """The messages of the wrong solutions that are told as a cause, whoever wrote the mistake."""
     for exercise in all_exercises().values():
         for wrong in exercise.wrong:
-            if is_cause(wrong.message):
-                yield Text(wrong.message, f"what is wrong in {exercise.name}", ("lessons/exercises/catalogue", 0))
+            sentence = whole_sentence(wrong.message, exercise.tests)
+            if is_cause(sentence):
+                yield Text(sentence, f"what is wrong in {exercise.name}", ("lessons/exercises/catalogue", 0))
 
 
 def probe_texts() -> Iterator[Text]:

@@ -84,7 +84,7 @@ def course_texts() -> Iterator[Text]:
     """Titles of the lessons, and the words that every lesson shows: labels of boxes and tables."""
     for number, title in TITLES.items():
         yield Text(title, "title of a lesson", ("lessons/exercises/course.py", number))
-    words = [label for label, _ in boxes.ROWS] + [tasks.NONE, tasks.NEXT, tasks.MINUTES, tasks.AFTER]
+    words = [label for label, _ in boxes.ROWS] + [tasks.NONE, tasks.NEXT, tasks.MINUTES, tasks.AFTER, tasks.HERE]
     for word in [
         *words,
         *SITE.values(),

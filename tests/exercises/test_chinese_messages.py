@@ -8,7 +8,7 @@ import pytest
 
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.grading.result import FAILED, Result
-from lessons.exercises.recognition.changes import is_cause
+from lessons.exercises.recognition.sentences import is_cause, whole_sentence
 from lessons.exercises.selfcheck.trials import Trial
 from lessons.language.message import prose_in, spoken, untranslated
 
@@ -22,9 +22,10 @@ HEADINGS = ("value: the output: {}", "on inputs drawn after the file was loaded:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_every_cause_of_the_catalogue_is_told_in_chinese(name):
     for wrong in EXERCISES[name].wrong:
-        if is_cause(wrong.message):
-            assert [untranslated(heading.format(wrong.message)) for heading in HEADINGS] == [[], []]
-            assert spoken(wrong.message) != wrong.message
+        sentence = whole_sentence(wrong.message, EXERCISES[name].tests)
+        if is_cause(sentence):
+            assert [untranslated(heading.format(sentence)) for heading in HEADINGS] == [[], []]
+            assert spoken(sentence) != sentence
 
 
 @pytest.mark.parametrize("is_long", [False, pytest.param(True, marks=pytest.mark.slow)])

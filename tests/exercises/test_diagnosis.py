@@ -132,6 +132,31 @@ def test_an_axis_that_is_called_by_its_length_is_told_by_it_alone_and_numbers_fi
     assert max(map(len, value.splitlines()[1:])) <= 76
 
 
+@pytest.mark.parametrize(
+    ("axes", "place", "only"),
+    [
+        ("heads query", "at head 1, query 2:", "right only at head 0"),
+        ("", "at [1, 2]:", "right only at index 0 of axis 0"),
+        ("base|adapter query", "at adapter, query 2:", "right only at base"),
+    ],
+)
+def test_a_place_is_told_by_names_and_without_them_as_python_writes_it(axes, place, only):
+    message = difference(RIGHT + torch.tensor([[0.0], [1.0]]) * torch.tensor([0.1, 1.0, 3.0]) ** 2, RIGHT, axes)
+
+    assert f"largest difference {place}" in message
+    assert only in message
+
+
+def test_a_known_mistake_that_is_not_finite_is_named():
+    one, many = torch.tensor(torch.inf), torch.tensor([1.0, torch.inf])
+    mistakes = {"the logarithm of 0 is taken": torch.inf}
+
+    assert difference(one, torch.tensor(2.5)) == "finite: the output is infinite, where 2.5 is expected"
+    assert "as it comes when the logarithm of 0 is taken" in difference(one, torch.tensor(2.5), mistakes=mistakes)
+    assert not is_open(difference(one, torch.tensor(2.5), mistakes=mistakes))
+    assert "is infinite at key 1 (1 of 2 values); expected 2" in difference(many, torch.tensor([1.0, 2.0]), "key")
+
+
 def test_the_first_wrong_value_comes_before_an_edge_case():
     tests = [
         {"name": "a[1]", "outcome": "passed", "message": ""},

@@ -41,3 +41,13 @@ def test_a_file_that_is_gone_is_no_saved_file(tmp_path):
 
     assert next(changes) == saved
     acting.join()
+
+
+def test_what_is_saved_before_the_first_question_counts(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("as it was")
+    changes = saved_files([path])
+
+    path.write_text("saved while the grader warms up")
+
+    assert next(changes) == path

@@ -116,6 +116,7 @@ def test_a_pass_is_heard_with_the_students_own_file_and_a_wrong_file_is_heard_to
     assert right.startswith("With your scaled_dot_product_attention, called ")
     assert "as the dictionary has it" in right
     assert "as the dictionary has it" not in wrong
+    assert after_pass(server, *solved("embed_source")).startswith("With your TokenModel.embed_source, called once, ")
 
 
 @pytest.mark.slow

@@ -39,9 +39,15 @@ def folder(tmp_path, monkeypatch):
 def said_by(power, folder):
     """What the notebook shows under the cell that asks for the grade."""
     cells = [DEFINITION.format(power=power), "from lessons import check", "print(check('layer_norm', LayerNorm))"]
+    return executed(cells, folder)[-1]
+
+
+def executed(cells, folder):
+    """What each cell shows."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
-    return "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
+    texts = [[each.get("text") or each["data"]["text/plain"] for each in cell.outputs] for cell in notebook.cells]
+    return ["".join(text) for text in texts]
 
 
 @pytest.mark.parametrize(("power", "status"), [("square", PASSED), ("abs", FAILED)])
@@ -54,6 +60,22 @@ def test_a_cell_is_graded_and_how_it_ended_is_kept_as_in_the_terminal(power, sta
     assert ("Stuck? hint('layer_norm')" in said) == (status == FAILED)
     assert ("Next: start('" in said) == (status == PASSED)
     assert Workbook(folder / "workbook").progress(get("layer_norm")).status == status
+
+
+def test_a_student_goes_through_an_exercise_in_a_notebook(folder):
+    count = "sum({0} for p in parameters if p.requires_grad), sum({0} for p in parameters)"
+    mine = "def trainable_and_all(parameters):\n    return {}\n\ncheck('trainable_numbers', trainable_and_all)"
+    cells = ["from lessons import check, hint, next, start", "start('trainable_numbers')", mine.format(count.format(1))]
+    cells += ["hint()", mine.format(count.format("p.numel()")), "next()"]
+
+    _, begun, counts_tensors, hinted, right, onwards = executed(cells, folder)
+
+    assert "check('trainable_numbers', trainable_and_all=trainable_and_all)" in begun
+    assert "the tensors are counted, not the numbers in them" in counts_tensors
+    assert "hint 1 of 3: A tensor knows how many numbers are in it" in hinted
+    assert PASSED in right
+    assert "start('" in onwards
+    assert "trainable_numbers" not in onwards
 
 
 def test_what_no_cell_has_defined_is_not_graded(tmp_path, monkeypatch):

@@ -73,6 +73,19 @@ def test_next_stays_in_the_lesson_that_was_worked_on(book):
     assert f"start('{book.next_open().name}')" in lessons.next()
 
 
+def test_next_and_hint_follow_a_notebook_that_writes_no_file(book):
+    book.keep(get("trainable_numbers"), Result("trainable_numbers", PASSED))
+    lessons.start("lora_start")
+
+    assert lessons.hint() == "\n".join(["hint 1 of 3: " + get("lora_start").hints[0]])
+    assert "start('lora')" in lessons.next()
+    book.keep(get("lora"), Result("lora", PASSED))
+    assert "start('lora_start')" in lessons.next()
+    book.keep(get("lora_start"), Result("lora_start", PASSED))
+    assert "lesson 13" not in lessons.next()
+    assert not book.path(get("lora")).exists()
+
+
 def test_one_method_takes_its_place_in_the_class_with_what_it_uses():
     cell = in_a_cell("from einops import rearrange as turn\n\ndef mine(self, x):\n    return turn(x, 'a b -> b a')\n")
 

@@ -1,6 +1,9 @@
 """What a student gets: files that Python reads, with nobody's answer in them, which are made whole before they are run."""
 
+from itertools import takewhile
+
 import pytest
+from rich.cells import cell_len
 
 from lessons.exercises.catalogue import all_exercises, get
 from lessons.exercises.filling import filled
@@ -12,6 +15,7 @@ from lessons.exercises.selfcheck.trials import from_notebook
 from lessons.exercises.source import attempted
 from lessons.exercises.stub import live_source, stub_of, whole
 from lessons.exercises.student.workbook import Workbook
+from lessons.language.choice import CHINESE, ENGLISH, speaking
 
 EXERCISES = list(all_exercises().values())
 
@@ -27,6 +31,16 @@ def test_python_reads_every_file_that_is_handed_out_and_no_answer_stands_in_it(t
     flaws = [f"{path}: {found}" for exercise, path in written(EXERCISES, tmp_path) if (found := flaw(exercise, path))]
 
     assert not flaws
+
+
+@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+def test_what_stands_above_a_stub_fits_a_terminal_of_80_columns(language):
+    with speaking(language):
+        heads = {
+            each.name: list(takewhile(lambda line: line[:1] == "#", stub_of(each).split("\n"))) for each in EXERCISES
+        }
+
+    assert not {name: line for name, head in heads.items() for line in head if cell_len(line) > 80}
 
 
 def test_what_is_passed_may_be_read(tmp_path):

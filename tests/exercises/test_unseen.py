@@ -9,6 +9,7 @@ import pytest
 from lessons.exercises.catalogue import get
 from lessons.exercises.exercise import Wrong
 from lessons.exercises.grading.check import Grader
+from lessons.exercises.recognition.changes import catalogued, changes
 from lessons.exercises.selfcheck.trials import edited
 from lessons.exercises.stub import live_source
 from tests.exercises.unseen.__main__ import KEPT
@@ -43,6 +44,24 @@ def test_nine_of_ten_are_named_and_none_falsely():
 
     assert counts[NAMED] >= 27, {label: said for label, said in worth.items() if said != NAMED}
     assert not counts[FALSE] + counts[HOLE], [label for label in worth if worth[label] in (FALSE, HOLE)]
+
+
+def test_a_catalogued_cause_is_told_as_the_graders_whole_sentence():
+    exercise = get("scaled_dot_product_attention")
+
+    said = [change.sentence for change in catalogued(exercise, live_source(exercise))]
+
+    assert "the mask is read the other way round: True means may be attended to" in said
+    assert not [each for each in said if each.count(" ") < 3]
+
+
+def test_an_argument_that_is_used_twice_is_not_said_to_be_unused():
+    source = live_source(get("trainable_numbers"))
+
+    said = {change.sentence for change in changes(source, get("trainable_numbers").targets)}
+
+    assert "parameters is not used at one of its places" in said
+    assert "parameters is not used" not in said
 
 
 def test_a_cause_that_no_grader_knows_reaches_the_card_from_behind_the_wall():

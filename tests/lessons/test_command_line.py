@@ -101,3 +101,11 @@ def test_notebooks_import_the_base_and_the_check_from_the_course_itself():
 
     assert load_base().config.attention == "fused"
     assert callable(check)
+
+
+def test_the_overview_takes_another_workbook(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert command_line.main(["--workbook", str(tmp_path)]) == 0
+
+    shown = capsys.readouterr().out
+    assert str(tmp_path) in shown.replace("\n", "")
+    assert f"python -m lessons start trainable_numbers --workbook {tmp_path}" in shown.replace("\n", "")

@@ -124,6 +124,11 @@ def test_a_lessons_exercises_are_those_of_the_catalogue_with_their_commands(less
     printed = capsys.readouterr().out
     for exercise in all_exercises().values():
         assert (f"start {exercise.name}\n" in printed) == (exercise.lesson == lesson)
+    names = [exercise.name for exercise in all_exercises().values() if exercise.lesson == lesson]
+    here = [
+        f'Here in the notebook: from lessons import check, hint, start, then start("{name}").' for name in names[:1]
+    ]
+    assert printed.splitlines()[len(names) :] == here or not names
 
 
 def test_no_such_lesson_is_said():

@@ -25,7 +25,7 @@ def label_smoothed_cross_entropy(
     `never`   ids that take no part: no probability, no share of the smoothing. Their rows get no gradient from the output.
 
     Raises ValueError for a smoothing outside [0, 1), an unknown reduction, ids outside the vocabulary, a target that holds
-    an id of `never`, or one without a real token.
+    an id of `never`, or, for the mean, one without a real token.
     """
     check_arguments(logits, target, smoothing, pad_id, never, reduction)
     real = target != pad_id

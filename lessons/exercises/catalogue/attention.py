@@ -49,7 +49,7 @@ EXERCISES = [
             Wrong(
                 "torch.finfo(scores.dtype).min)\n        weights = scores.softmax(dim=-1).masked_fill(~mask, 0.0)",
                 "float('-inf'))\n        weights = scores.softmax(dim=-1)",
-                "NaN at batch 0, heads 0, query 2",
+                "NaN at batch 0, head 0, query 2",
             ),
         ),
     ),

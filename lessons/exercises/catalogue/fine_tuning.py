@@ -18,6 +18,7 @@ EXERCISES = [
             "sum(p.numel() for p in parameters if p.requires_grad), and the same without the `if`.",
         ),
         wrong=(
+            Wrong("if parameter.requires_grad", "if parameter.grad is not None", "not where it has a gradient already"),
             Wrong(
                 "sum(parameter.numel() for parameter in parameters if parameter.requires_grad)",
                 "len([parameter for parameter in parameters if parameter.requires_grad])",

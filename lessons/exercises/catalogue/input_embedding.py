@@ -63,6 +63,11 @@ EXERCISES = [
                 "the mask is the other way round",
             ),
             Wrong("self.config.pad_id", "0", "the padding id is that of the config"),
+            Wrong(
+                "self.source_input(x, padding",
+                "self.source_input(self.dropout(x), padding",
+                "dropout falls on it already",
+            ),
         ),
     ),
 ]

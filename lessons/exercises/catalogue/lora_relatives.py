@@ -93,6 +93,11 @@ EXERCISES = [
             Wrong(
                 "self.stretch()[:, None] * self.directions()", "self.directions()", "the directions are not stretched"
             ),
+            Wrong(
+                "self.directions(), self.base.bias)",
+                "self.directions(), self.stretch() * self.base.bias)",
+                "it stays as it is",
+            ),
         ),
         harmless=("if self.training and (self.dropout.p >= 0.0):",),
     ),

@@ -22,6 +22,12 @@ EXERCISES = [
         ),
         forbidden=("cross_entropy", "CrossEntropyLoss"),
         wrong=(
+            Wrong(
+                "total / real.sum()",
+                "(torch.where(real, loss, torch.zeros_like(loss)).sum(-1) / real.sum(-1)).mean()",
+                "then a token of a short row counts more",
+            ),
+            Wrong("-log_probs.index_fill(-1, excluded, 0.0).sum", "-log_probs.sum", "ids of `never` are in the mean"),
             Wrong("total / real.sum()", "total / real.numel()", "divided by all positions"),
             Wrong("torch.where(real, loss, torch.zeros_like(loss)).sum()", "loss.sum()", "value: the loss"),
             Wrong("total / real.sum()", "total", "where the mean is wanted"),

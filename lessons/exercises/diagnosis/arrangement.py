@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from lessons.exercises.diagnosis.case import Case
+from lessons.exercises.diagnosis.show import spot
 
 MOST_PERMUTED = 6
 
@@ -75,10 +76,11 @@ def right_in_places(case: Case) -> str:
         whole = right.all(axis=tuple(other for other in range(right.ndim) if other != axis))
         good, bad = np.flatnonzero(whole), np.flatnonzero(~whole)
         if len(good) == 1:
-            return f"right only at {name} {good[0]}"
+            return f"right only at {spot(name, good[0])}"
         if len(good) > 1 and len(bad):
-            listed = ", ".join(str(index) for index in bad[:5])
-            return f"wrong only at {name} {listed}{' ...' if len(bad) > 5 else ''}"
+            listed = ", ".join(str(index) for index in bad[1:5])
+            more = f", {listed}" if listed else ""
+            return f"wrong only at {spot(name, bad[0])}{more}{' ...' if len(bad) > 5 else ''}"
     return ""
 
 

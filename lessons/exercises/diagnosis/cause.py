@@ -5,6 +5,9 @@ import re
 OPEN = "it differs, and in no way that is known here"
 """What is said of a value when no cause is known."""
 
+BEHIND = "\nas it comes when "
+"""Before a cause that stands behind what was said."""
+
 LARGEST = "    came      "
 """What stands in every message of `difference` about a value."""
 
@@ -19,7 +22,7 @@ def is_open(message: str) -> bool:
     """It speaks of values, and of no cause, or of one that many mistakes share."""
     first = message.partition("\n")[0]
     if LARGEST not in message:
-        return first.startswith(("value:", "property:", "finite:"))
+        return first.startswith(("value:", "property:", "finite:")) and BEHIND not in message
     if first.startswith("shape:"):
         return "the axes came in the order" not in message and "one axis is missing" not in message
     return first.startswith("value:") and bool(NO_CAUSE.search(first))

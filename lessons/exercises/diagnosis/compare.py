@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lessons.exercises.diagnosis.case import Case
-from lessons.exercises.diagnosis.cause import OPEN
+from lessons.exercises.diagnosis.cause import OPEN, with_cause
 from lessons.exercises.diagnosis.likeness import likeness
 from lessons.exercises.diagnosis.show import axis_names, example_text, place_text, shape_text
 
@@ -64,14 +64,15 @@ def difference(
     came = array(actual)
     if dtype is not None and actual.dtype != dtype:
         return f"dtype: {name} is {actual.dtype}, not {dtype}"
+    wrong = {sentence: array(result) for sentence, result in (mistakes or {}).items()}
     if message := finite_message(came, wanted, names, name):
-        return message
+        known = next((sentence for sentence, result in wrong.items() if np.array_equal(came, result, True)), "")
+        return with_cause(message, known) if known else message
     for sentence, holds in (properties or {}).items():
         if not holds(came):
             return f"property: {sentence}; {name} does not\n{example_text(came, wanted, names)}"
     both = np.isfinite(wanted)
     came, wanted = np.where(both, came, 0.0), np.where(both, wanted, 0.0)
-    wrong = {sentence: array(result) for sentence, result in (mistakes or {}).items()}
     is_open = None if open is None else array(open).astype(bool)
     return value_message(Case(came, wanted, names, rtol, atol, scales or {}, is_open, wrong), name)
 
@@ -119,6 +120,8 @@ def finite_message(came: np.ndarray, wanted: np.ndarray, names: list[str], name:
     if np.isfinite(came[first]):
         return f"finite: {name} is {came[first]:.6g}{at(first, names)}, where {wanted[first]} is expected ({count})"
     kind = "NaN" if np.isnan(came[first]) else "infinite"
+    if not first:
+        return f"finite: {name} is {kind}, where {wanted[first]:.6g} is expected"
     return f"finite: {name} is {kind}{at(first, names)} ({count}); expected {wanted[first]:.6g} there"
 
 

@@ -7,6 +7,9 @@ import numpy as np
 SHOWN = 5
 """So many numbers of ten characters stand in one line of a card in a terminal of 80 columns."""
 
+UNNAMED = "axis "
+SINGULAR = {"heads": "head"}
+
 
 def axis_names(axes: str, dimensions: int) -> list[str]:
     """The names that were given, or numbers where they do not fit."""
@@ -22,9 +25,18 @@ def shape_text(shape: Sequence[int], names: Sequence[str] = ()) -> str:
 
 
 def place_text(index: Sequence[int], names: Sequence[str]) -> str:
-    """batch 0, query 2. An axis of length 1 that has no other name than that has no place worth telling."""
-    told = [f"{name} {int(position)}" for name, position in zip(names, index, strict=True) if name != "1"]
+    """batch 0, head 2; [0, 2] where no axis has a name. An axis that is called by its length 1 has no place worth telling."""
+    if names and all(name.startswith(UNNAMED) for name in names):
+        return str([int(position) for position in index])
+    told = [spot(name, int(position)) for name, position in zip(names, index, strict=True) if name != "1"]
     return ", ".join(told) or "the only place"
+
+
+def spot(name: str, position: int) -> str:
+    """One place of one axis: query 2; of an axis whose places have names of their own, "trainable|all", the name."""
+    if "|" in name:
+        return name.split("|")[position]
+    return f"index {position} of {name}" if name.startswith(UNNAMED) else f"{SINGULAR.get(name, name)} {position}"
 
 
 def named(name: str, length: int) -> str:

@@ -5,12 +5,13 @@ such changes to the right code has the results of most mistakes without anybody 
 """
 
 import ast
-import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.recognition import calls, choices, names, numbers, order, steps
+from lessons.exercises.recognition.sentences import is_cause, whole_sentence
 from lessons.exercises.recognition.wording import Text
 from lessons.exercises.source import definition_text, find, functions, parse, statements
 
@@ -61,20 +62,11 @@ def catalogued(exercise: Exercise, source: str) -> Iterator[Change]:
     """The wrong solutions that somebody has written down, by their messages."""
     for wrong in exercise.wrong:
         part = next((text for target in exercise.targets if wrong.old in (text := definition_text(source, target))), "")
-        if part and is_cause(wrong.message):
+        sentence = whole_sentence(wrong.message, exercise.tests)
+        if part and is_cause(sentence):
             start = len(source[: source.index(part) + part.index(wrong.old)].encode())
-            yield Change(wrong.message, start, start + len(wrong.old.encode()), wrong.new.encode())
+            yield Change(sentence, start, start + len(wrong.old.encode()), wrong.new.encode())
 
-
-def is_cause(message: str) -> bool:
-    """Whether a catalogued message says what is wrong, and not only what came of it. A word alone says neither."""
-    return bool(re.search(r"\w [a-z]", message)) and not KIND_OF_FAILURE.match(message)
-
-
-KIND_OF_FAILURE = re.compile(
-    "(kind|shape|dtype|value|finite|property|gradient|missing|what must hold)\\b|every value|NaN|[A-Z][a-zA-Z]*Error| at batch"
-)
-"""What begins so is no cause."""
 
 KINDS: tuple[Callable[[ast.AST, Text], Iterator[tuple[str, str]]], ...] = (
     numbers.signs_and_terms,
@@ -100,6 +92,7 @@ def changes(source: str, targets: Sequence[str]) -> Iterator[Change]:
         for function in bodies:
             text.arguments = [argument.arg for argument in function.args.args if argument.arg != "self"]
             text.variables = assigned(function)
+            text.counts = Counter(each.id for each in ast.walk(function) if isinstance(each, ast.Name))
             for node in nodes(statements(function)):
                 for new, sentence in kind(node, text):
                     yield change(node, new, sentence, text)

@@ -65,7 +65,11 @@ def other_names(node: ast.Name, text: Text) -> Changed:
             if other != node.id:
                 yield other, f"{other} stands where {node.id} is wanted"
         if node.id not in ("x",):
-            yield f"({node.id} * 0)", f"{node.id} is not used"
+            once = text.counts.get(node.id, 1) == 1
+            yield (
+                f"({node.id} * 0)",
+                f"{node.id} is not used" if once else f"{node.id} is not used at one of its places",
+            )
     if re.search("mask|real|is_|ended|open", node.id):
         yield f"(None if {node.id} is None else ~{node.id})", f"{node.id} is read the other way round"
         hides = f"{node.id} is not used: what it hides (padding, the future) counts too"

@@ -1,6 +1,7 @@
 """A piece of source in a sentence: its own text where that is short, and never a whole line of the solution."""
 
 import ast
+from collections.abc import Mapping
 
 LONGEST = 26
 GREEK = {
@@ -24,10 +25,13 @@ class Text:
     variables: list[str]
     """What is assigned in that function."""
 
+    counts: Mapping[str, int]
+    """How often each name stands in it."""
+
     def __init__(self, source: str):
         self.data = source.encode()
         self.line_starts = [0]
-        self.arguments, self.variables = [], []
+        self.arguments, self.variables, self.counts = [], [], {}
         for line in self.data.splitlines(keepends=True):
             self.line_starts.append(self.line_starts[-1] + len(line))
 

@@ -13,7 +13,7 @@ from lessons.exercises.student.commands import asked_for, print_json
 from lessons.exercises.student.file_changes import saved_files
 from lessons.exercises.student.milestones import after_pass
 from lessons.exercises.student.overviews import what_now
-from lessons.exercises.student.wording import WITHOUT_WALL, as_json, show, without_wall_text
+from lessons.exercises.student.wording import WITHOUT_WALL, as_json, show, told, without_wall_text
 from lessons.exercises.student.workbook import Workbook, read_submission
 from lessons.language.message import in_language
 from lessons.language.words import tell
@@ -33,7 +33,7 @@ def check(arguments: list[str]) -> int:
         exercise = asked_for(options.name, book)
         file = Path(options.file or book.path(exercise))
         grader = Grader()
-        result = check_file(grader, exercise, file, must_exist=bool(options.file))
+        result = check_file(grader, exercise, file, book, must_exist=bool(options.file))
     except (ValueError, FileNotFoundError) as problem:  # here 2 means "not attempted", so nothing may reach the outside
         if "--json" in arguments:
             print_json(as_json(Result("", NOT_GRADED, str(problem))))
@@ -59,12 +59,12 @@ def watch(arguments: list[str]) -> int:
     book = Workbook(options.workbook)
     book.refuse_in_exam("checks")
     exercises = {book.path(exercise): exercise for exercise in book.exercises}
-    grader = Grader()
+    grader, saved = Grader(), saved_files(exercises)  # first look, then warm up: what is saved meanwhile counts
     grader.server.start()
     watching = tell("watching {folder}/: save a file to have it checked; Ctrl-C stops", folder=book.folder)
     console.print(watching, markup=False)
-    for number, path in enumerate(saved_files(exercises), start=1):
-        result = check_file(grader, exercises[path], path, must_exist=False)
+    for number, path in enumerate(saved, start=1):
+        result = check_file(grader, exercises[path], path, book, must_exist=False)
         book.keep(exercises[path], result)
         show(console, result, str(path), what_now(result, exercises[path], book))
         say_what_it_does(grader, exercises[path], path, result)
@@ -74,9 +74,9 @@ def watch(arguments: list[str]) -> int:
     return 0
 
 
-def check_file(grader: Grader, exercise: Exercise, path: Path, must_exist: bool) -> Result:
+def check_file(grader: Grader, exercise: Exercise, path: Path, book: Workbook, must_exist: bool) -> Result:
     if not must_exist and not path.exists():
-        return Result(exercise.name, NOT_ATTEMPTED, f"`python -m lessons start {exercise.name}` writes {path}")
+        return Result(exercise.name, NOT_ATTEMPTED, f"`{book.command('start', exercise.name)}` writes {path}")
     try:
         return grader.check(exercise, read_submission(path))
     except UnreadableSourceError as problem:
@@ -86,10 +86,10 @@ def check_file(grader: Grader, exercise: Exercise, path: Path, must_exist: bool)
 def say_what_it_does(grader: Grader, exercise: Exercise, path: Path, result: Result) -> None:
     """Under a pass: what the model does with the student's file in it."""
     if result.status == PASSED and (line := after_pass(grader.server, exercise, read_submission(path))):
-        console.print(line, style="green", markup=False)
+        told(console, line, style="green")
 
 
 def say_what_is_missing(grader: Grader, book: Workbook) -> None:
     """A student's own file on their own machine is checked without a wall too, but not without a word, once."""
     if grader.without_wall and book.first_time(WITHOUT_WALL):
-        console.print(without_wall_text(grader.without_wall), style="yellow", markup=False)
+        console.print(without_wall_text(grader.without_wall), style="yellow", markup=False, soft_wrap=False)

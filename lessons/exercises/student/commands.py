@@ -12,6 +12,7 @@ from lessons.exercises.source import definition_text
 from lessons.exercises.stub import live_source
 from lessons.exercises.student import overviews
 from lessons.exercises.student.arguments import Arguments
+from lessons.exercises.student.wording import told
 from lessons.exercises.student.workbook import Workbook, write_whole
 from lessons.exercises.tracks import TRACKS, track
 from lessons.language.words import say, tell
@@ -83,7 +84,7 @@ def hint(arguments: list[str]) -> int:
     book = Workbook(options.workbook)
     exercise = asked_for(options.name, book)
     for line in book.next_hints(exercise):
-        console.print(line, markup=False)
+        told(console, line)
     return 0
 
 

@@ -14,8 +14,11 @@ GONE: Stamp = (0, 0)
 
 
 def saved_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Each path, whenever its file has changed and is quiet again; the first look only remembers."""
-    told = {path: stamp(path) for path in paths}
+    """Each path, whenever its file has changed since this call and is quiet again."""
+    return changed_since({path: stamp(path) for path in paths})
+
+
+def changed_since(told: dict[Path, Stamp]) -> Iterator[Path]:
     looked = dict(told)
     quiet_since = dict.fromkeys(told, 0.0)
     while True:

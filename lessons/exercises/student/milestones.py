@@ -41,7 +41,7 @@ def milestone(arguments: list[str]) -> int:
     if not set(files) & set(part(chosen)):
         first = next(name for name in part(chosen))
         console.print(tell("{title}: nothing of this part is passed yet.", title=say(chosen.title)))
-        console.print(f"    python -m lessons start {first}")
+        console.print(f"    {book.command('start', first)}", markup=False)
         return 1
     console.print(f"[bold]{say(chosen.title)}[/bold]", highlight=False)
     return show(chosen, files, left_out)
@@ -110,6 +110,8 @@ def after_pass(server: Forkserver, exercise: Exercise, source: str) -> str:
         return tell("It could not be run in the model: {problem}", problem=problem)
     one, *more = last_parts(exercise.targets)
     names = tell("{one} and {other}", one=one, other=more[0]) if more else one
+    if times == 1:
+        return tell("With your {names}, called once, {what}", names=names, what=what)
     return tell("With your {names}, called {times} times, {what}", names=names, times=f"{times:,}", what=what)
 
 

@@ -9,6 +9,7 @@ import textwrap
 
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
+from lessons.exercises.grading.result import PASSED
 from lessons.exercises.helpers import helpers
 from lessons.exercises.source import definition_text, parse
 from lessons.exercises.stub import live_source
@@ -26,8 +27,9 @@ class Lines(str):
 
 def start(name: str | None = None) -> Lines:
     """What is to be written, for a cell of your own: imports, signatures with their docstrings, and how it is checked."""
-    exercise = asked_for(name)
-    stub = nearest_workbook().stub(exercise)
+    exercise, book = asked_for(name), nearest_workbook()
+    book.record(exercise)
+    stub = book.stub(exercise)
     may_use = helpers(live_source(exercise), exercise.targets)
     used = "\n".join(["# " + say("You may use"), *(f"#   {line}" for line in may_use)]) if may_use else ""
     parts = [textwrap.dedent(definition_text(stub, target)) for target in exercise.targets]
@@ -72,7 +74,10 @@ def heading(exercise: Exercise) -> str:
 
 def asked_for(name: str | None) -> Exercise:
     book: Workbook = nearest_workbook()
-    exercise = book.assignment.get(name) if name else book.next_open()
+    latest = book.worked_on()
+    if latest and book.progress(latest).status == PASSED:
+        latest = None
+    exercise = book.assignment.get(name) if name else latest or book.next_open()
     if exercise is None:
         raise ValueError("everything is passed: name an exercise")
     return exercise

@@ -129,17 +129,17 @@ def what_to_type(exercise: Exercise, book: Workbook) -> str:
     if path.exists() and book.assignment.exam:
         return f"python {path}"
     verb = "check" if path.exists() else "start"
-    return f"python -m lessons {verb} {exercise.name}"
+    return book.command(verb, exercise.name)
 
 
 def what_now(result: Result, exercise: Exercise, book: Workbook) -> dict[str, str]:
     """Where to go from here, under a result: what for → the command."""
     if result.status == PASSED:
         following = book.next_open(near=exercise)
-        more = {say("Next:"): f"python -m lessons start {following.name}"} if following else {}
-        ours = {say("Compare with ours:"): f"python -m lessons solution {exercise.name}"}
+        more = {say("Next:"): book.command("start", following.name)} if following else {}
+        ours = {say("Compare with ours:"): book.command("solution", exercise.name)}
         return ours | more | part_done(exercise, book)
-    return {} if result.status == NOT_ATTEMPTED else {say("Stuck?"): f"python -m lessons hint {exercise.name}"}
+    return {} if result.status == NOT_ATTEMPTED else {say("Stuck?"): book.command("hint", exercise.name)}
 
 
 def part_done(exercise: Exercise, book: Workbook) -> dict[str, str]:
@@ -147,4 +147,4 @@ def part_done(exercise: Exercise, book: Workbook) -> dict[str, str]:
     mine, status = milestone_of(exercise.lesson), book.statuses()
     if mine is None or any(status.get(name) != PASSED for name in part(mine)):
         return {}
-    return {tell("{title}:", title=say(mine.title)): f"python -m lessons milestone {mine.name}"}
+    return {tell("{title}:", title=say(mine.title)): book.command("milestone", mine.name)}

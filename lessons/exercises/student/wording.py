@@ -76,6 +76,11 @@ def show(console: Console, result: Result, file: str = "", after: Mapping[str, s
         console.print(Text(f"    {command}"))
 
 
+def told(console: Console, line: str, style: str = "") -> None:
+    """A sentence, broken between words where the terminal ends."""
+    console.print(Text(wrapped(line, console.width), style=style), soft_wrap=False)
+
+
 def as_json(result: Result) -> dict[str, Any]:
     return asdict(result) | {"exit_code": result.exit_code}
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceErro
 from lessons.exercises.stub import stub_of
 from lessons.language.words import say, tell
 
+USUAL = "workbook"
 PROGRESS = "progress.txt"
 SAID = ".said.txt"
 HEADING = "# One line for each exercise: name | status | hints read. Written by `python -m lessons`.\n"
@@ -43,7 +45,7 @@ def read_submission(path: Path) -> str:
 class Workbook:
     """A student's folder. What is in it is never overwritten."""
 
-    def __init__(self, folder: str | Path = "workbook"):
+    def __init__(self, folder: str | Path = USUAL):
         self.folder = Path(folder)
 
     @cached_property
@@ -54,6 +56,11 @@ class Workbook:
     @property
     def exercises(self) -> Sequence[Exercise]:
         return self.assignment.exercises
+
+    def command(self, verb: str, name: str) -> str:
+        """What is typed to do it here: with the folder where it is not the usual one."""
+        folder = "" if str(self.folder) == USUAL else f" --workbook {shlex.quote(str(self.folder))}"
+        return f"python -m lessons {verb} {name}{folder}"
 
     def path(self, exercise: Exercise) -> Path:
         return self.folder / exercise.file_name
@@ -104,10 +111,10 @@ class Workbook:
     def next_open(self, near: Exercise | None = None, names: Collection[str] = ()) -> Exercise | None:
         """The first exercise that is not passed and whose prerequisites are, else the first that is not passed.
 
-        `near`    one whose lesson comes first: without it, the one that was worked on last
+        `near`    one whose lesson comes first: without it, the one that was worked on last (`worked_on`)
         `names`   only of these, the exercises of a track
         """
-        status, near = self.statuses(), near or self.latest()
+        status, near = self.statuses(), near or self.worked_on()
         every = [exercise for exercise in self.exercises if not names or exercise.name in names]
         waiting = [exercise for exercise in every if status[exercise.name] != PASSED]
         ready = [exercise for exercise in waiting if all(status.get(name, PASSED) == PASSED for name in exercise.after)]
@@ -118,6 +125,16 @@ class Workbook:
         """The exercise whose file was saved last."""
         begun = [exercise for exercise in self.exercises if self.is_begun(exercise)]
         return max(begun, key=lambda exercise: self.path(exercise).stat().st_mtime, default=None)
+
+    def worked_on(self) -> Exercise | None:
+        """The one whose file was saved last, or that was checked, hinted at or begun in a notebook since: there are no files there."""
+        saved = self.latest()
+        names = {exercise.name: exercise for exercise in self.exercises}
+        noted = next((names[name] for name in reversed(self.entries()) if name in names), None)
+        if saved is None or noted is None:
+            return saved or noted
+        since = (self.folder / PROGRESS).stat().st_mtime_ns >= self.path(saved).stat().st_mtime_ns
+        return noted if since else saved
 
     def is_begun(self, exercise: Exercise) -> bool:
         """Of the stubs that a teacher has given out, the one that was written last is not what the student works on."""
@@ -159,8 +176,9 @@ class Workbook:
         return new
 
     def record(self, exercise: Exercise, status: str | None = None, hints: int | None = None) -> None:
-        """Writes down what is given. A pass counts for good: whatever comes after it is practice."""
+        """Writes down what is given, as the last line. A pass counts for good: whatever comes after it is practice."""
         entries = self.entries()
+        entries.pop(exercise.name, None)
         before = self.progress(exercise)
         now = PASSED if before.status == PASSED else status or before.status
         entries[exercise.name] = Progress(now, before.hints if hints is None else hints)

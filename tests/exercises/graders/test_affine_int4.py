@@ -57,7 +57,8 @@ def test_it_gives_back_the_nearest_of_sixteen_equal_steps(shape, block_size):
             weight, block_size, lambda block: 0.0
         ),
     }
-    assert_matches(result, right, name="the weights after 4 bits", mistakes=mistakes, rtol=1e-4, atol=1e-6)
+    axes = "d_out d_in" if weight.dim() == 2 else "weight"
+    assert_matches(result, right, axes, name="the weights after 4 bits", mistakes=mistakes, rtol=1e-4, atol=1e-6)
 
 
 def about_zero(weight, block_size, low):

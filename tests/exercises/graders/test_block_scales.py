@@ -57,4 +57,5 @@ def test_quantizing_uses_them(shape, block_size):
     codes, scales = quantize(weight.numpy(), NF4_CODEBOOK, block_size)
     assert_matches(quantized.scales, scales, "blocks", name="the scales")
     wanted = dequantize(codes, scales, NF4_CODEBOOK, block_size).reshape(shape)
-    assert_matches(dequantize_4bit(quantized), wanted, name="the weights after 4 bits", rtol=1e-4)
+    axes = "d_out d_in" if len(shape) == 2 else "weight"
+    assert_matches(dequantize_4bit(quantized), wanted, axes, name="the weights after 4 bits", rtol=1e-4)

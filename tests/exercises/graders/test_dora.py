@@ -11,6 +11,7 @@ from tests.reference.lora_family import dora, dora_gradients
 
 RANK, ALPHA = 2, 6.0
 SCALES = {"α/r": ALPHA / RANK}
+AXES = {"lora_A.weight": "rank d_in", "lora_B.weight": "d_out rank", "lora_magnitude_vector": "d_out"}
 
 
 @pytest.fixture
@@ -86,7 +87,8 @@ def test_the_gradient_takes_the_lengths_for_constants(layer, x):
     for name, gradient in wanted.items():
         came = dict(layer.named_parameters())[name].grad
         assert came is not None, f"gradient: no gradient reaches {name}"
-        assert_matches(came, gradient, name=f"the gradient of {name} (no gradient passes through the lengths)")
+        said = f"the gradient of {name} (no gradient passes through the lengths)"
+        assert_matches(came, gradient, AXES[name], name=said)
 
 
 def test_in_training_the_base_reads_x_and_the_rest_what_dropout_leaves():
@@ -103,7 +105,10 @@ def test_merged_it_is_a_plain_layer_of_the_same_numbers(layer, x):
 
     weight, bias, down, up, magnitude = numbers(layer)
     directions = weight + ALPHA / RANK * up @ down
-    wanted = (magnitude / np.linalg.norm(directions, axis=1))[:, None] * directions
+    stretch = magnitude / np.linalg.norm(directions, axis=1)
     mistakes = {"the directions are not stretched": directions}
-    assert_matches(merged.weight, wanted, "d_out d_in", name="the merged weight", mistakes=mistakes)
-    assert_matches(merged.bias, bias, "d_out", name="the merged bias")
+    assert_matches(
+        merged.weight, stretch[:, None] * directions, "d_out d_in", name="the merged weight", mistakes=mistakes
+    )
+    mistakes = {"the bias is stretched too: it stays as it is": stretch * bias}
+    assert_matches(merged.bias, bias, "d_out", name="the merged bias", mistakes=mistakes)

@@ -30,6 +30,17 @@ def test_every_token_becomes_its_vector_times_the_embedding_scale(scaled):
     )
 
 
+def test_dropout_waits_for_the_positions():
+    model = given.model().train()
+    model.dropout.forward = torch.zeros_like
+
+    x, _ = model.embed_source(SOURCE)
+
+    rows = math.sqrt(model.config.d_model) * model.source_embedding.weight[SOURCE]
+    mistakes = {"dropout falls on it already: it comes later, with the positions": torch.zeros_like(rows)}
+    assert_matches(x, rows, "batch source d_model", name="the vectors in training", mistakes=mistakes)
+
+
 def test_the_vectors_are_rows_of_the_sources_own_table():
     model = given.model(tie_embeddings=False)
     root = math.sqrt(model.config.d_model)

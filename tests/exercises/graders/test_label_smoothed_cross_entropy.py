@@ -34,6 +34,12 @@ def smoothed_over_the_others(logits):
     return losses[TARGET != 0].mean()
 
 
+def row_means(logits):
+    losses = -logits.log_softmax(-1).gather(-1, TARGET[..., None])[..., 0]
+    real = TARGET != 0
+    return ((losses * real).sum(1) / real.sum(1)).mean()
+
+
 def test_without_smoothing_it_is_minus_the_log_probability_of_the_right_token(logits):
     loss = label_smoothed_cross_entropy(logits, TARGET)
 
@@ -42,6 +48,7 @@ def test_without_smoothing_it_is_minus_the_log_probability_of_the_right_token(lo
         "padding counts as a token": padding_counts_as_a_token(logits, 0.0),
         "the sum is divided by all positions, padding with them": expected(logits) * COUNT / ALL,
         "it is the sum over the tokens, where the mean is wanted": expected(logits) * COUNT,
+        "it is the mean of the rows' means: then a token of a short row counts more": row_means(logits),
         "the logarithm is missing": -probabilities[TARGET != 0].mean(),
         "the logits are not turned into log-probabilities": -logits.gather(-1, TARGET[..., None])[..., 0][
             TARGET != 0
@@ -72,7 +79,11 @@ def test_with_smoothing_a_share_of_the_mass_goes_to_all_tokens_alike(logits):
 def test_symbols_that_must_never_be_said_take_no_part(logits):
     loss = label_smoothed_cross_entropy(logits, TARGET, smoothing=EPSILON, never=(4,))
 
-    mistakes = {"`never` is not looked at": expected(logits, smoothing=EPSILON)}
+    mistakes = {
+        "`never` is not looked at": expected(logits, smoothing=EPSILON),
+        "ids of `never` are in the mean of the smoothing: their log-probability is -inf": float("inf"),
+        "-inf is multiplied by 0, which is NaN: leave ids of `never` out instead": float("nan"),
+    }
     assert_matches(loss, expected(logits, smoothing=EPSILON, never=(4,)), name="the loss", mistakes=mistakes)
 
 

@@ -104,6 +104,6 @@ def test_the_library_gives_the_same_codes_and_weights(name):
 
     codes, scales = encoded(in_blocks(weight.flatten(), 64), codebook)
 
-    assert_matches(codes.flatten().double(), unpack_nibbles(quantized.codes, 192).double(), name="the codes")
+    assert_matches(codes.flatten().double(), unpack_nibbles(quantized.codes, 192).double(), "weight", name="the codes")
     weights = decode(codes, scales, codebook).view(6, 32)
-    assert_matches(weights, dequantize_4bit(quantized), name="the weights after 4 bits")
+    assert_matches(weights, dequantize_4bit(quantized), "d_out d_in", name="the weights after 4 bits")
