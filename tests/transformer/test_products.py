@@ -65,7 +65,7 @@ def test_programs_are_few_however_many_lengths_there_are(shapes):
 
 
 @pytest.mark.parametrize(
-    "linear, x",
+    ("linear", "x"),
     [
         pytest.param(frozen().requires_grad_(), torch.randn(MANY, 384), id="a matrix that learns"),
         pytest.param(frozen().double(), torch.randn(MANY, 384).double(), id="float64"),
