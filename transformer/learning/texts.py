@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
 from transformer.learning.batching import epoch_batches, pad
-from transformer.products import faster_products
 
 Text = tuple[Sequence[int], Sequence[bool]]
 """The ids, and of each whether it is learnt."""
@@ -65,8 +64,7 @@ class NextTokens(nn.Module):
         """The output projection of the states where `before` is True, row by row."""
         everything = torch.ones_like(source, dtype=torch.bool)  # padding stands behind, where nothing looks at it
         states = self.model.states(source, real=everything, documents=documents)  # type: ignore[operator]
-        with faster_products():
-            logits: Tensor = self.model.output(states[before])  # type: ignore[operator]
+        logits: Tensor = self.model.output(states[before])  # type: ignore[operator]
         return logits[None]
 
 
