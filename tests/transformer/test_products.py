@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from peft import LoraConfig, get_peft_model
-from transformer import DecoderOnly, TransformerConfig, products
+from transformer import DecoderOnly, Transformer, TransformerConfig, generate, products
 from transformer.learning.texts import NextTokens
 from transformer.products import LARGE, MANY, STEP, faster_products
 
@@ -154,3 +154,15 @@ def test_what_torch_compile_looks_at_is_left_to_it(monkeypatch):
 def test_linear_is_the_function_that_modules_call():
     """`FasterProducts` looks for it by identity."""
     assert F.linear is torch.nn.functional.linear is torch._C._nn.linear
+
+
+def test_a_fast_generation_reads_its_sources_by_them(shapes):
+    config = TransformerConfig(50, 24, 3, 2, 1, 40, 0.0, 32)
+    torch.manual_seed(0)
+    model, source = Transformer(config).eval(), torch.randint(3, 50, (16, 20))
+
+    fast, clear = (generate(model, source, 4, fast=fast) for fast in (True, False))
+
+    encoder, memory = 2 * 6, 1 * 2
+    assert [rows for rows, _, _ in shapes] == [320] * (encoder + memory)
+    assert torch.equal(fast, clear)
