@@ -115,7 +115,9 @@ show_drawing(
 #
 # - Layers share nothing: the prompts of one layer do not come from those of another.
 # - Trained: $2\,p\,d$ for each attention, so $2\,p\,d\,(L_e + 2 L_d)$. And a new head, where the task has labels of its own.
-# - Start: N(0, 1), as in the authors' code.
+# - Start: N(0, 1), as in the authors' code. That suits a base whose own keys and values are about as large. In a language model they
+#   can be far smaller, and random prefixes then drown them. `init_weights="words"` starts from the keys and values of random tokens:
+#   what the base would find if these tokens stood in front. So P-Tuning v2 starts in [lesson 30](30_instruction_tuning.ipynb)'s comparison.
 
 # %% [markdown]
 # ## The code

@@ -32,19 +32,21 @@ from transformer.decoding.fast_blocks import (
 )
 from transformer.decoding.steps import Decoding
 from transformer.embedding import PositionModule, embed_tokens
+from transformer.products import faster_products
 from transformer.rotary import rotation
 
 
 def answering(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int) -> Decoding:
     """What steps.py says with the same name: the decoding of an encoder-decoder."""
     check_plain(model)
-    memory, mask = model.encode(source)
     rows = num_beams * len(source)
     decoder = FastDecoder(model, model.target_embedding, model.target_norm, model.target_positions, 0)
-    for layer in model.decoder.layers:
-        decoder.add(SelfAttention(layer.self_attention, rows, room), layer.self_attention_norm)
-        decoder.add(memory_block(layer.cross_attention, memory, mask), layer.cross_attention_norm)
-        decoder.add(feed_forward_block(layer.feed_forward), layer.feed_forward_norm)
+    with faster_products(large=1):
+        memory, mask = model.encode(source)
+        for layer in model.decoder.layers:
+            decoder.add(SelfAttention(layer.self_attention, rows, room), layer.self_attention_norm)
+            decoder.add(memory_block(layer.cross_attention, memory, mask), layer.cross_attention_norm)
+            decoder.add(feed_forward_block(layer.feed_forward), layer.feed_forward_norm)
     return model.start(source), decoder.next_logits
 
 

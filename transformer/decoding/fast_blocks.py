@@ -12,6 +12,7 @@ from transformer.add_norm import LayerNorm, RMSNorm
 from transformer.attention import MultiHeadAttention, for_every_query
 from transformer.feed_forward import ACTIVATIONS, FeedForward, GatedFeedForward
 from transformer.fused import fused_attention
+from transformer.products import by_onednn, onednn_serves
 from transformer.rotary import Rotate, unturned
 
 Block = Callable[[Float[Tensor, "rows d_model"]], Float[Tensor, "rows d_model"]]
@@ -132,10 +133,9 @@ def product(weight: Float[Tensor, "d_out d_in"], bias: Float[Tensor, " d_out"] |
     small = weight.numel() <= CACHED
     weight = by_inputs(weight) if small else weight
     by_torch = partial(F.linear, weight=weight, bias=bias)
-    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+    if not onednn_serves(weight):
         return by_torch
-    by_onednn = torch.ops.mkldnn._linear_pointwise
-    return lambda x: by_torch(x) if small and len(x) < MANY else by_onednn(x, weight, bias, "none", [], "")
+    return lambda x: by_torch(x) if small and len(x) < MANY else by_onednn(x, weight, bias)
 
 
 def by_inputs(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, "d_out d_in"]:
