@@ -145,6 +145,18 @@ def test_a_step_of_lora_asks_for_the_frozen_matrices_and_gets_the_same_gradients
         torch.testing.assert_close(found[name], expected, rtol=1e-4, atol=1e-7)
 
 
+def test_in_use_a_technique_that_adds_nothing_gives_the_base_s_numbers_to_the_last_bit(shapes):
+    """So an adapter whose file was not found can be told from one that learnt: its change is exactly 0."""
+    config = TransformerConfig(700, 384, 6, 0, 1, 768, 0.0, 128, norm="pre", norm_kind="rms", positions="rotary")
+    torch.manual_seed(0)
+    base = DecoderOnly(config).eval()
+    ids = torch.randint(3, 700, (3, 100))
+    expected = base(ids)
+
+    assert torch.equal(get_peft_model(base, LoraConfig(target_modules=["fc1", "fc2"])).eval()(ids), expected)
+    assert shapes == []
+
+
 def test_what_torch_compile_looks_at_is_left_to_it(monkeypatch):
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
 
