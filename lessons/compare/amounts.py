@@ -6,7 +6,6 @@ Every run takes the same number of steps, so a short list is read more often. Af
 error on the words that it learns from, on British held-out words, and on American ones. A run that is stopped goes on.
 """
 
-import argparse
 import os
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from lessons.compare.kept_rows import NUMBER, read_kept
+from lessons.language.options import Options
 from lessons.task.base import base_hash
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
@@ -84,7 +84,7 @@ def word_errors(model: Any, learnt: list[str]) -> dict[str, float]:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons amounts", description=__doc__.splitlines()[0])
+    parser = Options("amounts", __doc__.splitlines()[0])
     parser.add_argument(
         "--methods",
         nargs="+",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons.compare.row import UNTUNED, RowSetting
+from lessons.language.options import Options
 from lessons.task.base import base_hash
 from lessons.task.dictionary import words
 from lessons.task.finetuning import STEPS, kept_rates, learning_rates
@@ -40,9 +41,7 @@ def parse(arguments: list[str], description: str) -> Any:
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m lessons compare", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = Options("compare", description)
     made.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(technique_names())}")
     made.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps, {QUICK_TEST_WORDS} test words")
     made.add_argument("--seeds", type=positive, default=1, metavar="N", help="more than one: mean ± sd (default: 1)")

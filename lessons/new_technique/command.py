@@ -6,11 +6,11 @@ writes peft/loha.py, tests/reference/loha.py and tests/peft/test_loha.py. They
 run as they are: a gain on every output feature, until you write your formula.
 """
 
-import argparse
 import keyword
 import re
 from pathlib import Path
 
+from lessons.language.options import Options
 from peft import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,11 +23,7 @@ FILES = {
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons new-technique",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Options("new-technique", __doc__)
     parser.add_argument("name", metavar="NAME", help="in small letters: of its file, and of its row in every table")
     name = parser.parse_args(arguments).name
     check(name)

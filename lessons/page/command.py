@@ -8,13 +8,13 @@ opens from disk: it asks nothing of any network. Its curves of errors are those
 of lessons/results/strength.json (`python -m lessons.page.measure`).
 """
 
-import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lessons.language.choice import CHINESE, language
+from lessons.language.options import Options
 from lessons.page.contents import contents
 from lessons.page.figure import figure
 from lessons.page.measure import kept_strengths
@@ -28,9 +28,7 @@ LARGEST = 8_000_000
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("page", __doc__)
     parser.add_argument("--out", type=out_file, default=Path("page.html"), metavar="FILE.html", help="where it goes")
     parser.add_argument(
         "--adapters", type=Path, metavar="DIR", help="a folder of adapters, in place of the shipped ones"

@@ -6,7 +6,6 @@
 Each world and seed is a process with one thread. A row is kept as soon as its arm is done; a run that is stopped goes on.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from lessons.language.options import Options
 from lessons.preferences import notes_world, ratings, words_world
 from lessons.preferences.figures import draw_all
 from lessons.preferences.page import write_report
@@ -89,7 +89,7 @@ def answer_row(world: World, seed: int, sizes: dict[str, int], quick: bool) -> d
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons rlhf", description=__doc__.splitlines()[0])
+    parser = Options("rlhf", __doc__.splitlines()[0])
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a few steps, only to show that everything runs")

@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lessons.language.options import Options
 from lessons.preferences.prefer_training import read_judged, speaker, train_on
 from lessons.task.dictionary import tokenize, vocabulary, words
 from lessons.task.machine import set_threads
@@ -130,9 +131,7 @@ def sampled_pairs(model: nn.Module, chosen: Sequence[str], seed: int) -> Iterato
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons prefer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("prefer", __doc__)
     accents = [AMERICAN, *shipped("lora")]
     parser.add_argument("--words", type=int, default=40, help="how many pairs to judge (default: 40)")
     parser.add_argument("--accent", choices=accents, default="british", help="whose sounds (default: british)")

@@ -6,7 +6,6 @@
 A run that is stopped goes on where it was. The base, its config and its model card are written into --out.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lessons.language.options import Options
 from lessons.task.card import write_card
 from lessons.task.dictionary import pairs, unseen_symbols, vocabulary, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
@@ -57,7 +57,7 @@ def pretraining_config(steps: int, seed: int, bf16: bool) -> TrainingConfig:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons pretrain", description=__doc__.splitlines()[0])
+    parser = Options("pretrain", __doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=32_000, help="batches of 3,000 target tokens (default: 32000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="default: FT_THREADS, else every core")

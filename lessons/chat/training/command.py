@@ -26,6 +26,7 @@ from lessons.chat.training.spelling import balanced, spelling_items
 from lessons.chat.training.tuning import BATCH_TOKENS, Q4_1, fine_tune, open_tuned, rate_of
 from lessons.data.feedback import load_ratings
 from lessons.drawing.progress import progress_bars
+from lessons.language.options import Options
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
 from peft import RECIPES, recipe
@@ -108,9 +109,7 @@ def conversations_of(task: str) -> Sequence[Sequence[Message]]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("chat", __doc__)
     methods = ", ".join([*RECIPES, Q4_1])
     parser.add_argument("--train", nargs="?", const="spelling", metavar="TASK", help="spelling, sentiment or a file")
     parser.add_argument("--method", default="lora", metavar="NAME", help=f"of {methods} (default: lora)")
