@@ -24,6 +24,7 @@ from typing import Any
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates
 from lessons.compare.settings import TRAIN_WORDS
+from lessons.language.message import in_language
 from lessons.language.options import Options
 from lessons.task.base import base_hash
 from lessons.task.cores import cores
@@ -103,6 +104,6 @@ def search(options: Any, methods: list[str]) -> int:
     try:
         climb(kept, partial(try_rate, steps=options.steps), options.jobs, options.modules)
     except KeyboardInterrupt:
-        print(f"every finished run is kept in {options.file}; the same command without --anew goes on")
+        print(in_language(f"every finished run is kept in {options.file}; the same command without --anew goes on"))
         raise
     return int(any("best" not in kept.entries[method] for method in methods))

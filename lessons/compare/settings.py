@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from lessons.compare.row import UNTUNED, RowSetting
+from lessons.language.message import in_language
 from lessons.language.options import Options
+from lessons.language.words import tell
 from lessons.task.base import base_hash
 from lessons.task.dictionary import words
 from lessons.task.finetuning import STEPS, kept_rates, learning_rates
@@ -92,11 +94,18 @@ def rates_of(methods: list[str], given: float | None) -> dict[str, float]:
     searched, middle, base = learning_rates(), middle_rates(), base_hash()
     strange = [name for name, entry in kept_rates().items() if entry.get("setting", {}).get("base") != base]
     if named := [method for method in methods if method in searched and method in strange]:
-        print(f"{', '.join(named)}: the learning rates were searched on another base: python -m lessons search --anew")
+        strangers = ", ".join(named)
+        print(
+            tell(
+                "{named}: the learning rates were searched on another base: python -m lessons search --anew",
+                named=strangers,
+            )
+        )
     for method in methods:
         if method not in searched:
-            print(
+            said = (
                 f"{method} has no searched learning rate and takes {middle[method]:g}, the middle of its recipe's: "
                 f"python -m lessons search --methods {method}"
             )
+            print(in_language(said))
     return {method: searched.get(method, middle[method]) for method in methods}

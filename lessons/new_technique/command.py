@@ -10,7 +10,9 @@ import keyword
 import re
 from pathlib import Path
 
+from lessons.language.message import in_language
 from lessons.language.options import Options
+from lessons.language.words import say
 from peft import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,13 +30,12 @@ def main(arguments: list[str]) -> int:
     name = parser.parse_args(arguments).name
     check(name)
     for path in write(name, ROOT):
-        print(f"wrote {path.relative_to(ROOT)}")
-    print(
-        f"run    python -m pytest tests/peft/test_{name}.py\n\nAnd into peft/recipes.py, as an import and as a line:\n"
-    )
+        print(in_language(f"wrote {path.relative_to(ROOT)}"))
+    print(in_language(f"run    python -m pytest tests/peft/test_{name}.py"))
+    print(f"\n{say('And into peft/recipes.py, as an import and as a line:')}\n")
     print(f"    from peft.{name} import {class_name(name)}Config\n")
     print(f'    "{name}": Recipe({class_name(name)}Config, family="scaled features"),\n')
-    print("CONTRIBUTING.md tells the rest of the way.")
+    print(say("CONTRIBUTING.md tells the rest of the way."))
     return 0
 
 

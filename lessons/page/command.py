@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons.language.choice import CHINESE, language
+from lessons.language.message import in_language
 from lessons.language.options import Options
 from lessons.page.contents import contents
 from lessons.page.figure import figure
@@ -41,7 +42,9 @@ def main(arguments: list[str]) -> int:
         raise ValueError(f"the page would have {len(data):,} bytes, and {LARGEST:,} are its most: leave adapters out")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(options.out, data)
-    print(f"wrote {options.out}: {len(data) / 1e6:.1f} MB, {len(folders)} techniques; open it in a browser")
+    print(
+        in_language(f"wrote {options.out}: {len(data) / 1e6:.1f} MB, {len(folders)} techniques; open it in a browser")
+    )
     return 0
 
 

@@ -20,7 +20,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lessons.language.message import in_language
 from lessons.language.options import Options
+from lessons.language.words import say, tell
 from lessons.preferences.prefer_training import read_judged, speaker, train_on
 from lessons.task.dictionary import tokenize, vocabulary, words
 from lessons.task.machine import set_threads
@@ -56,20 +58,21 @@ def main(arguments: list[str]) -> int:
     judged = judged_words(path, options.accent)
     fresh = [word for word in words(options.accent, FRESH) if word not in judged]
     count = judge(sampled_pairs(speaker(options.accent), fresh, options.seed), path, options.accent, options.words)
-    print(f"{count} judged now, {len(judged) + count} in all: {path}")
+    print(in_language(f"{count} judged now, {len(judged) + count} in all: {path}"))
     if count:
-        print(f"train on them: python -m lessons prefer --train {path}")
+        print(in_language(f"train on them: python -m lessons prefer --train {path}"))
     return 0
 
 
 def judge(pairs: Iterable[Pair], path: Path, accent: str, count: int) -> int:
     """Asks until `count` pairs are judged, or the person stops; returns how many were."""
     tokens, done = vocabulary(), 0
-    print(f"Which is better {accent.capitalize()} English?\n")
+    print(say(f"Which is better {accent.capitalize()} English?") + "\n")
     for pair in pairs:
         if done == count:
             break
-        print(f"{pair.word}  ({done + 1} of {count})\n   1  {pair.sides[0]}\n   2  {pair.sides[1]}")
+        place = tell("({place} of {count})", place=done + 1, count=count)
+        print(f"{pair.word}  {place}\n   1  {pair.sides[0]}\n   2  {pair.sides[1]}")
         key = answer()
         if key == "q":
             break
@@ -94,7 +97,7 @@ def answer() -> str:
     """1, 2, s or q; asks again for anything else. The end of the input and Ctrl-C mean q: what was judged is on disk."""
     while True:
         try:
-            key = input(QUESTION).strip().lower()
+            key = input(say(QUESTION)).strip().lower()
         except (EOFError, KeyboardInterrupt):
             print()
             return "q"

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from lessons.data.feedback import load_ratings
 from lessons.drawing.progress import progress_bars
+from lessons.language.message import in_language
 from lessons.language.options import Options
 from lessons.sentiment.encoder import encoder_folder
 from lessons.sentiment.figure import draw_sentiment
@@ -70,7 +71,7 @@ def main(arguments: list[str]) -> int:
     write_json(options.out / "sentiment.json", result)
     print_table(result, Console())
     figure = draw_sentiment(result, options.out / "sentiment.png")
-    print(f"wrote {options.out / 'sentiment.json'} and {figure}")
+    print(in_language(f"wrote {options.out / 'sentiment.json'} and {figure}"))
     return 0
 
 

@@ -15,12 +15,12 @@ pytest.importorskip(
 
 from lessons.experiments.choosing import agreement_table, prices
 from lessons.experiments.clinic import symptoms
+from lessons.language.blocks import entries, translated
 from lessons.teaching.notebooks import NOTEBOOKS, sources
 from lessons.teaching.redrawn import decoded
 from lessons.teaching.said import record
 from lessons.translate import command, po
 from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker, spoken, teller
-from lessons.translate.blocks import entries, translated
 from lessons.translate.checks import complaints, numbers
 from lessons.translate.command import problems
 from lessons.translate.po import ZH, Text, read_po, update, write_po

@@ -67,6 +67,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--quick", action="store_true", help=f"{QUICK['steps']} steps, {QUICK['items']} items of each kind"
     )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
-    parser.add_argument("--out", type=out_folder, default=Path("runs/chat-preferences"), help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=out_folder, default=Path("runs/chat-preferences"), help="default: runs/chat-preferences"
+    )
     parser.add_argument("--model", type=Path, metavar="DIR|FILE.gguf", help="another model than SmolLM2")
     return parser.parse_args(arguments)

@@ -26,6 +26,7 @@ from lessons.chat.training.spelling import balanced, spelling_items
 from lessons.chat.training.tuning import BATCH_TOKENS, Q4_1, fine_tune, open_tuned, rate_of
 from lessons.data.feedback import load_ratings
 from lessons.drawing.progress import progress_bars
+from lessons.language.message import in_language
 from lessons.language.options import Options
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
@@ -74,7 +75,7 @@ def teach(options: argparse.Namespace, quiet: bool = False) -> None:
             chat.model.save_pretrained(out)
             (out / RUN).unlink(missing_ok=True)
             ask = f"python -m lessons chat{base_of(options.method)} --adapter {out}"
-            print(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; {ask}")
+            print(in_language(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; {ask}"))
 
 
 def base_of(method: str) -> str:
@@ -88,7 +89,7 @@ def base_of(method: str) -> str:
 def told(what: str, options: argparse.Namespace, quiet: bool) -> Iterator[Callable[[int, float], None]]:
     """Says what is done, and how far it is."""
     if not quiet:
-        print(what, flush=True)
+        print(in_language(what), flush=True)
     with progress_bars(quiet) as progress:
         bar = progress.add_task(options.method, total=options.steps, loss="starting")
         yield lambda step, loss: progress.update(bar, completed=step, loss=f"loss {loss:.3f}")
