@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 from lessons.language.message import spoken
-from lessons.language.outputs import outputs_in_chinese, told
+from lessons.language.outputs import PIECE, outputs_in_chinese, told
 
 FONT = Path(str(resources.files("lessons") / "data" / "NotoSansSC-part.otf"))
 """What it holds: lessons/data/font.py."""
@@ -35,9 +35,13 @@ def family() -> str:
 
 
 def label(text: str) -> str:
-    """A text of a figure in Chinese: a line that a command says, or one that a lesson's figure has too."""
-    known = outputs_in_chinese()
-    return "\n".join(said if (said := spoken(line)) != line else told(line, known.get) for line in text.split("\n"))
+    """A text of a figure in Chinese: a line that a lesson's figure has too, or what a command says."""
+    return "\n".join(label_line(line) for line in text.split("\n"))
+
+
+def label_line(line: str) -> str:
+    said = told(line, outputs_in_chinese().get)
+    return said if said != line else PIECE.sub(lambda piece: spoken(piece[0]), line)
 
 
 @cache

@@ -37,7 +37,7 @@ KEPT = Path("runs/prefer/preferences.jsonl")
 FRESH = "development"
 """The part of the dictionary that is judged. What the base was trained on it says the same way twice."""
 SAMPLED_AT_ONCE, LONGEST = 32, 32
-QUESTION = "1 / 2 / s(kip) / q(uit): "
+QUESTION = "1 / 2 / s(kip) / q(uit):"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
 def judge(pairs: Iterable[Pair], path: Path, accent: str, count: int) -> int:
     """Asks until `count` pairs are judged, or the person stops; returns how many were."""
     tokens, done = vocabulary(), 0
-    print(say(f"Which is better {accent.capitalize()} English?") + "\n")
+    print(in_language(f"Which is better {accent.capitalize()} English?") + "\n")
     for pair in pairs:
         if done == count:
             break
@@ -97,7 +97,7 @@ def answer() -> str:
     """1, 2, s or q; asks again for anything else. The end of the input and Ctrl-C mean q: what was judged is on disk."""
     while True:
         try:
-            key = input(say(QUESTION)).strip().lower()
+            key = input(f"{say(QUESTION)} ").strip().lower()
         except (EOFError, KeyboardInterrupt):
             print()
             return "q"

@@ -13,6 +13,7 @@ from lessons.drawing.families import FAMILIES
 from lessons.exercises.source import LIBRARY
 from lessons.language.options import PYTHONS_WORDS, texts_of
 from lessons.memory.plan import KINDS
+from lessons.preferences.prefer import QUESTION
 from lessons.translate.messages import texts_in
 from lessons.translate.po import Text
 from lessons.translate.strings import braces_doubled, template_of
@@ -72,6 +73,21 @@ HEADINGS = (
     "British",
     "American",
     "learnt",
+    "spelling",
+    "sentiment",
+    "supervised",
+    "notes",
+    "words",
+    "r, mean",
+    "end",
+    "accuracy, %",
+    "mean",
+    "word",
+    "dictionary",
+    "before",
+    "after",
+    "answer",
+    QUESTION,
     "the base, untouched",
     "the base of `{method}`, in 4 bits",
     "forgotten",

@@ -9,7 +9,7 @@ from lessons.chat.comparing.table import lines_of, notes
 from lessons.compare.page import run_line
 from lessons.drawing.page import bad, heading, numbers, paragraph, picture, soft, table, write_page
 from lessons.language.message import in_language
-from lessons.language.words import say
+from lessons.language.words import say, tell
 
 TITLE = "One language model, many fine-tunings"
 NAMES = {"spelling": "British spelling, % of sentences", "sentiment": "Sentiment in three labels, % of sentences"}
@@ -53,8 +53,8 @@ def remembered(report: Report) -> Iterator[tuple[str, str]]:
     for task in tasks_of(report):
         method, rows = next(iter(by_method(report, task).items()))
         after = sum(map(accuracy, rows)) / len(rows)
-        yield f"{accuracy(report['base'][task]):.0%}", in_language(f"{task}: exactly right before")
-        yield f"{after:.0%}", in_language(f"{task}: after {method}")
+        yield f"{accuracy(report['base'][task]):.0%}", tell("{task}: exactly right before", task=say(task))
+        yield f"{after:.0%}", tell("{task}: after {method}", task=say(task), method=method)
 
 
 def failed(row: Row) -> str:
