@@ -19,9 +19,13 @@ from matplotlib.ticker import FuncFormatter
 
 from lessons.language.message import spoken
 from lessons.language.outputs import PIECE, outputs_in_chinese, told
+from peft import RECIPES
 
 FONT = Path(str(resources.files("lessons") / "data" / "NotoSansSC-part.otf"))
 """What it holds: lessons/data/font.py."""
+
+SCRATCH = "scratch"
+"""The row that no recipe makes."""
 
 FIRST_CHINESE = "\u2e80"
 """Characters before it are the usual font's."""
@@ -40,6 +44,8 @@ def label(text: str) -> str:
 
 
 def label_line(line: str) -> str:
+    if line in (*RECIPES, SCRATCH):  # a row has the same name in the table, and on the command line
+        return line
     said = told(line, outputs_in_chinese().get)
     return said if said != line else PIECE.sub(lambda piece: spoken(piece[0]), line)
 

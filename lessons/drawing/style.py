@@ -12,7 +12,7 @@ from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lessons.drawing.chinese import label, retell, without_remarks
+from lessons.drawing.chinese import family, label, retell, without_remarks
 from lessons.language.choice import CHINESE, language
 
 BRITISH, AMERICAN, BEFORE = "#0072B2", "#D55E00", "#8c8c8c"
@@ -42,12 +42,17 @@ def use_style() -> None:
     matplotlib.rcParams.update(STYLE)
 
 
+def fonts() -> list[str]:
+    """What the ticks are written in that are made while a figure is saved."""
+    return [*matplotlib.rcParams["font.family"], *([family()] if language() == CHINESE else [])]
+
+
 def saved(figure: Figure, path: Path) -> Path:
     """Writes the figure in the language that is spoken beside its name, moves it into place, and closes it."""
     beside = path.with_name(f".{path.name}")
     if language() == CHINESE:
         retell(figure, label)
-    with without_remarks():
+    with matplotlib.rc_context({"font.family": fonts()}), without_remarks():
         figure.savefig(beside, format=path.suffix[1:] or "png", dpi=DOTS_PER_INCH)
     plt.close(figure)
     return beside.replace(path)

@@ -8,7 +8,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from lessons.language.choice import CHINESE, language
 from lessons.language.message import in_language, said_exactly
@@ -51,9 +51,6 @@ class Options(argparse.ArgumentParser):
         self._positionals.title, self._optionals.title = say("positional arguments"), say("options")
         self.add_argument("-h", "--help", action="help", help="show this help message and exit")
 
-    def add_argument(self, *names: Any, **given: Any) -> argparse.Action:
-        return super().add_argument(*names, **{**given, "help": in_language(given.get("help") or "")})
-
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(2, in_language(f"{self.prog}: error: {message}") + "\n")
@@ -62,8 +59,15 @@ class Options(argparse.ArgumentParser):
 class Spoken(argparse.RawDescriptionHelpFormatter):
     """Chinese lines are broken where Chinese may be."""
 
-    def add_usage(self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None) -> None:
-        super().add_usage(usage, actions, groups, say("usage:") + ("" if language() == CHINESE else " "))
+    def format_help(self) -> str:
+        """A Chinese heading has a Chinese colon, and no blank behind it."""
+        text = super().format_help()
+        if language() == CHINESE:
+            text = re.sub(r"^usage: ", say("usage:"), text)
+        return re.sub(rf"^({HAN.pattern}+):$", r"\1：", text, flags=re.MULTILINE)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return in_language(action.help or "")
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return wrapped(text, width).split("\n") if HAN.search(text) else super()._split_lines(text, width)

@@ -32,6 +32,7 @@ ROOMS = {
     "drawing": "families",
     "page": "command",
     "new_technique": "command",
+    "exercises/teacher": "commands grading",
 }
 """Room → its files that speak to a student of the course beside the exercises."""
 

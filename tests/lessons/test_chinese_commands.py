@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
-from lessons.__main__ import main
+from lessons.__main__ import COMMANDS, main
 from lessons.clinic.cases import CASES
 from lessons.clinic.measurement import Finding
 from lessons.compare.report import comparison
@@ -71,6 +72,47 @@ def test_the_doctor_is_chinese(capsys):
     said = printed_in_chinese(capsys, "doctor")
     assert not english_in(said)
     assert "每个哈希都对" in said
+
+
+HELP = [(name,) for name in COMMANDS] + [
+    ("chat", f"--{what}") for what in ("train", "compare", "search", "preferences")
+]
+
+
+@pytest.mark.parametrize("command", HELP, ids=" ".join)
+def test_help_is_chinese_and_fits_eighty_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--help", "--lang", "zh"])
+    said = capsys.readouterr().out
+    usage, _, rest = said.partition("\n\n")
+    assert usage.startswith(f"用法：python -m lessons {command[0]}")
+    assert "显示这份帮助并退出" in rest
+    assert not [piece for piece in re.split(r"\n|\s{3,}", rest) if english_in(piece) and "python -m" not in piece]
+    assert not [line for line in said.splitlines() if cell_len(line) > 80]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("memory", "--batch", "two"), "参数 --batch：无效的 int 值：'two'"),
+        (("compare", "--colour"), "无法识别的参数：--colour"),
+        (("compare", "--seeds", "0"), "参数 --seeds：需要一个不小于 1 的数，而不是 '0'"),
+        (("new-technique",), "缺少这些必需的参数：NAME"),
+        (("translate", "guess"), "无效的选择：'guess'（可选 'update', 'check', 'status', 'build'）"),
+    ],
+)
+def test_what_is_wrong_with_the_arguments_is_said_in_chinese(arguments, complaint, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([*arguments, "--lang", "zh"])
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.startswith("用法：")
+
+
+def test_an_exercises_command_names_an_unknown_argument_in_chinese(capsys):
+    assert main(["check", "--colour", "--lang", "zh"]) != 0
+    assert "无法识别的参数：--colour\n用法：" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

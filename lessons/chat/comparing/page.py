@@ -24,7 +24,7 @@ CAPTIONS = {
     ),
     "chat_sentiment": (
         "Sentiment, before and after",
-        "The rings are the calibrated ranking: what is right by it before any step, the model knew already.",
+        "The diamonds are the calibrated ranking: what is right by it before any step, the model knew already.",
     ),
     "chat_forgetting": ("Forgetting", "Right: more was learnt. Up: the model's own answers have become less likely."),
     "chat_parameters": ("The price", "Fewer trained parameters lie to the left, more right answers above."),
