@@ -7,6 +7,7 @@ from pathlib import Path
 from lessons.chat.comparing.page import CAPTIONS as CHAT_CAPTIONS
 from lessons.chat.comparing.report import GROUPS
 from lessons.chat.comparing.table import COST
+from lessons.compare.kept import HEADINGS as KEPT_HEADINGS
 from lessons.compare.page import CAPTIONS
 from lessons.compare.table import COLUMNS
 from lessons.drawing.families import FAMILIES
@@ -61,6 +62,7 @@ RUN = (
 HEADINGS = (
     *(heading for _, heading, _ in COLUMNS if (heading.isalpha() and len(heading) > 2) or "\n" in heading),
     *(heading for heading, _, _ in COLUMNS),
+    *KEPT_HEADINGS,
     *(title for captions in (CAPTIONS, CHAT_CAPTIONS) for title, _ in captions.values()),
     *RUN,
     *GROUPS["spelling"],

@@ -7,9 +7,7 @@ from pathlib import Path
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
-from lessons.exercises.teacher.guide import HOW
-from lessons.exercises.teacher.syllabus import WEEKS
-from lessons.language.blocks import ITEM, entries
+from lessons.language.blocks import entries, kind_of
 from lessons.language.outputs import OUTPUTS
 from lessons.language.words import CLINIC, COMMANDS, GLOSSARY, GRADERS, GUIDE, MESSAGES
 from lessons.page.words import PAGE, page_texts
@@ -20,7 +18,8 @@ from lessons.teaching.notebooks import LESSONS, read_lesson, sources
 from lessons.translate.commands import command_texts
 from lessons.translate.fixed import SITE
 from lessons.translate.glossary import glossary_texts
-from lessons.translate.messages import clinic_texts, grader_texts, message_texts, texts_in
+from lessons.translate.guide import guide_texts
+from lessons.translate.messages import clinic_texts, grader_texts, message_texts
 from lessons.translate.po import Text
 from lessons.translate.seen import seen_texts
 from lessons.translate.words import VALUES
@@ -113,25 +112,6 @@ def exercise_texts() -> Iterator[Text]:
         yield Text(exercise.title, "title of an exercise", place)
         for hint in exercise.hints:
             yield Text(hint, "hint", place)
-
-
-def guide_texts() -> Iterator[Text]:
-    """How a course is run, the weeks, and what stands around the exercises' own words."""
-    place = "lessons/exercises/teacher/README.md"
-    for entry in entries(HOW.read_text(encoding="utf-8"), rows=True):
-        yield Text(entry, kind_of(entry), (place, 0))
-    for title, _ in WEEKS:
-        yield Text(title, "what a week is about", ("lessons/exercises/teacher/syllabus.py", 0))
-    yield from texts_in(("lessons/exercises/teacher/guide.py",))
-
-
-def kind_of(block: str) -> str:
-    """What a block of Markdown is, for the translator."""
-    if block.startswith("#"):
-        return "heading"
-    if block.startswith("|"):
-        return "table"
-    return "list" if ITEM.match(block) else "paragraph"
 
 
 def told_by_the_page() -> Iterator[Text]:
