@@ -172,9 +172,13 @@ def told_value(value: Any, say: Say, tell: Tell) -> Any:
     return say(value) if value in VALUES else told(value, tell)
 
 
+LIST = re.compile(rf"(?<=[{HAN}]), (?=[{HAN}`\w])|(?<=[`\w]), (?=[{HAN}])|(?<=`), (?=`)")
+"""The comma between two things of which one is Chinese, or both are code."""
+
+
 def closed_up(text: str) -> str:
     """Without the space that stood beside a value which became Chinese itself, and with the comma of a Chinese list."""
-    return re.sub(rf"(?<=[{HAN}`]), (?=[{HAN}`])", "、", re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text))
+    return LIST.sub("、", re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text))
 
 
 def unfolded(markdown: str, values: Values, say: Say) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install finetune-by-hand[site]")
 
+from lessons.chat.training.spelling import REQUEST
 from lessons.clinic.case import GROUPS
 from lessons.clinic.cases import CASES
 from lessons.language.choice import speaking
@@ -22,6 +23,7 @@ from lessons.site.ways import exercises_of, lesson_of, mentions, nearest_test, w
 from lessons.teaching.notebooks import read_lesson, sources
 from lessons.teaching.said import in_english
 from lessons.translate.assemble import MARK, speaker
+from lessons.translate.glossary import ENGLISH, cells_of
 from lessons.translate.staying import stays
 from lessons.translate.texts import COURSE
 from tests.lessons.accessible import violations
@@ -327,34 +329,33 @@ def test_the_chinese_site_holds_the_chinese_page(built):
 
 
 class Prose(HTMLParser):
-    """The texts of a page and the names of its parts; without code, formulas and what the browser does not show."""
+    """The texts of a page and the names of its parts; without code, formulas, what is not shown, and titles of papers."""
 
     SILENT = ("script", "style", "code", "pre", "math", "svg", "kbd")
 
     def __init__(self, page):
         super().__init__()
-        self.found, self.silent = [], 0
+        self.found, self.silent, self.leads_away = [], 0, False
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
         self.silent += tag in self.SILENT
+        if tag == "a":
+            self.leads_away = dict(attributes).get("href", "").startswith("http")
         self.found += [value or "" for name, value in attributes if name in ("alt", "title", "aria-label")]
 
     def handle_endtag(self, tag):
         self.silent -= tag in self.SILENT
+        if tag == "a":
+            self.leads_away = False
 
     def handle_data(self, data):
-        if not self.silent:
+        if not self.silent and not self.leads_away:
             self.found.append(" ".join(data.split()))
 
 
 ENGLISH_BY_NATURE = ("api", "source")
 """The code, its docstrings and its names."""
-
-TITLES_OF_PAPERS = re.compile(
-    r"The case for 4-bit precision|Training language models to follow instructions with human feedback"
-    r"|LoRA: Low-Rank Adaptation of Large Language Models"
-)
 
 
 @pytest.mark.slow
@@ -368,9 +369,15 @@ def test_no_english_sentence_is_left_on_the_chinese_site(built):
 
 
 def is_known(text):
-    """Chinese, or no prose, or what a model reads that knows only English."""
-    bare = TITLES_OF_PAPERS.sub("", text)
-    return bool(re.search(r"[\u4e00-\u9fff]", text)) or not list(prose_in(bare)) or stays(text)
+    """Chinese, or no prose, or a term's English name, or what a model reads that knows only English."""
+    terms = [cells_of(line)[1] for line in ENGLISH.read_text(encoding="utf-8").splitlines() if cells_of(line)]
+    return (
+        text in terms
+        or bool(re.search(r"[\u4e00-\u9fff]", text))
+        or not list(prose_in(text))
+        or stays(text)
+        or text.startswith(REQUEST)
+    )
 
 
 @pytest.mark.slow
