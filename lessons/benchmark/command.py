@@ -9,7 +9,6 @@ cmudict.json (errors, curve, seed, seconds) and cmudict.png. The kept run is in 
 wrong, where phonetisaurus has 27.6 % on the same split, and 5.5 % of those that it learnt from.
 """
 
-import argparse
 import json
 import math
 import platform
@@ -22,6 +21,7 @@ import torch
 from lessons.benchmark.figure import draw_benchmark
 from lessons.drawing.means import curve
 from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.task.dictionary import pairs, unseen_symbols, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
 from lessons.task.outputs import out_folder
@@ -55,7 +55,7 @@ BESIDE: list[dict[str, Any]] = [
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons benchmark", description=__doc__.splitlines()[0])
+    parser = Options("benchmark", __doc__.splitlines()[0])
     parser.add_argument("name", choices=["cmudict"])
     parser.add_argument("--steps", type=int, default=STEPS, help=f"batches of 3,000 target tokens (default: {STEPS})")
     parser.add_argument("--seed", type=int, default=0)

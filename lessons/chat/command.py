@@ -28,6 +28,7 @@ from lessons.chat.preferring import command as preferring
 from lessons.chat.smollm import smollm_file
 from lessons.chat.training import command as training
 from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.task.finetuning import prepared_base
 from lessons.task.machine import set_threads
 from peft import PeftModel
@@ -116,9 +117,7 @@ def check_settings(options: argparse.Namespace) -> None:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("chat", __doc__)
     parser.add_argument("question", nargs="?", help="what to answer; without it, a conversation")
     parser.add_argument("--model", type=Path, metavar="DIR|FILE.gguf", help="another model than SmolLM2")
     parser.add_argument("--adapter", type=Path, metavar="DIR", help="an adapter that was saved on this model")

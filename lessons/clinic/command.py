@@ -24,6 +24,7 @@ from lessons.clinic.speaking import Speaking, at_hand, smollm
 from lessons.clinic.table import counts, make_table, row
 from lessons.clinic.world import World, pronunciation
 from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.language.words import say, tell
 from lessons.language.wrapping import broken, padded
 from lessons.task.dictionary import vocabulary
@@ -55,9 +56,7 @@ def main(arguments: list[str]) -> int:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons clinic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("clinic", __doc__)
     parser.add_argument("name", nargs="?", metavar="NAME", help="the case to make; without it they are listed")
     parser.add_argument("--table", type=Path, metavar="FILE", help="make every case and healthy runs, into FILE")
     parser.add_argument("--patient", metavar="NAME", help=f"look at a sick run: {', '.join(PATIENTS)}")

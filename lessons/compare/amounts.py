@@ -6,7 +6,6 @@ Every run takes the same number of steps, so a short list is read more often. Af
 error on the words that it learns from, on British held-out words, and on American ones. A run that is stopped goes on.
 """
 
-import argparse
 import os
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -18,6 +17,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from lessons.compare.kept_rows import NUMBER, read_kept
+from lessons.language.options import Options
+from lessons.language.words import say
 from lessons.task.base import base_hash
 from lessons.task.dictionary import fine_tuning_words, pairs, words
 from lessons.task.finetuning import STEPS, adapted, rate_of, training_config
@@ -84,7 +85,7 @@ def word_errors(model: Any, learnt: list[str]) -> dict[str, float]:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons amounts", description=__doc__.splitlines()[0])
+    parser = Options("amounts", __doc__.splitlines()[0])
     parser.add_argument(
         "--methods",
         nargs="+",
@@ -126,7 +127,7 @@ def all_runs(options: Any) -> list[dict[str, Any]]:
     todo = [job for job in wanted if job not in done]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with process_pool(options.jobs, import_techniques, options.modules) as pool, Progress() as progress:
-        task = progress.add_task("fine-tuning", total=len(todo))
+        task = progress.add_task(say("fine-tuning"), total=len(todo))
         jobs = {pool.submit(run, *job, options.steps): job for job in todo}
         for job in as_completed(jobs):
             method, count, seed = jobs[job]
@@ -137,9 +138,9 @@ def all_runs(options: Any) -> list[dict[str, Any]]:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    table = Table(title="Word error at the end, %")
+    table = Table(title=say("Word error at the end, %"))
     for header in ("technique", "words", "on what it learnt from", "British, held out", "American, held out"):
-        table.add_column(header, justify="left" if header == "technique" else "right")
+        table.add_column(say(header), justify="left" if header == "technique" else "right")
     for row in sorted(rows, key=lambda row: (row["method"], row["words"], row["seed"])):
         last = row["curve"][-1]
         table.add_row(

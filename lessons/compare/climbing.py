@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from rich.progress import Progress
 
+from lessons.language.message import in_language
+from lessons.language.words import say
 from lessons.task.machine import set_threads
 from lessons.task.techniques import import_techniques
 
@@ -46,7 +48,7 @@ def climb(kept: Work, measure: Measure, jobs: int, modules: Sequence[str] = ()) 
         ProcessPoolExecutor(jobs, context, begin_process, (modules,)) as pool,
         Progress() as progress,
     ):
-        bar = progress.add_task("searching", total=0)
+        bar = progress.add_task(say("searching"), total=0)
         running: dict[Future[Any], Run] = {}
 
         def ask(name: str) -> None:
@@ -56,7 +58,7 @@ def climb(kept: Work, measure: Measure, jobs: int, modules: Sequence[str] = ()) 
                 running[pool.submit(measured, measure, name, rate, seed)] = (name, rate, seed)
             progress.update(bar, total=(progress.tasks[0].total or 0) + len(wanted))
             if not wanted:
-                progress.console.print(kept.outcome(name), highlight=False, soft_wrap=True)
+                progress.console.print(in_language(kept.outcome(name)), highlight=False, soft_wrap=True)
 
         try:
             for name in kept.names:
@@ -66,7 +68,8 @@ def climb(kept: Work, measure: Measure, jobs: int, modules: Sequence[str] = ()) 
                     name, rate, seed = running.pop(run)
                     kept.add(name, rate, seed, run.result())
                     progress.advance(bar)
-                    progress.console.print(kept.line(name, rate, seed, run.result()), highlight=False, soft_wrap=True)
+                    line = in_language(kept.line(name, rate, seed, run.result()))
+                    progress.console.print(line, highlight=False, soft_wrap=True)
                     if name not in {waiting for waiting, _, _ in running.values()}:
                         ask(name)
         except BaseException:

@@ -1,17 +1,24 @@
 """report.html: the table, the figures and the words that changed, in one file that needs no network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from lessons.compare.report import Comparison, Row
 from lessons.compare.row import UNTUNED
 from lessons.compare.table import COLUMNS, notes, table_rows
-from lessons.drawing.page import folded, picture, soft, table, write_page
+from lessons.drawing.page import bad, folded, heading, numbers, paragraph, picture, soft, table, write_page
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
 from lessons.task.dictionary import load
 
 WORDS_SHOWN = 30
 TITLE = "One base, many fine-tunings"
+WHAT = (
+    "A small Transformer that learnt to pronounce American English learns British English, "
+    "by every technique, from the same words in the same number of steps."
+)
 CAPTIONS = {
     "errors": ("Before and after", "Every bar starts at the base and ends at the technique."),
     "parameters": ("The price", "Fewer trained parameters lie to the left, fewer wrong words below."),
@@ -27,46 +34,43 @@ CAPTIONS = {
 def write_report(found: Comparison, rows: Sequence[Row], figures: Sequence[Path], path: Path) -> Path:
     """Writes the page whole or not at all."""
     content = parts(found, rows, figures)
-    return write_page(TITLE, content, path)
+    return write_page(say(TITLE), content, path)
 
 
 def parts(found: Comparison, rows: Sequence[Row], figures: Sequence[Path]) -> list[str]:
     """The page from top to bottom. What the models said is in `rows` alone, which report.json does not keep."""
     said = {row["method"]: row["said"] for row in reversed(rows) if "failed" not in row}
     before, best = said.pop(UNTUNED), found.best_first
+    headings = [say(name) for name in ("technique", *(name for name, _, _ in COLUMNS))]
     return [
-        "<p>A small Transformer that learnt to pronounce American English learns British English, "
-        "by every technique, from the same words in the same number of steps.</p>",
-        numbers(found, best[:1]),
-        "<h2>The table</h2>",
-        *map(soft, notes(found)),
-        table(["technique", *(heading for heading, _, _ in COLUMNS)], table_rows(found)),
-        *map(failure, found.failed),
-        *(picture(path, caption, title) for path in figures for title, caption in [CAPTIONS[path.stem]]),
-        "<h2>Words that changed</h2>",
-        soft("British words, before and after. ✓ the dictionary lists it, ✗ it does not."),
+        paragraph(say(WHAT)),
+        numbers(remembered(found, best[:1])),
+        heading(say("The table")),
+        *(soft(in_language(note)) for note in notes(found)),
+        table(headings, [[in_language(cell) for cell in cells] for cells in table_rows(found)]),
+        *(bad(in_language(f"{row['method']} (seed {row['seed']}) failed: {row['failed']}")) for row in found.failed),
+        *(picture(path, say(caption), say(title)) for path in figures for title, caption in [CAPTIONS[path.stem]]),
+        heading(say("Words that changed")),
+        soft(say("British words, before and after. ✓ the dictionary lists it, ✗ it does not.")),
         *(changed_words(method, before, said[method], method == best[0]) for method in best),
-        "<h2>This run</h2>",
-        soft(" · ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.run.items() if name != "methods")),
+        heading(say("This run")),
+        soft(run_line({name: value for name, value in found.run.items() if name != "methods"})),
     ]
 
 
-def numbers(found: Comparison, best: Sequence[str]) -> str:
+def run_line(run: Mapping[str, Any]) -> str:
+    """What was run, and where, on one line."""
+    return " · ".join(f"{say(name.replace('_', ' '))} {in_language(str(value))}" for name, value in run.items())
+
+
+def remembered(found: Comparison, best: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The four numbers to remember."""
-    shown = [
-        (f"{found.before['american']:.1f}%", "American word error of the base"),
-        (f"{found.before['british']:.1f}%", "British word error of the base, before"),
-    ]
+    yield f"{found.before['american']:.1f}%", say("American word error of the base")
+    yield f"{found.before['british']:.1f}%", say("British word error of the base, before")
     for method in best:
         row = found.methods[method][0]
-        shown.append((f"{row['british']['word_error']:.1%}", f"British word error after {method}"))
-        shown.append((f"{row['trainable_percent']:.1f}%", f"of the model is trained by {method}"))
-    cells = "".join(f"<div><b>{value}</b>{escape(what)}</div>" for value, what in shown)
-    return f'<div class="numbers">{cells}</div>'
-
-
-def failure(row: Row) -> str:
-    return f'<p class="bad">{escape(row["method"])} (seed {row["seed"]}) failed: {escape(row["failed"])}</p>'
+        yield f"{row['british']['word_error']:.1%}", tell("British word error after {method}", method=method)
+        yield f"{row['trainable_percent']:.1f}%", tell("of the model is trained by {method}", method=method)
 
 
 def changed_words(method: str, before: Mapping[str, str], after: Mapping[str, str], is_open: bool) -> str:
@@ -79,10 +83,9 @@ def changed_words(method: str, before: Mapping[str, str], after: Mapping[str, st
     rows = [
         [escape(word), escape(dictionary[word][0]), mark(before[word], word), mark(after[word], word)] for word in shown
     ]
-    summary = (
-        f"<b>{escape(method)}</b>: {len(changed)} of {len(before)} changed, {len(learnt)} learnt, {len(lost)} lost"
-    )
-    return folded(summary, table(("word", "dictionary", "before", "after"), rows, "words"), is_open)
+    counts = in_language(f"{len(changed)} of {len(before)} changed, {len(learnt)} learnt, {len(lost)} lost")
+    headings = [say(name) for name in ("word", "dictionary", "before", "after")]
+    return folded(f"<b>{escape(method)}</b>: {escape(counts)}", table(headings, rows, "words"), is_open)
 
 
 def mark(said: str, word: str) -> str:

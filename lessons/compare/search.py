@@ -24,6 +24,8 @@ from typing import Any
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates
 from lessons.compare.settings import TRAIN_WORDS
+from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.task.base import base_hash
 from lessons.task.cores import cores
 from lessons.task.dictionary import fine_tuning_words, words
@@ -69,9 +71,7 @@ def setting_of(method: str, steps: int, seeds: int) -> dict[str, Any]:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m lessons search", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = Options("search", __doc__)
     made.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(technique_names())} (default: all)")
     made.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}, as in compare")
     made.add_argument("--seeds", type=int, default=SEEDS, help=f"for the best and its neighbours (default: {SEEDS})")
@@ -104,6 +104,6 @@ def search(options: Any, methods: list[str]) -> int:
     try:
         climb(kept, partial(try_rate, steps=options.steps), options.jobs, options.modules)
     except KeyboardInterrupt:
-        print(f"every finished run is kept in {options.file}; the same command without --anew goes on")
+        print(in_language(f"every finished run is kept in {options.file}; the same command without --anew goes on"))
         raise
     return int(any("best" not in kept.entries[method] for method in methods))

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from lessons.compare.row import UNTUNED, RowSetting
+from lessons.language.message import in_language
+from lessons.language.options import Options
+from lessons.language.words import tell
 from lessons.task.base import base_hash
 from lessons.task.dictionary import words
 from lessons.task.finetuning import STEPS, kept_rates, learning_rates
@@ -40,9 +43,7 @@ def parse(arguments: list[str], description: str) -> Any:
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m lessons compare", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = Options("compare", description)
     made.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(technique_names())}")
     made.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps, {QUICK_TEST_WORDS} test words")
     made.add_argument("--seeds", type=positive, default=1, metavar="N", help="more than one: mean ± sd (default: 1)")
@@ -93,11 +94,18 @@ def rates_of(methods: list[str], given: float | None) -> dict[str, float]:
     searched, middle, base = learning_rates(), middle_rates(), base_hash()
     strange = [name for name, entry in kept_rates().items() if entry.get("setting", {}).get("base") != base]
     if named := [method for method in methods if method in searched and method in strange]:
-        print(f"{', '.join(named)}: the learning rates were searched on another base: python -m lessons search --anew")
+        strangers = ", ".join(named)
+        print(
+            tell(
+                "{named}: the learning rates were searched on another base: python -m lessons search --anew",
+                named=strangers,
+            )
+        )
     for method in methods:
         if method not in searched:
-            print(
+            said = (
                 f"{method} has no searched learning rate and takes {middle[method]:g}, the middle of its recipe's: "
                 f"python -m lessons search --methods {method}"
             )
+            print(in_language(said))
     return {method: searched.get(method, middle[method]) for method in methods}

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
+from lessons.language.wrapping import padded, padded_left
+
 Grid = Sequence[Sequence[str]]
 
 
 def as_text(lines: Grid) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))])
-        for name, *cells in lines
+        "  ".join([padded(name, widths[0]), *map(padded_left, cells, widths[1:])]) for name, *cells in lines
     )
 
 

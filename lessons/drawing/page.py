@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from lessons.language.choice import CHINESE, language
 from transformer.learning.checkpoint import write_bytes
 
 STYLE = """
@@ -35,12 +36,13 @@ details { border-bottom: 1px solid var(--line); padding: .4rem 0; } summary { cu
 
 
 def write_page(title: str, parts: Iterable[str], path: Path) -> Path:
-    """Writes the page whole or not at all."""
+    """Writes the page whole or not at all, as one in the language that is spoken."""
     body = "\n".join([f"<h1>{escape(title)}</h1>", *parts])
+    of = "zh-CN" if language() == CHINESE else "en"
     write_bytes(
         path,
         (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<!doctype html>\n<html lang="{of}">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
         ).encode(),
@@ -64,6 +66,24 @@ def picture(path: Path, caption: str, title: str = "") -> str:
     heading = f"<h2>{escape(title)}</h2>\n" if title else ""
     image = f'<img alt="{said}" src="data:image/png;base64,{data}">'
     return f"{heading}<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def heading(text: str) -> str:
+    return f"<h2>{escape(text)}</h2>"
+
+
+def paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def numbers(shown: Iterable[tuple[str, str]]) -> str:
+    """The numbers to remember, large, and what each is."""
+    cells = "".join(f"<div><b>{value}</b>{escape(what)}</div>" for value, what in shown)
+    return f'<div class="numbers">{cells}</div>'
+
+
+def bad(text: str) -> str:
+    return f'<p class="bad">{escape(text)}</p>'
 
 
 def soft(text: str) -> str:

@@ -12,6 +12,9 @@ from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from lessons.drawing.chinese import family, label, retell, without_remarks
+from lessons.language.choice import CHINESE, language
+
 BRITISH, AMERICAN, BEFORE = "#0072B2", "#D55E00", "#8c8c8c"
 BLACK, INDIGO, ORANGE, GREEN = "#000000", "#4b3fa0", "#E69F00", "#009E73"
 PINK, SKY, WINE, YELLOW = "#CC79A7", "#56B4E9", "#882255", "#F0E442"
@@ -39,9 +42,17 @@ def use_style() -> None:
     matplotlib.rcParams.update(STYLE)
 
 
+def fonts() -> list[str]:
+    """What the ticks are written in that are made while a figure is saved."""
+    return [*matplotlib.rcParams["font.family"], *([family()] if language() == CHINESE else [])]
+
+
 def saved(figure: Figure, path: Path) -> Path:
-    """Writes the figure beside its name, moves it into place, and closes it."""
+    """Writes the figure in the language that is spoken beside its name, moves it into place, and closes it."""
     beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format=path.suffix[1:] or "png", dpi=DOTS_PER_INCH)
+    if language() == CHINESE:
+        retell(figure, label)
+    with matplotlib.rc_context({"font.family": fonts()}), without_remarks():
+        figure.savefig(beside, format=path.suffix[1:] or "png", dpi=DOTS_PER_INCH)
     plt.close(figure)
     return beside.replace(path)

@@ -1,6 +1,5 @@
 """The doctor: what is installed here, and is it whole? Exit code 0 when everything is in order, 1 when something is not."""
 
-import argparse
 import os
 import platform
 import sys
@@ -17,6 +16,7 @@ from lessons.clinic.folder import CHECKS as FOLDER_CHECKS
 from lessons.install.own_peft import find_peft, require_own_peft
 from lessons.install.packages import PACKAGES
 from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.language.words import say, tell
 from lessons.language.wrapping import padded
 from lessons.task.base import base_folder, load_base
@@ -127,7 +127,7 @@ CHECKS: dict[str, Callable[[], str]] = {
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons doctor", description=__doc__)
+    parser = Options("doctor", __doc__)
     parser.add_argument("--model", type=Path, metavar="DIR", help="look at a saved model or adapter instead")
     options = parser.parse_args(arguments)
     console, healthy = Console(soft_wrap=True, highlight=False), True

@@ -8,9 +8,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from rich.cells import cell_len
 
+from lessons.language.po import po_of, translations
 from lessons.language.words import joined
 
 OUTPUTS = "outputs"
@@ -37,6 +39,11 @@ WORD = re.compile(r"[A-Za-z]{2}")
 PIECE = re.compile(r"\S+(?: \S+)*")
 GAP = 2
 """Blanks that part the columns of a printed line."""
+
+
+@cache
+def outputs_in_chinese() -> dict[str, str]:
+    return translations(po_of(OUTPUTS))
 
 
 def template_of(text: str) -> tuple[str, list[str]]:
@@ -67,10 +74,15 @@ def printed(text: str, tell: Tell) -> str:
 
 
 def printed_line(line: str, tell: Tell) -> str:
+    return in_columns(line, lambda piece: told(piece, tell))
+
+
+def in_columns(line: str, said: Callable[[str], str]) -> str:
+    """The pieces of a line in other words, each where it stood."""
     made = ""
     for piece in PIECE.finditer(line):
         blanks = max(piece.start() - cell_len(made), GAP if made else 0)
-        made += " " * blanks + told(piece[0], tell)
+        made += " " * blanks + said(piece[0])
     return made + " " * (len(line) - len(line.rstrip()))
 
 

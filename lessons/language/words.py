@@ -26,7 +26,13 @@ COMMANDS = "commands"
 SPOKEN = (MESSAGES, GRADERS, CLINIC, COMMANDS)
 """The .po files of whole lines, which have templates among them."""
 
-FILES = (*SPOKEN, "exercises", "course")
+GLOSSARY = "glossary"
+"""What the glossary says of each term."""
+
+GUIDE = "guide"
+"""The teacher's guide."""
+
+FILES = (*SPOKEN, "exercises", "course", GLOSSARY, GUIDE)
 """The .po files whose texts a terminal shows; where two have a text, the first is believed."""
 
 HAN = r"[\u4e00-\u9fff，。；：？！、（）“”《》]"

@@ -32,6 +32,10 @@ def padded(text: str, cells: int) -> str:
     return text + " " * (cells - cell_len(text))
 
 
+def padded_left(text: str, cells: int) -> str:
+    return " " * (cells - cell_len(text)) + text
+
+
 def balanced(text: str, width: int) -> str:
     """As few lines as fit, broken at a clause's end where that takes no more of them, else of like length."""
     lines = broken(text, width).count("\n") + 1

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lessons.language.options import Options
 from lessons.language.words import tell
 from lessons.memory.plan import Plan, Setting, plan
 from lessons.memory.shapes import ARCHITECTURES
@@ -69,9 +70,7 @@ def plans_of(methods: list[str], asked: Setting) -> tuple[list[Plan], dict[str, 
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons memory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("memory", __doc__)
     parser.add_argument(
         "--model", metavar="NAME", default="llama-7b", help=f"one of {', '.join(ARCHITECTURES)} (default llama-7b)"
     )

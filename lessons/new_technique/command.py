@@ -6,11 +6,13 @@ writes peft/loha.py, tests/reference/loha.py and tests/peft/test_loha.py. They
 run as they are: a gain on every output feature, until you write your formula.
 """
 
-import argparse
 import keyword
 import re
 from pathlib import Path
 
+from lessons.language.message import in_language
+from lessons.language.options import Options
+from lessons.language.words import say
 from peft import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,22 +25,17 @@ FILES = {
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons new-technique",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Options("new-technique", __doc__)
     parser.add_argument("name", metavar="NAME", help="in small letters: of its file, and of its row in every table")
     name = parser.parse_args(arguments).name
     check(name)
     for path in write(name, ROOT):
-        print(f"wrote {path.relative_to(ROOT)}")
-    print(
-        f"run    python -m pytest tests/peft/test_{name}.py\n\nAnd into peft/recipes.py, as an import and as a line:\n"
-    )
+        print(in_language(f"wrote {path.relative_to(ROOT)}"))
+    print(in_language(f"run    python -m pytest tests/peft/test_{name}.py"))
+    print(f"\n{say('And into peft/recipes.py, as an import and as a line:')}\n")
     print(f"    from peft.{name} import {class_name(name)}Config\n")
     print(f'    "{name}": Recipe({class_name(name)}Config, family="scaled features"),\n')
-    print("CONTRIBUTING.md tells the rest of the way.")
+    print(say("CONTRIBUTING.md tells the rest of the way."))
     return 0
 
 

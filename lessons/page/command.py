@@ -8,13 +8,14 @@ opens from disk: it asks nothing of any network. Its curves of errors are those
 of lessons/results/strength.json (`python -m lessons.page.measure`).
 """
 
-import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lessons.language.choice import CHINESE, language
+from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.page.contents import contents
 from lessons.page.figure import figure
 from lessons.page.measure import kept_strengths
@@ -28,9 +29,7 @@ LARGEST = 8_000_000
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("page", __doc__)
     parser.add_argument("--out", type=out_file, default=Path("page.html"), metavar="FILE.html", help="where it goes")
     parser.add_argument(
         "--adapters", type=Path, metavar="DIR", help="a folder of adapters, in place of the shipped ones"
@@ -43,7 +42,9 @@ def main(arguments: list[str]) -> int:
         raise ValueError(f"the page would have {len(data):,} bytes, and {LARGEST:,} are its most: leave adapters out")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(options.out, data)
-    print(f"wrote {options.out}: {len(data) / 1e6:.1f} MB, {len(folders)} techniques; open it in a browser")
+    print(
+        in_language(f"wrote {options.out}: {len(data) / 1e6:.1f} MB, {len(folders)} techniques; open it in a browser")
+    )
     return 0
 
 

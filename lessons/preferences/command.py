@@ -6,7 +6,6 @@
 Each world and seed is a process with one thread. A row is kept as soon as its arm is done; a run that is stopped goes on.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -20,6 +19,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from lessons.language.message import in_language
+from lessons.language.options import Options
+from lessons.language.words import say
 from lessons.preferences import notes_world, ratings, words_world
 from lessons.preferences.figures import draw_all
 from lessons.preferences.page import write_report
@@ -89,7 +91,7 @@ def answer_row(world: World, seed: int, sizes: dict[str, int], quick: bool) -> d
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons rlhf", description=__doc__.splitlines()[0])
+    parser = Options("rlhf", __doc__.splitlines()[0])
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a few steps, only to show that everything runs")
@@ -108,7 +110,7 @@ def main(arguments: list[str]) -> int:
     figures = draw_all(report, options.out)
     for table in tables(report):
         Console(width=110).print(table)
-    print(f"report and figures: {write_report(report, figures, options.out)}")
+    print(in_language(f"report and figures: {write_report(report, figures, options.out)}"))
     return 0
 
 
@@ -116,7 +118,7 @@ def all_rows(options: Any) -> dict[str, Any]:
     todo = [(world, seed) for seed in range(options.seeds) for world in options.worlds]
     paths = [path_of(options.out, *job, name, options.quick) for job in todo for name in rows_of(job[0], options.quick)]
     with process_pool(options.jobs) as pool, Progress() as progress:
-        task = progress.add_task("learning from preferences", total=len(paths))
+        task = progress.add_task(say("learning from preferences"), total=len(paths))
         running = [pool.submit(run_seed, *job, options.out, options.quick) for job in todo]
         while not all(job.done() for job in running):
             progress.update(task, completed=sum(path.is_file() for path in paths))

@@ -5,7 +5,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lessons.drawing.page import folded, picture, soft, table, write_page
+from lessons.drawing.page import folded, heading, picture, soft, table, write_page
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
 from lessons.preferences.tables import COLUMNS, TITLES, cells, judge_line, rows_by_arm
 
 CAPTIONS = {
@@ -24,12 +26,13 @@ def write_report(report: Mapping[str, Any], figures: Sequence[Path], folder: Pat
     parts = [soft(report["command"])]
     for world in COLUMNS:
         if arms := rows_by_arm(report, world):
-            headings = ["arm", *(title for _, title, _, _ in COLUMNS[world])]
-            body = [[escape(arm), *cells(rows, world)] for arm, rows in arms.items()]
-            parts += [f"<h2>{escape(TITLES[world])}</h2>", table(headings, body), soft(judge_line(arms["reference"]))]
-    parts += [picture(path, CAPTIONS[path.stem]) for path in figures]
-    parts += ["<h2>Answers to read</h2>", *(answers(row) for row in report["rows"] if row["answers"])]
-    return write_page(TITLE, parts, folder / "report.html")
+            headings = [in_language(name) for name in ("arm", *(title for _, title, _, _ in COLUMNS[world]))]
+            body = [[escape(in_language(arm)), *cells(rows, world)] for arm, rows in arms.items()]
+            judged = judge_line(arms["reference"])
+            parts += [heading(say(TITLES[world])), table(headings, body), soft(judged)]
+    parts += [picture(path, say(CAPTIONS[path.stem])) for path in figures]
+    parts += [heading(say("Answers to read")), *(answers(row) for row in report["rows"] if row["answers"])]
+    return write_page(say(TITLE), parts, folder / "report.html")
 
 
 def answers(row: Mapping[str, Any]) -> str:
@@ -37,5 +40,7 @@ def answers(row: Mapping[str, Any]) -> str:
         [escape(answer["source"]), escape(answer["answer"]), f"{answer['proxy']:.2f}", f"{answer['gold']:.1f}"]
         for answer in row["answers"]
     ]
-    summary = f"<b>{escape(row['world'])}, {escape(row['arm'])}</b>, seed {row['seed']}"
-    return folded(summary, table(("prompt", "answer", "proxy", "gold"), shown, "words"))
+    arm, seed = escape(in_language(row["arm"])), tell("seed {seed}", seed=row["seed"])
+    summary = f"<b>{say(row['world'])}, {arm}</b>, {seed}"
+    headings = [say(name) for name in ("prompt", "answer", "proxy", "gold")]
+    return folded(summary, table(headings, shown, "words"))

@@ -20,6 +20,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lessons.language.message import in_language
+from lessons.language.options import Options
+from lessons.language.words import say, tell
 from lessons.preferences.prefer_training import read_judged, speaker, train_on
 from lessons.task.dictionary import tokenize, vocabulary, words
 from lessons.task.machine import set_threads
@@ -34,7 +37,7 @@ KEPT = Path("runs/prefer/preferences.jsonl")
 FRESH = "development"
 """The part of the dictionary that is judged. What the base was trained on it says the same way twice."""
 SAMPLED_AT_ONCE, LONGEST = 32, 32
-QUESTION = "1 / 2 / s(kip) / q(uit): "
+QUESTION = "1 / 2 / s(kip) / q(uit):"
 
 
 @dataclass(frozen=True)
@@ -55,20 +58,21 @@ def main(arguments: list[str]) -> int:
     judged = judged_words(path, options.accent)
     fresh = [word for word in words(options.accent, FRESH) if word not in judged]
     count = judge(sampled_pairs(speaker(options.accent), fresh, options.seed), path, options.accent, options.words)
-    print(f"{count} judged now, {len(judged) + count} in all: {path}")
+    print(in_language(f"{count} judged now, {len(judged) + count} in all: {path}"))
     if count:
-        print(f"train on them: python -m lessons prefer --train {path}")
+        print(in_language(f"train on them: python -m lessons prefer --train {path}"))
     return 0
 
 
 def judge(pairs: Iterable[Pair], path: Path, accent: str, count: int) -> int:
     """Asks until `count` pairs are judged, or the person stops; returns how many were."""
     tokens, done = vocabulary(), 0
-    print(f"Which is better {accent.capitalize()} English?\n")
+    print(in_language(f"Which is better {accent.capitalize()} English?") + "\n")
     for pair in pairs:
         if done == count:
             break
-        print(f"{pair.word}  ({done + 1} of {count})\n   1  {pair.sides[0]}\n   2  {pair.sides[1]}")
+        place = tell("({place} of {count})", place=done + 1, count=count)
+        print(f"{pair.word}  {place}\n   1  {pair.sides[0]}\n   2  {pair.sides[1]}")
         key = answer()
         if key == "q":
             break
@@ -93,7 +97,7 @@ def answer() -> str:
     """1, 2, s or q; asks again for anything else. The end of the input and Ctrl-C mean q: what was judged is on disk."""
     while True:
         try:
-            key = input(QUESTION).strip().lower()
+            key = input(f"{say(QUESTION)} ").strip().lower()
         except (EOFError, KeyboardInterrupt):
             print()
             return "q"
@@ -130,9 +134,7 @@ def sampled_pairs(model: nn.Module, chosen: Sequence[str], seed: int) -> Iterato
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons prefer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("prefer", __doc__)
     accents = [AMERICAN, *shipped("lora")]
     parser.add_argument("--words", type=int, default=40, help="how many pairs to judge (default: 40)")
     parser.add_argument("--accent", choices=accents, default="british", help="whose sounds (default: british)")

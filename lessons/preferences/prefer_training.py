@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lessons.drawing.progress import progress_bars
+from lessons.language.message import in_language
+from lessons.language.words import say
 from lessons.task.base import load_base
 from lessons.task.dictionary import vocabulary, words
 from lessons.task.scoring import evaluate, source_batch
@@ -78,7 +80,7 @@ def train_on(path: Path, test_words: int, seed: int = 0) -> dict[str, Any]:
     save_policy(policy, path.with_suffix(".adapter"))
     write_json(path.with_suffix(".report.json"), report)
     show(report)
-    print(f"wrote {path.with_suffix('.report.json')} and {path.with_suffix('.adapter')}")
+    print(in_language(f"wrote {path.with_suffix('.report.json')} and {path.with_suffix('.adapter')}"))
     return report
 
 
@@ -103,17 +105,19 @@ def agreement(policy: PeftModel, pairs: Preferences) -> float:
 
 
 def show(report: dict[str, Any]) -> None:
-    table = Table("held-out words", "word error", "phoneme error", "KL, nats", "length", title="What the pairs changed")
+    headings = ("held-out words", "word error", "phoneme error", "KL, nats", "length")
+    table = Table(*map(say, headings), title=say("What the pairs changed"))
     for name in ("before", "after"):
         row = report[name]
         errors = (f"{100 * row[key]:.1f} %" for key in ("word_error", "phoneme_error"))
-        table.add_row(name, *errors, f"{row['kl']:.2f}", f"{row['length']:.1f}")
+        table.add_row(say(name), *errors, f"{row['kl']:.2f}", f"{row['length']:.1f}")
     Console().print(table)
     last = report["history"][-1]
-    print(
+    told = (
         f"{report['pairs']} pairs taught. log-ratio to the reference: chosen {last['chosen_log_ratio']:+.2f}, "
         f"rejected {last['rejected_log_ratio']:+.2f} nats"
     )
+    print(in_language(told))
     if "held_out_agreement" in report:
         share, count = report["held_out_agreement"], report["held_out_pairs"]
-        print(f"agrees with {100 * share:.0f} % of the {count} pairs that were held out")
+        print(in_language(f"agrees with {100 * share:.0f} % of the {count} pairs that were held out"))

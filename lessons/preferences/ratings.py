@@ -16,6 +16,7 @@ from rich.progress import track
 from rich.table import Table
 
 from lessons.data.feedback import load_ratings
+from lessons.language.message import in_language
 from lessons.preferences.rated_pairs import Pairs, agreements, rated_pairs
 from lessons.sentiment.encoder import encode, encoder_folder, load_encoder, load_tokenizer
 from lessons.sentiment.model import SentimentModel, as_batch, predict
@@ -85,7 +86,6 @@ def run(out: Path, steps: int = STEPS, seed: int = 0) -> dict[str, Any]:
 
 
 HEADINGS = ["domain", "model with people", "people with people", "r with the mean rating", "r of VADER, in its paper"]
-TITLE = "A reward model on {pairs:,} pairs of single ratings, on held-out sentences"
 
 
 def lines(result: dict[str, Any]) -> list[list[str]]:
@@ -98,10 +98,12 @@ def lines(result: dict[str, Any]) -> list[list[str]]:
 
 
 def table(result: dict[str, Any]) -> Table:
-    shown = Table(title=TITLE.format(pairs=result["pairs"]))
+    shown = Table(
+        title=in_language(f"A reward model on {result['pairs']:,} pairs of single ratings, on held-out sentences")
+    )
     head, *rows = lines(result)
     for header in head:
-        shown.add_column(header, justify="left" if header == "domain" else "right")
+        shown.add_column(in_language(header), justify="left" if header == "domain" else "right")
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(in_language, row))
     return shown

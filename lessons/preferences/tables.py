@@ -6,6 +6,8 @@ from typing import Any
 from rich.table import Table
 
 from lessons.drawing.means import shown
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
 
 COLUMNS = {
     "notes": (("proxy", "proxy", 1.0, ".2f"), ("gold", "gold", 1.0, ".2f"), ("kl", "KL, nats", 1.0, ".1f"), ("length", "length", 1.0, ".1f")),
@@ -51,21 +53,22 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
     found = []
     for world in COLUMNS:
         if arms := rows_by_arm(report, world):
-            table = Table(title=TITLES[world], caption=judge_line(arms["reference"]))
+            table = Table(title=say(TITLES[world]), caption=judge_line(arms["reference"]))
             head, *rows = lines(report, world)
             for header in head:
-                table.add_column(header, justify="left" if header == "arm" else "right")
+                table.add_column(in_language(header), justify="left" if header == "arm" else "right")
             for row in rows:
-                table.add_row(*row)
+                table.add_row(*map(in_language, row))
             found.append(table)
     return found
 
 
-JUDGE = "the reward model: right on {accuracy} of held-out pairs, correlation with the truth {correlation}"
-
-
 def judge_line(rows: Sequence[Mapping[str, Any]]) -> str:
-    return JUDGE.format(**judge(rows))
+    """In the language that is spoken."""
+    return tell(
+        "the reward model: right on {accuracy} of held-out pairs, correlation with the truth {correlation}",
+        **judge(rows),
+    )
 
 
 def judge(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -22,6 +22,8 @@ from rich.console import Console
 
 from lessons.data.feedback import load_ratings
 from lessons.drawing.progress import progress_bars
+from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.sentiment.encoder import encoder_folder
 from lessons.sentiment.figure import draw_sentiment
 from lessons.sentiment.measures import measure_people, published
@@ -69,7 +71,7 @@ def main(arguments: list[str]) -> int:
     write_json(options.out / "sentiment.json", result)
     print_table(result, Console())
     figure = draw_sentiment(result, options.out / "sentiment.png")
-    print(f"wrote {options.out / 'sentiment.json'} and {figure}")
+    print(in_language(f"wrote {options.out / 'sentiment.json'} and {figure}"))
     return 0
 
 
@@ -108,11 +110,7 @@ def describe(options: Any, folder: Path, threads: int) -> dict[str, Any]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons sentiment",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Options("sentiment", __doc__)
     parser.add_argument("--methods", nargs="+", default=list(SHOWN), metavar="NAME", help=f"of {', '.join(RATES)}")
     parser.add_argument("--domain", default="movies", help="what is trained on (default: movies)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}")

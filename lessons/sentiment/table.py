@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lessons.drawing import grids
+from lessons.language.message import in_language
 
 HEADINGS = ("", "trained", "s")
 
@@ -34,14 +35,13 @@ def scores(cells: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def print_table(result: Mapping[str, Any], console: Console) -> None:
-    table = Table(
-        box=box.SIMPLE_HEAD, title=f"Weighted F1 of three classes, trained on half of {result['run']['domain']}"
-    )
+    title = in_language(f"Weighted F1 of three classes, trained on half of {result['run']['domain']}")
+    table = Table(box=box.SIMPLE_HEAD, title=title)
     for heading in (*HEADINGS, *result["people"], "r, mean"):
-        table.add_column(heading, justify="right" if heading else "left")
+        table.add_column(in_language(heading), justify="right" if heading else "left")
     for rows in sections(result):
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(in_language, row))
         table.add_section()
     console.print(table)
 

@@ -7,7 +7,6 @@ Made with Sphinx from the kept notebooks, the sources, the results and the
 glossary. `pip install finetune-by-hand[site]`, or `make site`.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lessons.language.choice import speaking
+from lessons.language.options import Options
 from lessons.page.command import main as write_page
 from lessons.site import beside, notebooks, pages
 from lessons.site.clinic import clinic
@@ -31,9 +31,7 @@ SETTINGS = Path(__file__).parent / "sphinx"
 
 def main(arguments: list[str]) -> int:
     """Sphinx's exit code. Raises ValueError without Sphinx, or for a notebook that is not there."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons site", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("site", __doc__)
     parser.add_argument("--out", type=Path, default=Path("site"), help="default: site")
     options = parser.parse_args(arguments)
     try:

@@ -10,10 +10,13 @@ from lessons.drawing.grids import as_markdown
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.teacher.guide import guide
+from lessons.language import words
+from lessons.language.choice import CHINESE, language
+from lessons.language.message import in_language
 from lessons.site.links import ROOT, relinked
-from lessons.teaching.notebooks import LESSONS
 from lessons.teaching.said import Say
 from lessons.translate.fixed import SITE
+from lessons.translate.glossary import ENGLISH, glossary_in_chinese
 from peft import RECIPES
 
 SUBJECT = (
@@ -53,6 +56,7 @@ def page_name(file: str) -> str:
 def results(say: Say) -> str:
     report = kept_report()
     lines = [[*HEADINGS], base_line(report), *prepared_lines(report), *technique_lines(report)]
+    lines = [[in_language(cell) for cell in line] for line in lines]
     title, sorts = say(SITE["results"]), say(SITE["sorts"])
     return f"# {title}\n\n{sorts}\n\n::::{{container}} sorted\n{as_markdown(lines)}\n::::\n"
 
@@ -73,11 +77,13 @@ def minutes(count: int, say: Say) -> str:
 
 
 def glossary(sources: Mapping[str, str]) -> str:
-    return relinked((LESSONS / "glossary.md").read_text(encoding="utf-8"), "lessons", "glossary", dict(sources))
+    """In the language that is spoken."""
+    text = glossary_in_chinese(words.say) if language() == CHINESE else ENGLISH.read_text(encoding="utf-8")
+    return relinked(text, "lessons", "glossary", dict(sources))
 
 
 def teachers() -> str:
-    """What `python -m lessons guide` prints."""
+    """What `python -m lessons guide` prints, in the language that is spoken."""
     return guide()
 
 

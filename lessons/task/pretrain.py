@@ -6,7 +6,6 @@
 A run that is stopped goes on where it was. The base, its config and its model card are written into --out.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,9 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lessons.language.message import in_language
+from lessons.language.options import Options
+from lessons.language.words import say
 from lessons.task.card import write_card
 from lessons.task.dictionary import pairs, unseen_symbols, vocabulary, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
@@ -57,7 +59,7 @@ def pretraining_config(steps: int, seed: int, bf16: bool) -> TrainingConfig:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m lessons pretrain", description=__doc__.splitlines()[0])
+    parser = Options("pretrain", __doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=32_000, help="batches of 3,000 target tokens (default: 32000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="default: FT_THREADS, else every core")
@@ -77,9 +79,10 @@ def pretrain(options: Any, quiet: bool = False) -> None:
     losses, seconds = train_visibly(model, examples, config, options.out / "training.safetensors", quiet)
     if not quiet:
         save_model(model, options.out)
-        print(f"{threads} threads on {device}, loss {losses[-1]:.3f}")
+        print(in_language(f"{threads} threads on {device}, loss {losses[-1]:.3f}"))
         held_out = write_card(model, options.out, config, seconds, threads, losses[-1])["held_out"]
-        print(f"word error on held-out American words: {100 * held_out['american']['word_error']:.1f} %")
+        error = 100 * held_out["american"]["word_error"]
+        print(in_language(f"word error on held-out American words: {error:.1f} %"))
 
 
 def train_visibly(
@@ -92,7 +95,12 @@ def train_visibly(
     groups: list[dict[str, Any]] | None = None,
 ) -> tuple[list[float], float]:
     """Trains behind a progress bar: the losses, and the seconds of the whole run (an estimate where it was resumed)."""
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"))
+    columns = (
+        TextColumn(say("training")),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(say("loss") + " {task.fields[loss]:.3f}"),
+    )
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=quiet) as progress:
         task = progress.add_task("", total=config.steps, loss=float("nan"))
         start, done = time.perf_counter(), 0
@@ -107,7 +115,7 @@ def train_visibly(
         losses = train(model, examples, config, groups, checkpoint, on_step=show)
     seconds = time.perf_counter() - start
     if not quiet:
-        print(f"{done} steps in {seconds:.0f} s")
+        print(in_language(f"{done} steps in {seconds:.0f} s"))
     return losses, seconds * config.steps / done if done else float("nan")
 
 

@@ -14,7 +14,6 @@ one of your own. The figure shows which letters the model looks at while it says
 each sound.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from torch import nn
 
 from lessons.drawing.style import STYLE, saved
 from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.language.words import say, tell
 from lessons.language.wrapping import padded
 from lessons.task.attention_map import draw_attention, letter_attention
@@ -148,9 +148,7 @@ def print_columns(rows: Sequence[Sequence[str]]) -> None:
 
 
 def parse(arguments: list[str]) -> Any:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons pronounce", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("pronounce", __doc__)
     parser.add_argument("words", nargs="+", metavar="WORD")
     parser.add_argument("--accent", nargs="+", metavar="NAME", help="default: every accent there is an adapter for")
     parser.add_argument("--method", metavar="NAME", help=f"of {', '.join(RECIPES)} (default: the best on all words)")

@@ -48,7 +48,7 @@ def add_import_option(parser: ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="MODULE",
-        help="import these first: techniques of your own",
+        help="imported first: techniques of your own",
     )
 
 

@@ -8,21 +8,16 @@ stands above the Chinese picture as text, is cut off.
 import io
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 import PIL.Image
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter
 from rich.cells import cell_len
 
-from lessons.drawing.chinese import without_remarks, write_chinese
+from lessons.drawing.chinese import retell, texts_of, without_remarks
 from lessons.drawing.style import DOTS_PER_INCH
-from lessons.language.outputs import OUTPUTS, told
-from lessons.language.po import po_of, translations
+from lessons.language.outputs import outputs_in_chinese, told
 from lessons.language.wrapping import balanced
 
 Overlay = Mapping[str, Any]
@@ -35,11 +30,6 @@ CELLS = 2 / 1.72
 """A Chinese character counts two cells of a line, and is 1.72 times as wide as a Latin letter of the usual font."""
 
 
-@cache
-def outputs_in_chinese() -> dict[str, str]:
-    return translations(po_of(OUTPUTS))
-
-
 def redrawn(figure: Figure) -> Overlay:
     """What to lay over the drawn figure. The figure is Chinese from here on, and its title is gone."""
     figure.set_layout_engine("none")
@@ -49,28 +39,19 @@ def redrawn(figure: Figure) -> Overlay:
         if text.get_text() and text.get_text() == figure.get_suptitle():
             top = round(before.shape[0] * (1 - text.get_window_extent().y0 / figure.bbox.height))
             text.set_text("")
-        else:
-            retold(text, words)
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            retell_ticks(axis, words)
+    retell(figure, lambda english: kept(english, words))
     after = pixels(figure)
     changed = (before != after).any(axis=2)
     changed[:top] = False
     return {"patch": patch_of(after, changed) if changed.any() else "", "top": top, "words": words}
 
 
-def texts_of(figure: Figure) -> list[Text]:
-    return [part for part in figure.findobj(Text) if isinstance(part, Text) and part.get_visible()]
-
-
-def retold(text: Text, words: dict[str, str]) -> None:
-    """The text in Chinese, in lines no longer than its own."""
-    english = text.get_text()
+def kept(english: str, words: dict[str, str]) -> str:
+    """The text in Chinese, in lines no longer than its own; what was told is kept in `words`."""
     chinese, label = in_chinese(english), " ".join(english.split())
     if chinese != english:
         words[label] = told(label, outputs_in_chinese().get)
-        write_chinese(text, chinese)
+    return chinese
 
 
 def in_chinese(english: str) -> str:
@@ -79,14 +60,6 @@ def in_chinese(english: str) -> str:
     if said == english or len(lines) == 1:
         return said
     return balanced(said, int(CELLS * max(map(cell_len, lines))))
-
-
-def retell_ticks(axis: Axis, words: dict[str, str]) -> None:
-    """A tick's words come from the axis's formatter, at each drawing anew; so the formatter speaks Chinese."""
-    ticks = {" ".join(tick.get_text().split()) for tick in axis.get_ticklabels()}
-    formatter = axis.get_major_formatter()
-    if ticks & {*words}:
-        axis.set_major_formatter(FuncFormatter(lambda value, place: in_chinese(formatter(value, place))))
 
 
 def pixels(figure: Figure) -> np.ndarray:

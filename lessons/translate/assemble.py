@@ -13,7 +13,9 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from lessons.language.blocks import translated
 from lessons.language.outputs import OUTPUTS, Tell, printed, told
+from lessons.language.words import GLOSSARY
 from lessons.teaching.course_map import BEGIN, END, course_map
 from lessons.teaching.diagram import described
 from lessons.teaching.legend import legend
@@ -23,8 +25,9 @@ from lessons.teaching.said import KEY, Say, Values, said_again
 from lessons.teaching.source import FOLDED
 from lessons.teaching.templates import filled
 from lessons.teaching.wording import sections
-from lessons.translate.blocks import translated
 from lessons.translate.checks import HAN
+from lessons.translate.glossary import CHINESE as GLOSSARY_ZH
+from lessons.translate.glossary import glossary_in_chinese
 from lessons.translate.po import po_of, translations
 from lessons.translate.seen import OF_NAMES
 from lessons.translate.texts import COURSE, EXERCISES, README, TOLD, around_map
@@ -41,7 +44,10 @@ OUTSIDE = re.compile(r"(\]\()(\.\./)")
 
 
 def build(name: str) -> Path | None:
-    """Writes one lesson's notebook, or README.zh.md. Raises ValueError where the English notebook is not there."""
+    """Writes one lesson's notebook, README.zh.md or the glossary. Raises ValueError where the English notebook is not there."""
+    if name == GLOSSARY:
+        GLOSSARY_ZH.write_text(glossary_in_chinese(speaker(name)), encoding="utf-8")
+        return GLOSSARY_ZH
     if name == "README":
         path = README.with_name("README.zh.md")
         path.write_text(readme_in_chinese(speaker(name)), encoding="utf-8")
@@ -60,7 +66,8 @@ def readme_in_chinese(say: Say) -> str:
     before, after = around_map(README.read_text(encoding="utf-8"))
     table = course_map(say, "lessons/notebooks/zh", told_of)
     parts = [translated(before, say, rows=True), BEGIN, table, END, translated(after, say, rows=True)]
-    return LESSON.sub("](lessons/notebooks/zh/", "\n\n".join(parts)) + "\n"
+    text = LESSON.sub("](lessons/notebooks/zh/", "\n\n".join(parts)) + "\n"
+    return text.replace("](lessons/glossary.md)", "](lessons/glossary.zh.md)")
 
 
 def told_of(source: Path) -> str:
@@ -165,9 +172,13 @@ def told_value(value: Any, say: Say, tell: Tell) -> Any:
     return say(value) if value in VALUES else told(value, tell)
 
 
+LIST = re.compile(rf"(?<=[{HAN}]), (?=[{HAN}`\w])|(?<=[`\w]), (?=[{HAN}])|(?<=`), (?=`)")
+"""The comma between two things of which one is Chinese, or both are code."""
+
+
 def closed_up(text: str) -> str:
     """Without the space that stood beside a value which became Chinese itself, and with the comma of a Chinese list."""
-    return re.sub(rf"(?<=[{HAN}`]), (?=[{HAN}`])", "、", re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text))
+    return LIST.sub("、", re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", text))
 
 
 def unfolded(markdown: str, values: Values, say: Say) -> str:

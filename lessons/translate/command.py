@@ -10,13 +10,13 @@
 fuzzy, with the old text beside it.
 """
 
-import argparse
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from lessons.drawing.chinese import lacking
+from lessons.language.options import Options
 from lessons.language.outputs import OUTPUTS
 from lessons.translate.assemble import build
 from lessons.translate.checks import complaints
@@ -29,9 +29,7 @@ MOST_SHOWN = 40
 
 def main(arguments: list[str]) -> int:
     """0 when all went well; 1 when `check` found something."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons translate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("translate", __doc__)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("names", nargs="*", metavar="NAME", help="13_lora, README, course, exercises (default: all)")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What the commands, the cards and the graders say, found in their sources."""
+"""What the cards, the graders and the clinic say, found in their sources."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -6,12 +6,10 @@ from pathlib import Path
 
 from lessons.clinic.cases import CASES
 from lessons.clinic.folder import CHECKS as FOLDER
-from lessons.compare.table import COLUMNS
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.grading.result import EXIT_CODES
 from lessons.exercises.source import LIBRARY
 from lessons.install.doctor import CHECKS as DOCTOR
-from lessons.memory.plan import KINDS
 from lessons.translate.judged import cause_texts, probe_texts
 from lessons.translate.po import Text
 from lessons.translate.strings import is_text, spoken_in
@@ -63,35 +61,6 @@ CLINIC = (
 CLINIC_WORDS = ("sick", "repaired", *(f"{name}:" for name in (*DOCTOR, *FOLDER)))
 """What stands before a line."""
 
-COMMANDS = (
-    "lessons/compare/command.py",
-    "lessons/compare/table.py",
-    "lessons/compare/processes.py",
-    "lessons/memory/plan.py",
-    "lessons/memory/show.py",
-    "lessons/memory/command.py",
-    "lessons/memory/tally.py",
-    "lessons/chat/answer.py",
-    "lessons/chat/command.py",
-    "lessons/benchmark/command.py",
-    "lessons/task/pronounce.py",
-    "lessons/task/dictionary.py",
-    "lessons/task/machine.py",
-    "lessons/task/outputs.py",
-    "lessons/task/vocabulary.py",
-    "lessons/task/techniques.py",
-)
-HEADINGS = (
-    *(heading for _, heading, _ in COLUMNS if (heading.isalpha() and len(heading) > 2) or "\n" in heading),
-    *KINDS,
-    "{what}, rank {rank}",
-    "{what}, on each of {cards} cards",
-    "this base has no bias to train within the sites {sites}",
-    "PILL needs a base with an encoder: there the types of the tokens are read",
-)
-"""Headings of tables that are a word or an abbreviation, and lines that are put together or come from the library."""
-"""Files whose commands a student of the course meets beside the exercises."""
-
 
 def grader_texts() -> Iterator[Text]:
     """What the graders and the judge say of a wrong solution, and what must hold."""
@@ -114,12 +83,6 @@ def clinic_texts() -> Iterator[Text]:
     for word in CLINIC_WORDS:
         yield Text(word, "what stands before a line", ("lessons/translate/messages.py", 0))
     yield from texts_in(CLINIC)
-
-
-def command_texts() -> Iterator[Text]:
-    for word in HEADINGS:
-        yield Text(word, "the heading of a column", ("lessons/translate/messages.py", 0))
-    yield from texts_in(COMMANDS)
 
 
 def texts_in(patterns: Sequence[str]) -> Iterator[Text]:

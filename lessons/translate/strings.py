@@ -15,12 +15,13 @@ from lessons.language.message import LEAST_TEXT
 
 TELLING = ("tell", "say")
 QUIET_CALLS = "rearrange repeat reduce einsum load_probe import_module normal getattr".split()
+QUIET_KEYWORDS = "loc textcoords xycoords prog".split()
 QUIET_METHODS = "split compile fullmatch match findall sub startswith endswith removeprefix replace".split()
 COMMAND = re.compile(r"python -m lessons(?: (?:--)?[a-z][a-z-]*)+")
 """A command alone."""
 
 CODE = re.compile(
-    r"\(.*\)$|return |\[bold\]|# |\{\{|check\(|python (-m lessons )?\{|\{\w+\} = true|if not|if |import |from |def |dim=|--|/dev|raise |[\w. ]* = |# python|.*<div|.*\bimport sys"
+    r"\(.*\)$|return |\[bold\]|# |\{\{|check\(|python (-m lessons )?\{|\{\w+\} = true|if not|if |import |from |def |dim=|--|/dev|raise |[\w. ]* = |# python|.*<(?:div|span)|.*\bimport sys"
 )
 """How the pieces of source begin that are made into other source."""
 
@@ -58,7 +59,7 @@ def spoken_in(path: Path) -> Iterator[tuple[int, str, bool]]:
 
 
 def walked(node: ast.AST, quiet: set[int], inside: bool = False) -> Iterator[tuple[int, str, bool]]:
-    """In the order of the source. Of an f-string's places, only the words that one of two is chosen from."""
+    """In the order of the source. Of an f-string: what `tell` or `say` say, and the words that one of two is chosen from."""
     if id(node) in quiet:
         return
     if isinstance(node, ast.Call) and called(node) in TELLING and isinstance(node.args[0], ast.Constant):
@@ -71,6 +72,8 @@ def walked(node: ast.AST, quiet: set[int], inside: bool = False) -> Iterator[tup
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FormattedValue):
             for part in ast.walk(child.value):
+                if isinstance(part, ast.Call) and called(part) in TELLING:
+                    yield from walked(part, quiet)
                 if isinstance(part, ast.IfExp):
                     for branch in (part.body, part.orelse):
                         yield from walked(branch, quiet, inside=True)
@@ -86,6 +89,8 @@ def quiet_parts(node: ast.AST) -> Iterator[ast.AST]:
         for part in node.body:
             if isinstance(part, ast.Assign) and isinstance(part.value, ast.Tuple):
                 yield part.value
+    if isinstance(node, ast.keyword) and node.arg in QUIET_KEYWORDS:
+        yield node
     if isinstance(node, ast.Call):
         name = called(node)
         if name in QUIET_CALLS or (name in QUIET_METHODS and isinstance(node.func, ast.Attribute)):

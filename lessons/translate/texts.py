@@ -7,16 +7,19 @@ from pathlib import Path
 from lessons.exercises import catalogue
 from lessons.exercises.course import LESSONS as TITLES
 from lessons.exercises.course import PARTS
+from lessons.language.blocks import entries, kind_of
 from lessons.language.outputs import OUTPUTS
-from lessons.language.words import CLINIC, COMMANDS, GRADERS, MESSAGES
+from lessons.language.words import CLINIC, COMMANDS, GLOSSARY, GRADERS, GUIDE, MESSAGES
 from lessons.page.words import PAGE, page_texts
 from lessons.teaching import boxes, course_map, diagram, kept, legend, sounds, source, tasks
 from lessons.teaching.calls import Call, calls_in, texts_of
 from lessons.teaching.course_map import BEGIN, END
 from lessons.teaching.notebooks import LESSONS, read_lesson, sources
-from lessons.translate.blocks import ITEM, entries
+from lessons.translate.commands import command_texts
 from lessons.translate.fixed import SITE
-from lessons.translate.messages import clinic_texts, command_texts, grader_texts, message_texts
+from lessons.translate.glossary import glossary_texts
+from lessons.translate.guide import guide_texts
+from lessons.translate.messages import clinic_texts, grader_texts, message_texts
 from lessons.translate.po import Text
 from lessons.translate.seen import seen_texts
 from lessons.translate.words import VALUES
@@ -111,15 +114,6 @@ def exercise_texts() -> Iterator[Text]:
             yield Text(hint, "hint", place)
 
 
-def kind_of(block: str) -> str:
-    """What a block of Markdown is, for the translator."""
-    if block.startswith("#"):
-        return "heading"
-    if block.startswith("|"):
-        return "table"
-    return "list" if ITEM.match(block) else "paragraph"
-
-
 def told_by_the_page() -> Iterator[Text]:
     return (Text(text, "what the page says", (f"lessons/page/{file}", 0)) for file, text in page_texts())
 
@@ -132,6 +126,8 @@ TOLD: dict[str, Callable[[], Iterator[Text]]] = {
     GRADERS: grader_texts,
     CLINIC: clinic_texts,
     COMMANDS: command_texts,
+    GLOSSARY: glossary_texts,
+    GUIDE: guide_texts,
     PAGE: told_by_the_page,
 }
 """The texts that no page is made of."""

@@ -2,24 +2,29 @@
 
 import re
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install finetune-by-hand[site]")
 
+from lessons.chat.training.spelling import REQUEST
 from lessons.clinic.case import GROUPS
 from lessons.clinic.cases import CASES
 from lessons.language.choice import speaking
+from lessons.language.message import prose_in
 from lessons.site.beside import as_html, page_of, parts
 from lessons.site.clinic import clinic
 from lessons.site.command import SETTINGS, main
 from lessons.site.links import ROOT, relinked
-from lessons.site.pages import SUBJECT, existing
+from lessons.site.pages import SUBJECT, existing, glossary, results, teachers
 from lessons.site.ways import exercises_of, lesson_of, mentions, nearest_test, ways
 from lessons.teaching.notebooks import read_lesson, sources
 from lessons.teaching.said import in_english
 from lessons.translate.assemble import MARK, speaker
+from lessons.translate.glossary import ENGLISH, cells_of
+from lessons.translate.staying import stays
 from lessons.translate.texts import COURSE
 from tests.lessons.accessible import violations
 from tests.lessons.page_browser import chromium
@@ -146,6 +151,33 @@ def test_what_sphinx_leaves_out_for_screen_readers_is_put_in():
     assert "<th" not in made
     assert '<span class="parameter"><em class="sig-param">a</em></span>' in made
     assert "<dl><dt>b</dt><dd>c</dd></dl>" in made
+
+
+def test_the_themes_own_words_are_chinese_on_the_chinese_site():
+    page = (
+        '<a href="#x">Skip to content</a><label aria-label="Toggle site navigation sidebar"><p>Next</p><p>Next week</p>'
+    )
+    assert accessible(page, "en") == page
+    assert accessible(page, "zh_CN") == (
+        '<a href="#x">跳到正文</a><label aria-label="打开或收起全部页面"><p>下一页</p><p>Next week</p>'
+    )
+
+
+CODE = re.compile(r"```.*?\n```|``[^\n]*?``|`[^`\n]*`|^    [^\n]*$", re.DOTALL | re.MULTILINE)
+
+
+def test_the_guide_the_glossary_and_the_results_are_chinese_on_the_chinese_site():
+    with speaking("zh"):
+        measured = results(speaker(COURSE))
+        told = CODE.sub("", "\n".join([teachers(), glossary({}), measured]))
+    english = [line for line in told.splitlines() if list(prose_in(line))]
+    assert [line for line in english if line.startswith("  →") or not re.search(r"[\u4e00-\u9fff]", line)] == []
+    head = next(line for line in measured.splitlines() if line.startswith("|"))
+    assert not re.search(r"[a-z]{2}", head)
+    assert "在基座模型已有数字的基础上" in told
+    assert "该写" in told
+    assert "基座，未动过" in told
+    assert "# For teachers" in teachers()
 
 
 def test_a_docstring_keeps_its_aligned_lines_and_its_code():
@@ -294,6 +326,58 @@ def test_the_chinese_site_holds_the_chinese_page(built):
     for language, title in (("en", "See a fine-tune"), ("zh", "看见微调")):
         embedded = (built.parent / language / "_static" / "page.html").read_text(encoding="utf-8")
         assert f"<title>{title}</title>" in embedded
+
+
+class Prose(HTMLParser):
+    """The texts of a page and the names of its parts; without code, formulas, what is not shown, and titles of papers."""
+
+    SILENT = ("script", "style", "code", "pre", "math", "svg", "kbd")
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.silent, self.leads_away = [], 0, False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.silent += tag in self.SILENT
+        if tag == "a":
+            self.leads_away = dict(attributes).get("href", "").startswith("http")
+        self.found += [value or "" for name, value in attributes if name in ("alt", "title", "aria-label")]
+
+    def handle_endtag(self, tag):
+        self.silent -= tag in self.SILENT
+        if tag == "a":
+            self.leads_away = False
+
+    def handle_data(self, data):
+        if not self.silent and not self.leads_away:
+            self.found.append(" ".join(data.split()))
+
+
+ENGLISH_BY_NATURE = ("api", "source")
+"""The code, its docstrings and its names."""
+
+
+@pytest.mark.slow
+def test_no_english_sentence_is_left_on_the_chinese_site(built):
+    root = built.parent / "zh"
+    for file in sorted(root.rglob("*.html")):
+        place = file.relative_to(root)
+        if place.parts[0] not in (*ENGLISH_BY_NATURE, "_static"):
+            texts = [text for text in Prose(file.read_text(encoding="utf-8")).found if not is_known(text)]
+            assert texts == [], place
+
+
+def is_known(text):
+    """Chinese, or no prose, or a term's English name, or what a model reads that knows only English."""
+    terms = [cells_of(line)[1] for line in ENGLISH.read_text(encoding="utf-8").splitlines() if cells_of(line)]
+    return (
+        text in terms
+        or bool(re.search(r"[\u4e00-\u9fff]", text))
+        or not list(prose_in(text))
+        or stays(text)
+        or text.startswith(REQUEST)
+    )
 
 
 @pytest.mark.slow

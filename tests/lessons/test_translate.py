@@ -16,12 +16,12 @@ pytest.importorskip(
 from lessons.experiments.choosing import prices
 from lessons.experiments.choosing_beside import agreement_table
 from lessons.experiments.clinic import symptoms
+from lessons.language.blocks import entries, translated
 from lessons.teaching.notebooks import NOTEBOOKS, sources
 from lessons.teaching.redrawn import decoded
 from lessons.teaching.said import record
-from lessons.translate import command, po
+from lessons.translate import command, glossary, po
 from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker, spoken, teller
-from lessons.translate.blocks import entries, translated
 from lessons.translate.checks import complaints, numbers
 from lessons.translate.command import problems
 from lessons.translate.po import ZH, Text, read_po, update, write_po
@@ -337,6 +337,12 @@ def without_encoding(notebook):
             dots = hashlib.sha256(decoded(png).convert("RGB").tobytes()).hexdigest()
             text = text.replace(json.dumps(png), dots)
     return text
+
+
+def test_the_kept_chinese_glossary_is_of_this_glossary():
+    kept = glossary.CHINESE.read_text(encoding="utf-8")
+    assert kept == glossary.glossary_in_chinese(speaker("glossary"))
+    assert MARK not in kept
 
 
 def test_the_kept_chinese_readme_is_of_this_readme():

@@ -20,7 +20,7 @@ from lessons.chat.comparing.figures import draw_all
 from lessons.chat.comparing.forgetting import ENGLISH, PROMPTS, own_answers
 from lessons.chat.comparing.items import TASKS
 from lessons.chat.comparing.methods import MAIN, METHODS
-from lessons.chat.comparing.page import write_report
+from lessons.chat.comparing.page import failed, write_report
 from lessons.chat.comparing.report import Report, make_report, tasks_of
 from lessons.chat.comparing.row import THREADS, UNTUNED, ChatSetting, model_file
 from lessons.chat.comparing.row_shape import shape_of
@@ -30,6 +30,8 @@ from lessons.compare.processes import RowProcesses, read_row
 from lessons.compare.settings import positive
 from lessons.drawing.grids import as_text
 from lessons.drawing.progress import progress_bars
+from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
 from transformer.learning.checkpoint import write_json
@@ -73,11 +75,13 @@ def show(report: Report, out: Path) -> None:
     page = write_report(report, figures, out / "report.html")
     console = Console(width=200)
     for task in tasks_of(report):
-        console.print(f"\n{task}, % of held-out sentences", highlight=False)
-        console.print(as_text(lines_of(report, task)), highlight=False, markup=False)
-    console.print("\n".join(["", *notes(report), str(page)]), highlight=False, markup=False)
+        console.print(f"\n{in_language(f'{task}, % of held-out sentences')}", highlight=False)
+        cells = [[in_language(cell) for cell in line] for line in lines_of(report, task)]
+        console.print(as_text(cells), highlight=False, markup=False)
+    told = (in_language(note) for note in notes(report))
+    console.print("\n".join(["", *told, str(page)]), highlight=False, markup=False)
     for row in report["failed"]:
-        print(f"{row['method']} (seed {row['seed']}) failed: {row['failed']}")
+        print(failed(row))
 
 
 def row_settings(options: Any) -> list[ChatSetting]:
@@ -118,9 +122,7 @@ def run_of(options: Any) -> dict[str, Any]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("chat", __doc__)
     parser.add_argument("--compare", action="store_true", help="what this is")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(METHODS)}")
     parser.add_argument("--main", dest="methods", action="store_const", const=MAIN, help=f"the first {len(MAIN)}")

@@ -56,7 +56,7 @@ def draw_before_after(report: Report, task: str) -> Figure:
     said = "● answers exactly right, dashed: before" + (
         "     ◇ calibrated, dotted: before" if task == "sentiment" else ""
     )
-    figure.supxlabel(f"% of {'sentences' if task == 'sentiment' else 'held-out sentences'}     {said}")
+    figure.supxlabel(f"{'% of sentences' if task == 'sentiment' else '% of held-out sentences'}     {said}")
     return figure
 
 

@@ -43,6 +43,7 @@ from lessons.chat.training.tuning import (
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates
 from lessons.compare.settings import positive
+from lessons.language.options import Options
 from lessons.task.cores import cores
 
 STEPS, SEEN, UNCHANGED, OF_EACH_LABEL = 12, 16, 8, 16
@@ -109,9 +110,7 @@ def main(arguments: list[str]) -> int:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("chat", __doc__)
     parser.add_argument("--search", action="store_true", help="what this is")
     parser.add_argument("--methods", nargs="+", default=METHODS, metavar="NAME", help="of --compare's (default: all)")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS, metavar="TASK", help="default: both")

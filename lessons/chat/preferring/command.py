@@ -22,6 +22,8 @@ from lessons.chat.comparing.row import model_file
 from lessons.chat.preferring.arms import Amounts, run_task
 from lessons.chat.preferring.table import lines_of, told
 from lessons.drawing.grids import as_text
+from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
 from transformer.learning.checkpoint import write_json
@@ -41,26 +43,32 @@ def main(arguments: list[str]) -> int:
     run = asdict(amounts) | {"model": str(options.model or "SmolLM2-135M-Instruct, Q4_1"), "threads": threads}
     report: dict[str, Any] = {"run": run, "tasks": {}}
     for task in options.tasks:
-        arms = report["tasks"][task] = run_task(task, model, amounts, answers, print)
+        arms = report["tasks"][task] = run_task(task, model, amounts, answers, said)
         write_json(options.out / "preferences.json", report)
-        console.print(as_text(lines_of(arms, task)), highlight=False, markup=False)
+        cells = [[in_language(cell) for cell in line] for line in lines_of(arms, task)]
+        console.print(as_text(cells), highlight=False, markup=False)
         for name in ("dpo", "grpo"):
             if name in arms:
-                console.print(told(name, arms[name]), highlight=False)
+                console.print(in_language(told(name, arms[name])), highlight=False)
     print(options.out / "preferences.json")
     return 0
 
 
+def said(line: str) -> None:
+    """How far it is, in the language that is spoken."""
+    print(in_language(line))
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("chat", __doc__)
     parser.add_argument("--preferences", action="store_true", help="what this is")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS, metavar="TASK", help="default: both")
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK['steps']} steps, {QUICK['items']} items of each kind"
     )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
-    parser.add_argument("--out", type=out_folder, default=Path("runs/chat-preferences"), help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=out_folder, default=Path("runs/chat-preferences"), help="default: runs/chat-preferences"
+    )
     parser.add_argument("--model", type=Path, metavar="DIR|FILE.gguf", help="another model than SmolLM2")
     return parser.parse_args(arguments)

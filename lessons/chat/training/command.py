@@ -26,6 +26,8 @@ from lessons.chat.training.spelling import balanced, spelling_items
 from lessons.chat.training.tuning import BATCH_TOKENS, Q4_1, fine_tune, open_tuned, rate_of
 from lessons.data.feedback import load_ratings
 from lessons.drawing.progress import progress_bars
+from lessons.language.message import in_language
+from lessons.language.options import Options
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
 from peft import RECIPES, recipe
@@ -73,7 +75,7 @@ def teach(options: argparse.Namespace, quiet: bool = False) -> None:
             chat.model.save_pretrained(out)
             (out / RUN).unlink(missing_ok=True)
             ask = f"python -m lessons chat{base_of(options.method)} --adapter {out}"
-            print(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; {ask}")
+            print(in_language(f"loss {losses[0]:.3f} → {losses[-1]:.3f} nats a token; {ask}"))
 
 
 def base_of(method: str) -> str:
@@ -87,7 +89,7 @@ def base_of(method: str) -> str:
 def told(what: str, options: argparse.Namespace, quiet: bool) -> Iterator[Callable[[int, float], None]]:
     """Says what is done, and how far it is."""
     if not quiet:
-        print(what, flush=True)
+        print(in_language(what), flush=True)
     with progress_bars(quiet) as progress:
         bar = progress.add_task(options.method, total=options.steps, loss="starting")
         yield lambda step, loss: progress.update(bar, completed=step, loss=f"loss {loss:.3f}")
@@ -108,9 +110,7 @@ def conversations_of(task: str) -> Sequence[Sequence[Message]]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Options("chat", __doc__)
     methods = ", ".join([*RECIPES, Q4_1])
     parser.add_argument("--train", nargs="?", const="spelling", metavar="TASK", help="spelling, sentiment or a file")
     parser.add_argument("--method", default="lora", metavar="NAME", help=f"of {methods} (default: lora)")

@@ -1,19 +1,12 @@
 """Reading a command's arguments."""
 
-import argparse
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from lessons.language.words import say
+from lessons.language.options import Options
 
 
-class Arguments(argparse.ArgumentParser):
+class Arguments(Options):
     """Arguments of one command. What is wrong with them is a ValueError, so that each command has its own exit codes."""
-
-    def __init__(self, command: str, what: str):
-        super().__init__(f"python -m lessons {command}".strip(), description=say(what))
-
-    def add_argument(self, *names: Any, **given: Any) -> argparse.Action:
-        return super().add_argument(*names, **{**given, "help": say(given.get("help", ""))})
 
     def with_workbook(self) -> "Arguments":
         self.add_argument("--workbook", default="workbook", metavar="DIR", help="your folder (workbook)")

@@ -13,6 +13,7 @@ from lessons.exercises.teacher import grading
 from lessons.exercises.teacher.guide import guide as guide_text
 from lessons.exercises.teacher.release import must_be_empty, must_be_new_zip, release_autograder, release_students
 from lessons.exercises.teacher.wheel import build_wheel
+from lessons.language.message import in_language
 from lessons.task.outputs import out_file, out_folder
 
 console = Console(highlight=False, soft_wrap=True)
@@ -42,10 +43,10 @@ def release(arguments: list[str]) -> int:
         release_students(options.folder, asked, options.wheel)
     else:
         release_with_new_wheel(options.folder, asked)
-    console.print(f"{options.folder}: {len(asked.exercises)} exercises for students", markup=False)
+    console.print(in_language(f"{options.folder}: {len(asked.exercises)} exercises for students"), markup=False)
     if options.autograder:
         release_autograder(options.autograder, asked)
-        console.print(f"{options.autograder}: upload it to Gradescope as the autograder", markup=False)
+        console.print(in_language(f"{options.autograder}: upload it to Gradescope as the autograder"), markup=False)
     return 0
 
 

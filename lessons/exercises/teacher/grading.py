@@ -21,6 +21,7 @@ from lessons.exercises.teacher.similarity import write_similarity
 from lessons.exercises.teacher.statistics import write_statistics
 from lessons.exercises.teacher.submissions import submissions
 from lessons.exercises.teacher.tables import folder_names, write_results, write_student, write_tables
+from lessons.language.message import in_language
 from lessons.task.outputs import out_file, out_folder
 
 console = Console(highlight=False, soft_wrap=True)
@@ -68,11 +69,13 @@ def handed_in(options: Namespace, asked: Assignment, scratch: Path) -> Download:
         plain = submissions(options.folder, alone=bool(options.gradescope), one_exercise=one)
         found = Download("", [HandedIn(student, place) for student, place in plain.items()])
     for name in found.left_out:
-        console.print(f"{name!r} belongs to no student and is left out", style="yellow", markup=False)
+        console.print(in_language(f"{name!r} belongs to no student and is left out"), style="yellow", markup=False)
     for each in found.handed_in:
         if each.others and not each.problem and not any(each.place.iterdir()):
             names = ", ".join(each.others)
-            console.print(f"{each.student} handed in no exercise's file: {names}", style="yellow", markup=False)
+            console.print(
+                in_language(f"{each.student} handed in no exercise's file: {names}"), style="yellow", markup=False
+            )
     return found
 
 
@@ -86,7 +89,7 @@ def grade_class(options: Namespace, asked: Assignment, found: Download) -> int:
             raise ValueError(
                 f"there is no wall around students' files here ({reason}); --unprotected grades without one"
             )
-        console.print(f"{WITHOUT_WALL} ({reason})", style="yellow", markup=False)
+        console.print(in_language(f"{WITHOUT_WALL} ({reason})"), style="yellow", markup=False)
     refused = {each.student: each.problem for each in found.handed_in if each.problem}
     rules = Rules(asked.weights, asked.partial, refused)
     folders = folder_names(list(students))
@@ -118,12 +121,14 @@ def write_class(
     if found.service:
         numbers = {each.student: each.number for each in found.handed_in}
         path = write_for_platform(found.service, out, grades, numbers, asked.title)
-        console.print(f"for {found.service} to import: {path}", markup=False)
+        console.print(in_language(f"for {found.service} to import: {path}"), markup=False)
     if options.similarity is not None:
         students = {each.student: each.place for each in found.handed_in}
         rows = write_similarity(out / "similarity.csv", students, asked.exercises, options.similarity)
-        console.print(f"{len(rows)} pairs that are alike: {out / 'similarity.csv'}", markup=False)
-    console.print(f"{len(grades)} students, {len(asked.exercises)} exercises: {out / 'grades.csv'}", markup=False)
+        console.print(in_language(f"{len(rows)} pairs that are alike: {out / 'similarity.csv'}"), markup=False)
+    console.print(
+        in_language(f"{len(grades)} students, {len(asked.exercises)} exercises: {out / 'grades.csv'}"), markup=False
+    )
 
 
 def late_days(options: Namespace, asked: Assignment, students: Mapping[str, Path]) -> dict[str, str]:
@@ -148,7 +153,9 @@ def kept(folder: Path, grades: Sequence[Grade]) -> bool:
     try:
         write_student(folder, grades)
     except OSError as problem:
-        console.print(f"{grades[0].student}: the result cannot be written: {problem}", style="magenta", markup=False)
+        console.print(
+            in_language(f"{grades[0].student}: the result cannot be written: {problem}"), style="magenta", markup=False
+        )
         return False
     return True
 

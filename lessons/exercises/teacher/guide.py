@@ -10,43 +10,54 @@ from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise, Wrong
 from lessons.exercises.teacher.syllabus import syllabus
+from lessons.language.blocks import translated
+from lessons.language.message import in_language
+from lessons.language.words import say, tell
 
 HOW = Path(__file__).with_name("README.md")
 
 
 def guide() -> str:
-    """Markdown."""
-    parts = [HOW.read_text(encoding="utf-8").rstrip(), *weeks(), "## The exercises"]
+    """Markdown, in the language that is spoken."""
+    how = translated(HOW.read_text(encoding="utf-8"), say, rows=True)
+    parts = [how, *weeks(), f"## {say('The exercises')}"]
     for exercise in all_exercises().values():
         parts += about(exercise)
     return "\n\n".join(parts) + "\n"
 
 
 def weeks() -> Iterator[str]:
-    yield "## A syllabus of 12 weeks"
-    yield "Minutes are those of the exercises alone, for who has read the lesson."
-    rows = ["| week | about | lessons | exercises | minutes |", "|---|---|---|---|---|"]
+    yield f"## {say('A syllabus of 12 weeks')}"
+    yield say("Minutes are those of the exercises alone, for who has read the lesson.")
+    rows = [say("| week | about | lessons | exercises | minutes |"), "|---|---|---|---|---|"]
     for week in syllabus():
-        lessons = ", ".join(f"{number} {LESSONS[number]}" for number in week.lessons)
+        lessons = ", ".join(f"{number} {say(LESSONS[number])}" for number in week.lessons)
         names = ", ".join(f"`{exercise.name}`" for exercise in week.exercises)
-        rows.append(f"| {week.number} | {week.title} | {lessons} | {names} | {week.minutes} |")
+        rows.append(f"| {week.number} | {say(week.title)} | {lessons} | {names} | {week.minutes} |")
     yield "\n".join(rows)
 
 
 def about(exercise: Exercise) -> Iterator[str]:
     """One exercise: what is written, the hints, what goes wrong and what is then said."""
-    yield f"### {exercise.name}: {exercise.title}"
+    yield f"### {exercise.name}: {say(exercise.title)}"
+    targets = ", ".join(f"`{target}`" for target in exercise.targets)
     facts = {
-        "Lesson": f"{exercise.lesson}, {LESSONS[exercise.lesson]}",
-        "To write": ", ".join(f"`{target}`" for target in exercise.targets) + f" in `{exercise.module}`",
-        "Difficulty": f"{exercise.difficulty} of 5, about {exercise.minutes} minutes, {exercise.worth} points",
+        say("Lesson"): f"{exercise.lesson}, {say(LESSONS[exercise.lesson])}",
+        say("To write"): tell("{targets} in {module}", targets=targets, module=f"`{exercise.module}`"),
+        say("Difficulty"): tell(
+            "{difficulty} of 5, about {minutes} minutes, {points} points",
+            difficulty=exercise.difficulty,
+            minutes=exercise.minutes,
+            points=exercise.worth,
+        ),
     }
     if exercise.after:
-        facts["After"] = ", ".join(exercise.after)
+        facts[say("After")] = ", ".join(exercise.after)
     yield "\n".join(listed(facts))
-    yield "Hints:\n\n" + "\n".join(f"{number}. {hint}" for number, hint in enumerate(exercise.hints, start=1))
+    hints = "\n".join(f"{number}. {say(hint)}" for number, hint in enumerate(exercise.hints, start=1))
+    yield f"{say('Hints:')}\n\n{hints}"
     if exercise.wrong:
-        yield "Usual mistakes, and what is said of each:"
+        yield say("Usual mistakes, and what is said of each:")
         yield "\n".join(line for wrong in exercise.wrong for line in mistake(wrong))
 
 
@@ -55,8 +66,9 @@ def listed(facts: Mapping[str, str]) -> Iterator[str]:
 
 
 def mistake(wrong: Wrong) -> Iterator[str]:
-    yield f"- {code(wrong.new) or 'left out'} in place of {code(wrong.old)}"
-    yield f"  → “{' '.join(wrong.message.split())}”"
+    new = code(wrong.new) or say("left out")
+    yield f"- {tell('{new} in place of {old}', new=new, old=code(wrong.old))}"
+    yield f"  → “{in_language(' '.join(wrong.message.split()))}”"
 
 
 def code(text: str) -> str:

@@ -5,6 +5,7 @@ code, formulas, tables     what scrolls sideways must be reached by the keyboard
 empty heads of columns     are cells
 signatures over lines      a list of `dd` without a `dt` is no list
 sidebars                   two landmarks need two names
+the theme's own words      are English; the Chinese pages say them in Chinese
 the search page            needs a heading
 """
 
@@ -16,6 +17,20 @@ WORDS = {
     "en": {"pages": "All pages", "on this page": "On this page", "search": "Search"},
     "zh_CN": {"pages": "所有页面", "on this page": "本页内容", "search": "搜索"},
 }
+FURO = {
+    "Toggle site navigation sidebar": "打开或收起全部页面",
+    "Toggle table of contents sidebar": "打开或收起本页内容",
+    "Toggle Light / Dark / Auto color theme": "切换浅色、深色或自动主题",
+    "Skip to content": "跳到正文",
+    "Back to top": "回到顶部",
+    "On this page": "本页内容",
+    "Next": "下一页",
+    "Previous": "上一页",
+    "Made with": "制作工具：",
+    "Please activate JavaScript to enable the search functionality.": "请启用 JavaScript 以使用搜索功能。",
+}
+"""What the theme says in English whatever the page's language: alone in a tag, or as the name of one."""
+
 PARAMETERS = re.compile(r'<dl>\s*(<dd><em class="sig-param.*?)</dl>', re.DOTALL)
 
 
@@ -33,6 +48,9 @@ def accessible(page: str, language: str) -> str:
         ('<div id="search-results">', f'<h1>{words["search"]}</h1>\n<div id="search-results">'),
     ):
         page = page.replace(before, after)
+    if language != "en":
+        for english, said in FURO.items():
+            page = re.sub(rf"(>\s*|aria-label=\"){re.escape(english)}(?=\s*<|\")", rf"\g<1>{said}", page)
     return PARAMETERS.sub(parameters, page)
 
 

@@ -74,3 +74,12 @@ def translated(text: str, translate: Callable[[str], str], rows: bool = False) -
         return "\n".join(translate(line) if is_row(line) else line for line in whole.splitlines())
 
     return "\n\n".join(one(block) if is_text(block) else block for block in blocks(text))
+
+
+def kind_of(block: str) -> str:
+    """What a block of Markdown is, for the translator."""
+    if block.startswith("#"):
+        return "heading"
+    if block.startswith("|"):
+        return "table"
+    return "list" if ITEM.match(block) else "paragraph"
