@@ -7,6 +7,8 @@ from safetensors.torch import load_file, save_file
 from peft import IA3Config, LNTuningConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
 from transformer.learning.checkpoint import read_json
 from transformer.pretrained import adapter_from_hf, adapter_to_hf, load_pretrained
+from transformer.pretrained.adapter_folder import SHARED, read_adapter, write_adapter
+from transformer.pretrained.adapters import cut
 
 IDS = torch.tensor([[4, 5, 6, 7], [8, 9, 4, 5]])
 EVERY_NAME = {"r": 2, "lora_alpha": 3, "rank_pattern": {"q_proj": 3}, "alpha_pattern": {"v_proj": 7}}
@@ -107,3 +109,34 @@ def test_dora_on_a_part_of_a_fused_matrix_is_refused(make_folder, tmp_path):
 
     with pytest.raises(ValueError, match="adapt all of them"):
         adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", folder)
+
+
+def test_a_layer_s_part_of_a_tensor_is_cut_out_or_all_of_it():
+    rows, row = torch.arange(6.0).view(6, 1), torch.arange(6.0).view(1, 6)
+
+    assert cut(rows, "lora_B.weight", 1, 3).tolist() == [[2], [3]]
+    assert cut(rows, "lora_A.weight", 1, 3).tolist() == rows.tolist()
+    assert cut(rows, "ia3_l", 2, 3).tolist() == [[4], [5]]
+    assert cut(row, "ia3_l", 2, 3).tolist() == row.tolist()
+    assert cut(rows, "lora_B.weight", 0, 1).tolist() == cut(rows, "vera_lambda_b", 0, 1).tolist() == rows.tolist()
+    with pytest.raises(ValueError, match="VeRA's random matrices are as large"):
+        cut(rows, "vera_lambda_b", 0, 2)
+
+
+def test_an_adapter_is_written_into_a_folder_that_is_there_or_not(tmp_path):
+    tensors = {"layer": {"ia3_l": torch.ones(1, 3)}}
+
+    for _ in range(2):
+        write_adapter(tmp_path / "a" / "b", {"peft_type": "IA3"}, tensors, {}, {})
+
+    config, layers, shared = read_adapter(tmp_path / "a" / "b")
+    assert config["target_modules"] == config["feedforward_modules"] == ["layer"]
+    assert layers["layer"]["ia3_l"].tolist() == [[1, 1, 1]]
+    assert shared == {}
+
+
+def test_what_all_layers_share_stays_apart(tmp_path):
+    config = {"peft_type": "VERA"}
+    write_adapter(tmp_path, config, {"layer": {"vera_lambda_d": torch.ones(2)}}, {SHARED[0]: torch.zeros(2)}, {})
+
+    assert read_adapter(tmp_path)[2][SHARED[0]].tolist() == [0, 0]

@@ -92,7 +92,9 @@ def test_an_index_and_its_shards_must_agree(shards):
         load_pretrained(folder)
 
 
-@pytest.mark.parametrize("index", [{"weight_map": {"a": 1}}, {"weight_map": []}, []])
+@pytest.mark.parametrize(
+    "index", [{"weight_map": {"a": 1}}, {"weight_map": {"a": "b", "c": 1}}, {"weight_map": []}, []]
+)
 def test_an_index_of_another_form_is_refused(index, shards):
     folder, _ = shards
     (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")

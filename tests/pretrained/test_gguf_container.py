@@ -66,6 +66,14 @@ def test_what_was_written_is_read(tmp_path, version, alignment):
     assert read.tensor(read.entries["two"]).tolist() == [0, 1, 2]
 
 
+def test_some_blocks_of_a_tensor_are_read_where_they_lie(tmp_path):
+    blocks = {"one": ("Q4_1", np.linspace(-1, 2, 160, dtype=np.float32).reshape(5, 32))}
+    read = read_container(write_gguf(tmp_path / "a.gguf", VALUES, TENSORS | blocks))
+    entry = read.entries["one"]
+
+    assert read.blocks(entry, 1, 3).tobytes() == read.blocks(entry)[1:4].tobytes()
+
+
 def test_every_cut_file_is_refused(tmp_path):
     whole = gguf_bytes(VALUES, TENSORS)
     path = tmp_path / "cut.gguf"

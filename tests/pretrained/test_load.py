@@ -171,6 +171,13 @@ def test_another_architecture_is_refused_with_those_that_are_known(names, make_f
         ("MarianMTModel", {"eos_token_id": [0, 3]}, "one token id"),
         ("BertModel", {"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key'"),
         ("BertModel", {"is_decoder": True}, "is_decoder True"),
+        ("BertModel", {"add_cross_attention": True}, "add_cross_attention True"),
+        ("BertModel", {"tie_word_embeddings": False}, "tie_word_embeddings False"),
+        ("MarianMTModel", {"tie_word_embeddings": False}, "tie_word_embeddings False"),
+        ("MarianMTModel", {"normalize_before": True}, "normalize_before True"),
+        ("BertModel", {"hidden_size": "8"}, "hidden_size must be an integer"),
+        ("BertModel", {"intermediate_size": 0}, "intermediate_size must be"),
+        ("BertModel", {"vocab_size": 13}, "says vocab_size 13; the longest side of a tensor beside it is 12"),
         ("GPT2LMHeadModel", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx True"),
         ("GPT2LMHeadModel", {"n_head": 3}, "d_model 8 is not divisible by num_heads 3"),
     ],
@@ -188,3 +195,46 @@ def test_a_config_that_is_no_object_is_refused(make_folder):
 
     with pytest.raises(ValueError, match="must hold an object, not a list"):
         load_pretrained(folder)
+
+
+LEFT_OUT = {
+    "BertModel": (
+        ("type_vocab_size", "pad_token_id"),
+        {"dropout": 0.1, "activation": "gelu", "layer_norm_eps": 1e-12, "pad_id": 0, "num_segments": 2},
+    ),
+    "BartForConditionalGeneration": (("activation_function",), {"dropout": 0.1, "activation": "gelu"}),
+}
+
+
+@pytest.mark.parametrize("architecture", LEFT_OUT)
+def test_what_a_config_leaves_out_is_what_transformers_takes(architecture, make_folder):
+    folder, _ = make_folder(architecture)
+    names, wanted = LEFT_OUT[architecture]
+    values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(
+        json.dumps({k: v for k, v in values.items() if k not in names}), encoding="utf-8"
+    )
+
+    config = load_pretrained(folder).config
+
+    assert {name: getattr(config, name) for name in wanted} == wanted
+    assert not config.scale_embeddings
+
+
+def test_one_tensor_under_two_names_is_refused(make_folder):
+    folder, tensors = make_folder("BertModel")
+    twice = {f"bert.{name}": tensor.clone() for name, tensor in tensors.items() if "word" in name}
+    save_file(tensors | twice, folder / "model.safetensors")
+
+    with pytest.raises(ValueError, match=r"1 tensors under two names"):
+        load_pretrained(folder)
+
+
+def test_unknown_tensors_are_named_in_the_order_of_their_names(make_folder):
+    folder, tensors = make_folder("BertModel")
+    save_file(tensors | {f"z{letter}": torch.zeros(1) for letter in "hgfedcba"}, folder / "model.safetensors")
+
+    with pytest.raises(ValueError) as error:
+        load_pretrained(folder)
+
+    assert str(error.value).endswith("; ".join(f"unknown z{letter}" for letter in "abcdefgh"))

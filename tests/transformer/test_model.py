@@ -300,3 +300,25 @@ def test_ids_of_another_integer_type_are_read_alike():
     model = small.model()
 
     assert torch.equal(model(SOURCE.int(), TARGET.int()), model(SOURCE, TARGET))
+
+
+def test_a_target_beyond_the_last_position_is_refused_with_a_cache_too():
+    model = small.model()
+    memory, mask = model.encode(SOURCE)
+    cache = model.new_cache(40)
+    model.decode(TARGET.repeat(1, 2), memory, mask, cache)
+
+    with pytest.raises(ValueError, match=r"17.*16|max_length is 16"):
+        model.decode(TARGET[:, :3], memory, mask, cache)
+
+
+def test_a_response_keeps_its_type():
+    _, target = small.model().with_response(SOURCE, TARGET.int())
+
+    assert target.dtype == torch.int32
+    assert target[:, 0].tolist() == [1, 1, 1]
+
+
+def test_ids_of_a_source_that_cannot_be_read_are_refused_where_it_is_encoded():
+    with pytest.raises(ValueError, match="17"):
+        small.model().encode(torch.tensor([[5, 17]]))

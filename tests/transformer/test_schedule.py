@@ -47,7 +47,10 @@ def test_a_training_follows_the_schedule_that_it_names(name, wanted):
     assert TrainingConfig(steps=20, schedule=name, warmup=5).rate_factor(7, d_model=64) == wanted
 
 
-@pytest.mark.parametrize("schedule", [noam_schedule, lambda s, d, w: cosine_schedule(s, 9, w)])
+@pytest.mark.parametrize(
+    "schedule",
+    [noam_schedule, lambda s, d, w: cosine_schedule(s, 9, w), lambda s, d, w: constant_schedule(s, w)],
+)
 @pytest.mark.parametrize(("step", "warmup"), [(0, 4), (3, 0)])
 def test_steps_count_from_one(schedule, step, warmup):
     with pytest.raises(ValueError, match=f"not step {step} and warmup {warmup}"):

@@ -163,3 +163,42 @@ def test_accumulation_reaches_the_batches(monkeypatch):
     train(model().float(), Texts(texts()), TrainingConfig(steps=1, warmup=1, max_tokens=100, accumulation=3))
 
     assert sizes == [2, 2, 2]
+
+
+def test_a_batch_of_texts_moves_as_a_whole():
+    found = Texts(texts(), width=20).collate(range(3), small.CONFIG)
+    assert found.documents is not None
+
+    moved = found.to(torch.device("meta"))
+
+    assert {x.device.type for x in (moved.source, moved.documents, moved.before, moved.labels)} == {"meta"}
+    assert Texts(texts()).collate([0], small.CONFIG).to(torch.device("meta")).documents is None
+
+
+def test_a_text_has_no_start_of_its_own():
+    with pytest.raises(ValueError, match="a text begins at position 0: leave first_position at 0"):
+        Texts(texts()).collate([0], small.CONFIG).logits(nn.Identity(), [[1]])
+
+
+def test_packed_texts_come_in_an_order_of_seed_and_epoch_and_fill_a_batch_to_its_last_token():
+    """So many texts as have room: their order is torch's for the number of seed and epoch."""
+    examples = Texts(texts(), width=20)
+    order = torch.randperm(6, generator=torch.Generator().manual_seed(3 * 1_000_003 + 2)).tolist()
+    lengths = [len(ids) for ids, _ in texts()]
+
+    first_two = lengths[order[0]] + lengths[order[1]]
+    found = examples.batches(first_two, seed=3, epoch=2)
+
+    assert [index for some in found for index in some] == order
+    assert found[0] == order[:2]
+    assert examples.batches(first_two - 1, seed=3, epoch=2)[0] == order[:1]
+    assert examples.batches(1, seed=3, epoch=2) == [[index] for index in order]
+
+
+def test_the_longest_text_comes_first_and_each_goes_into_the_first_row_that_has_room():
+    def text(length):
+        return [1] * length, [False] + [True] * (length - 1)
+
+    rows = packed_rows([text(2), text(6), text(3), text(5), text(4)], width=8)
+
+    assert [[len(ids) for ids, _ in row] for row in rows] == [[6, 2], [5, 3], [4]]
