@@ -97,7 +97,8 @@ def shown(rows: dict[str, Counter[str]]) -> str:
     lines = [f"{'':44}" + "".join(f"{name:>12}" for name in (*names, "score"))]
     whole = sum(rows.values(), Counter())
     for file, row in [*sorted(rows.items(), key=lambda pair: -score(pair[1])), ("all", whole)]:
-        lines.append(f"{file:44}" + "".join(f"{row[name]:12}" for name in names) + f"{score(row):12.1%}")
+        share = f"{score(row):.1%}" if row["killed"] + row["survived"] else "–"
+        lines.append(f"{file:44}" + "".join(f"{row[name]:12}" for name in names) + f"{share:>12}")
     return "\n".join(lines)
 
 

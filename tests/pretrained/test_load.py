@@ -197,30 +197,6 @@ def test_a_config_that_is_no_object_is_refused(make_folder):
         load_pretrained(folder)
 
 
-LEFT_OUT = {
-    "BertModel": (
-        ("type_vocab_size", "pad_token_id"),
-        {"dropout": 0.1, "activation": "gelu", "layer_norm_eps": 1e-12, "pad_id": 0, "num_segments": 2},
-    ),
-    "BartForConditionalGeneration": (("activation_function",), {"dropout": 0.1, "activation": "gelu"}),
-}
-
-
-@pytest.mark.parametrize("architecture", LEFT_OUT)
-def test_what_a_config_leaves_out_is_what_transformers_takes(architecture, make_folder):
-    folder, _ = make_folder(architecture)
-    names, wanted = LEFT_OUT[architecture]
-    values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    (folder / "config.json").write_text(
-        json.dumps({k: v for k, v in values.items() if k not in names}), encoding="utf-8"
-    )
-
-    config = load_pretrained(folder).config
-
-    assert {name: getattr(config, name) for name in wanted} == wanted
-    assert not config.scale_embeddings
-
-
 def test_one_tensor_under_two_names_is_refused(make_folder):
     folder, tensors = make_folder("BertModel")
     twice = {f"bert.{name}": tensor.clone() for name, tensor in tensors.items() if "word" in name}
