@@ -20,10 +20,12 @@ from lessons.page.strength import at_strength
 from lessons.page.voices import page_base, page_folders, page_voice
 from lessons.task.dictionary import vocabulary
 from lessons.task.scoring import predict
+from lessons.teaching.notebooks import LESSONS
 from tests.lessons.page_browser import opened
-from tests.lessons.page_parity import STRENGTHS, compared, held_words
+from tests.lessons.page_parity import KEPT, STRENGTHS, WORDS, about, compared, held_words
 from tests.lessons.page_pixels import contrast
 from tests.lessons.page_visits import BAD
+from transformer.learning.checkpoint import read_json
 
 METHODS = list(page_folders())
 FEW, PASSES = 3, 3
@@ -131,6 +133,20 @@ def test_the_page_says_3_000_words_as_pytorch_does(visit: Any, method: str) -> N
     for strength in STRENGTHS:
         with at_strength(model, strength), torch.no_grad():
             assert compared(visit, model, method, strength, share(method, strength))["wrong"] == [], strength
+
+
+def test_the_kept_comparison_is_of_this_base_and_these_scripts_and_no_word_is_said_in_another_way() -> None:
+    """After another base, or an edit of the JavaScript that computes: `python -m tests.lessons.page_parity`."""
+    kept = read_json(KEPT)
+    rows = [row for technique in kept["techniques"].values() for row in technique.values()]
+
+    assert {name: kept[name] for name in about(WORDS)} == about(WORDS)
+    assert list(kept["techniques"]) == METHODS
+    assert {tuple(technique) for technique in kept["techniques"].values()} == {tuple(map(str, STRENGTHS))}
+    assert {(row["words"], row["equal"] + row["tied"], len(row["wrong"])) for row in rows} == {(WORDS, WORDS, 0)}
+    assert f"{sum(row['equal'] for row in rows):,} comparisons" in (LESSONS.parent / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_silenced_head_is_one_whose_output_is_left_out(visit: Any) -> None:
