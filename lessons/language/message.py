@@ -14,7 +14,7 @@ from string import Formatter
 
 from lessons.language.choice import CHINESE, language
 from lessons.language.po import po_of, translations
-from lessons.language.words import SPOKEN, chinese, joined
+from lessons.language.words import CLINIC, GRADERS, MESSAGES, SPOKEN, chinese, joined
 
 LEAST_TEXT = 4
 """Letters that a template has of its own; one with fewer fits too much."""
@@ -77,6 +77,13 @@ def template_of(english: str, said: str) -> Template | None:
     return Template(re.compile(pattern), own, said, begins=bool(parts[0][0]))
 
 
+@cache
+def words_of_messages() -> dict[str, str]:
+    return {
+        english: said for name in (CLINIC, GRADERS, MESSAGES) for english, said in translations(po_of(name)).items()
+    }
+
+
 def in_language(message: str) -> str:
     return in_chinese(message) if language() == CHINESE else message
 
@@ -93,8 +100,13 @@ def spoken(line: str) -> str:
     known = said_exactly(text) or fitted(text, begins=True) or in_pieces(text) or fitted(text, begins=False)
     head, parted, cause = text.partition(": ")
     if not known and parted and (said := spoken(cause)) != cause:  # behind a name or a value of the student's
-        known = (spoken(head) if head else "") + FULL_WIDTH[parted] + said
+        known = (heading(head) if head else "") + FULL_WIDTH[parted] + said
     return line.replace(text, known) if known else line
+
+
+def heading(text: str) -> str:
+    """A single word may be a name in Python, as `before`: what a command's column is called is no answer to it."""
+    return words_of_messages().get(text, text) if text.isidentifier() else spoken(text)
 
 
 def fitted(text: str, begins: bool) -> str:

@@ -72,11 +72,8 @@ class ChangingLayer(AdaptedLayer):
         return self.change(x, y).to(y.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The base's output and what the technique adds to it.
-
-        The faster products round in another way than the base alone: they are for training. In use a technique that adds 0
-        gives the base's numbers to the last bit.
-        """
+        """The base's output and what the technique adds to it. Where that is 0 the result is the base's to the last bit, but
+        in training, whose faster products round in another way."""
         with faster_products() if self.training else nullcontext():
             y = self.base(x)
         return y + self.added(x, y)

@@ -64,7 +64,7 @@ def test_every_field_of_a_config_is_explained(path: Path) -> None:
 
 def test_a_product_of_lora_passes_two_files() -> None:
     """What runs of ours between the slot's call and its answer, in fp32: the frame's layers and the technique's page."""
-    model = get_peft_model(small_base(), LoraConfig(r=2)).train()
+    model = get_peft_model(small_base(), LoraConfig(r=2)).eval()
     slot, x = model.base_model.encoder.layers[0].self_attention.q_proj, torch.randn(2, 3, 24)
     passed = set()
 

@@ -3,12 +3,13 @@
 The mistakes are the catalogue's, and each with the message that it gets: the project's tests hold them together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lessons.exercises.catalogue import all_exercises
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise, Wrong
+from lessons.exercises.recognition.sentences import whole_sentence
 from lessons.exercises.teacher.syllabus import syllabus
 from lessons.language.blocks import translated
 from lessons.language.message import in_language
@@ -58,17 +59,18 @@ def about(exercise: Exercise) -> Iterator[str]:
     yield f"{say('Hints:')}\n\n{hints}"
     if exercise.wrong:
         yield say("Usual mistakes, and what is said of each:")
-        yield "\n".join(line for wrong in exercise.wrong for line in mistake(wrong))
+        yield "\n".join(line for wrong in exercise.wrong for line in mistake(wrong, exercise.tests))
 
 
 def listed(facts: Mapping[str, str]) -> Iterator[str]:
     return (f"- {what}: {fact}" for what, fact in facts.items())
 
 
-def mistake(wrong: Wrong) -> Iterator[str]:
+def mistake(wrong: Wrong, tests: Sequence[str]) -> Iterator[str]:
     new = code(wrong.new) or say("left out")
     yield f"- {tell('{new} in place of {old}', new=new, old=code(wrong.old))}"
-    yield f"  → “{in_language(' '.join(wrong.message.split()))}”"
+    told = whole_sentence(wrong.message, tests)
+    yield f"  → “{in_language(' '.join(told.split()))}”"
 
 
 def code(text: str) -> str:
