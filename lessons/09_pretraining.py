@@ -74,7 +74,7 @@ from lessons.teaching import (
     show_source,
 )
 from transformer import collate, cosine_schedule, epoch_batches, generate, noam_schedule, parameter_groups, train
-from transformer.learning.training import one_step
+from transformer.learning.step import one_step
 
 set_threads()
 torch.manual_seed(0)

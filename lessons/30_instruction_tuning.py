@@ -63,7 +63,7 @@ from lessons.teaching import (
     show_source,
 )
 from transformer.learning.texts import NextTokens, text_batch
-from transformer.learning.training import one_step
+from transformer.learning.step import one_step
 
 set_threads()
 torch.manual_seed(0)
