@@ -5,9 +5,50 @@ from lessons.exercises.exercise import Exercise, Wrong
 SHIFT = "before[:, :-1] = learnt[:, 1:]"
 DIVIDED = "loss = summed / tokens"
 KEPT = "losses.append(loss.detach())"
+MARKED = "mask += [is_answer] * len(found)"
 CLIP = "torch.nn.utils.clip_grad_norm_"
 
 EXERCISES = [
+    Exercise(
+        name="encoded_parts",
+        title="From the template's text to ids and an answer mask",
+        topic="conversations",
+        lesson=30,
+        module="transformer.learning.answer_mask",
+        targets=("encode_parts",),
+        difficulty=1,
+        minutes=10,
+        hints=(
+            "The template has cut the conversation already: each part is an answer as a whole, or not at all. How many truths "
+            "does a part's mask need?",
+            "Encode part after part with add_special_tokens=False, and put the ids behind one another.",
+            "A part of n ids adds n times its own truth to the mask: [is_answer] * len(found).",
+        ),
+        wrong=(
+            Wrong(
+                "for text, is_answer in parts:",
+                'for text, is_answer in [("".join(text for text, _ in parts), True)]:',
+                "the text is cut as a whole",
+            ),
+            Wrong(", add_special_tokens=False", "", "the tokenizer put a special token in front of a part"),
+            Wrong(MARKED, "mask += [is_answer] * len(text)", "the mask has one truth for each character"),
+            Wrong(MARKED, "mask += [is_answer]", "the mask has one truth for each part"),
+            Wrong(MARKED, "mask += [not is_answer] * len(found)", "the mask is the other way round"),
+            Wrong(MARKED, "mask += [True] * len(found)", "everything is learnt, the prompt too"),
+            Wrong(
+                MARKED,
+                "mask += [is_answer and id != found[-1] for id in found]",
+                "the token that ends an answer is not learnt",
+            ),
+            Wrong("return ids, mask", "return ids, mask[1:] + [False]", "one place too early"),
+            Wrong("return ids, mask", "return ids, [False, *mask[:-1]]", "one place too late"),
+            Wrong(
+                MARKED,
+                "mask = [False] * len(mask) + [is_answer] * len(found) if is_answer else mask + [False] * len(found)",
+                "only the last answer is learnt",
+            ),
+        ),
+    ),
     Exercise(
         name="learnt_tokens",
         title="The loss is taken on the answer alone",
@@ -17,7 +58,7 @@ EXERCISES = [
         targets=("text_batch",),
         difficulty=3,
         minutes=25,
-        after=("collate",),
+        after=("collate", "encoded_parts"),
         harmless=(  # a text with a learnt token has two tokens at least
             "documents = torch.stack([filled(row, source.shape[1], row[(-2)] + 1) for row in numbers])",
             "documents = torch.stack([filled(row, source.shape[1], row[-(2)] + 1) for row in numbers])",
