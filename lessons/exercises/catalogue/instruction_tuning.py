@@ -30,7 +30,9 @@ EXERCISES = [
                 'for text, is_answer in [("".join(text for text, _ in parts), True)]:',
                 "the text is cut as a whole",
             ),
-            Wrong(", add_special_tokens=False", "", "the tokenizer put a special token in front of a part"),
+            Wrong(
+                ", add_special_tokens=False).ids\n", ").ids\n", "the tokenizer put a special token in front of a part"
+            ),
             Wrong(MARKED, "mask += [is_answer] * len(text)", "the mask has one truth for each character"),
             Wrong(MARKED, "mask += [is_answer]", "the mask has one truth for each part"),
             Wrong(MARKED, "mask += [not is_answer] * len(found)", "the mask is the other way round"),
