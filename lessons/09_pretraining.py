@@ -74,7 +74,7 @@ from lessons.teaching import (
     show_source,
 )
 from transformer import collate, cosine_schedule, epoch_batches, generate, noam_schedule, parameter_groups, train
-from transformer.learning.training import one_step
+from transformer.learning.step import one_step, summed_losses
 
 set_threads()
 torch.manual_seed(0)
@@ -116,7 +116,7 @@ show_drawing(
 # ## The code
 
 # %%
-show_source(noam_schedule, cosine_schedule, collate, epoch_batches, parameter_groups, one_step, train)
+show_source(noam_schedule, cosine_schedule, collate, epoch_batches, parameter_groups, one_step, summed_losses, train)
 
 # %% [markdown]
 # ## By hand

@@ -33,7 +33,7 @@ shows kept results.
 # %% tags=["hide-input"]
 import torch
 
-from lessons.chat.template import encode_parts
+from transformer.learning.answer_mask import encode_parts
 from lessons.experiments.instruction_tuning import (
     SENTENCE,
     kept,
@@ -63,7 +63,7 @@ from lessons.teaching import (
     show_source,
 )
 from transformer.learning.texts import NextTokens, text_batch
-from transformer.learning.training import one_step
+from transformer.learning.step import one_step, summed_losses
 
 set_threads()
 torch.manual_seed(0)
@@ -115,7 +115,7 @@ show_drawing(
 # ## The code
 
 # %%
-show_source(encode_parts, text_batch, NextTokens.forward, one_step)
+show_source(encode_parts, text_batch, NextTokens.forward, one_step, summed_losses)
 
 # %% [markdown]
 # A token is predicted at the place *before* it: `before` marks these places, and the output projection is computed there

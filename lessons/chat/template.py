@@ -4,24 +4,18 @@
 
 An answer begins where the conversation before it, rendered up to there, ends. A template that tells no end of a turn, or
 that writes what came before differently once more follows, is refused: its mask would be wrong and no loss would show it.
-Each part is cut into tokens by itself. So an answer's tokens are those that the model itself would have to say after the
-prompt; cut as a whole, a token could lie across the border.
+The parts become ids in transformer/learning/answer_mask.py.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lessons.chat.render import Message, render
 from lessons.chat.tokenizer import control_tokens
+from transformer.learning.answer_mask import Part
 from transformer.pretrained.gguf import Vocabulary
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 ROLES = ("system", "user", "assistant")
-Part = tuple[str, bool]
-"""A piece of a conversation's text, and whether it is an answer."""
 
 
 @dataclass(frozen=True)
@@ -95,17 +89,6 @@ class ChatTemplate:
             "unk_token": known.unk_id,
         }
         return {name: known.tokens[id] for name, id in ids.items() if id is not None}
-
-
-def encode_parts(tokenizer: "Tokenizer", parts: Sequence[Part]) -> tuple[list[int], list[bool]]:
-    """The ids of a conversation, and for each whether it belongs to an answer or its end."""
-    ids: list[int] = []
-    mask: list[bool] = []
-    for text, is_answer in parts:
-        found = tokenizer.encode(text, add_special_tokens=False).ids
-        ids += found
-        mask += [is_answer] * len(found)
-    return ids, mask
 
 
 def answers(messages: Sequence[Message]) -> list[int]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lessons.chat.model import ChatModel
-from lessons.chat.template import encode_parts
 from lessons.chat.training.spelling import Item
+from transformer.learning.answer_mask import encode_parts
 from transformer.learning.texts import Text, Texts
 
 Kinds = tuple[list[int], list[str]]

@@ -87,5 +87,5 @@ def test_the_self_check_finds_a_message_without_chinese():
     told = Result("layer_norm", FAILED, "value: the output: nobody has said this before")
     assert "has no Chinese" in trial.problem(told)
 
-    known = Result("layer_norm", FAILED, "value: the output: outside the root")
+    known = Result("layer_norm", FAILED, "value: the output: ε is added to the deviation, outside the root")
     assert Trial(exercise, "wrong solution", "", FAILED, "outside the root").problem(known) == ""

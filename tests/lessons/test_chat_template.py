@@ -5,10 +5,11 @@ import time
 import pytest
 
 from lessons.chat.render import render
-from lessons.chat.template import ChatTemplate, check_conversation, encode_parts
+from lessons.chat.template import ChatTemplate, check_conversation
 from lessons.chat.tokenizer import make_tokenizer
 from tests.lessons.test_chat_tokenizer import small_vocabulary
 from tests.smollm import SMOLLM, needs_smollm
+from transformer.learning.answer_mask import encode_parts
 from transformer.pretrained.gguf import read_gguf
 
 CHATML = (

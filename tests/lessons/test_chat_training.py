@@ -9,7 +9,6 @@ import torch
 from lessons.__main__ import main
 from lessons.chat.command import open_chat
 from lessons.chat.model import open_model
-from lessons.chat.template import encode_parts
 from lessons.chat.training.conversations import read_conversations, texts_of
 from lessons.chat.training.spelling import KINDS, rewritten, spelling_items
 from lessons.chat.training.tuning import Q4_1, open_tuned
@@ -18,6 +17,7 @@ from peft import RECIPES, PeftModel
 from quant import LinearQ4
 from tests.lessons.test_chat_command import gguf  # noqa: F401  a fixture
 from tests.lessons.test_chat_template import said
+from transformer.learning.answer_mask import encode_parts
 
 CONVERSATIONS = [said("he?", "hello!"), said("hell", "12", "34, he", "hello, he!"), said("abe", "1 2 3")]
 WITHOUT_A_PLACE = {"bitfit": "no bias to train", "pill": "needs a base with an encoder"}

@@ -8,8 +8,8 @@ from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from tests.transformer import small
 from transformer import DecoderOnly, TrainingConfig, train
 from transformer.learning.distributed import in_parts
+from transformer.learning.step import one_step
 from transformer.learning.texts import NO_LABEL, Texts, packed_rows
-from transformer.learning.training import one_step
 
 LENGTHS = (7, 4, 9, 3, 6)
 

@@ -10,21 +10,19 @@ Papers    "Attention Is All You Need" (arXiv 1706.03762), section 5; AdamW: "Dec
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import nn
 
 from transformer.learning.batching import Examples, Pair, Pairs
 from transformer.learning.config import TrainingConfig
 from transformer.learning.distributed import Processes
-from transformer.learning.loss import check_finite, label_smoothed_cross_entropy
 from transformer.learning.resume import keep, resume
+from transformer.learning.step import one_step
 
 
 def parameter_groups(model: nn.Module, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
@@ -40,50 +38,6 @@ def parameter_groups(model: nn.Module, learning_rate: float, weight_decay: float
     vectors = [parameter for parameter in trainable if parameter.dim() < 2]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return [{**group, "lr": learning_rate} for group in groups if group["params"]]
-
-
-def one_step(
-    network: nn.Module,
-    parts: Sequence[Any],
-    tokens: float,
-    optimizer: torch.optim.Optimizer,
-    config: TrainingConfig,
-    pad_id: int,
-    starts: Sequence[Sequence[Sequence[int]]] = (),
-    step: int = 1,
-    idle: int = 0,
-) -> Float[Tensor, ""]:
-    """Forward, loss, backward, clip, step. Returns the loss: the sum over the batch's real tokens, divided by `tokens`.
-
-    `parts`    of the batch, one after the other; their gradients add up to the batch's, as each counts by its tokens
-    `starts`   where the sources of each part begin (`first_positions`), if not all at 0
-    `step`     its number, for the message
-    `idle`     how many of the last parts count for nothing: other processes have something to do there (distributed.py)
-
-    Raises ValueError, before a weight is changed, where the loss or its gradient is not finite.
-    """
-    settings = (config.label_smoothing, pad_id, config.never)
-    divisors = [tokens] * (len(parts) - idle) + [float("inf")] * idle
-    optimizer.zero_grad(set_to_none=True)
-    losses = []
-    for part, batch in enumerate(parts):
-        with shared_once(network, last=part == len(parts) - 1):
-            with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-                logits = batch.logits(network, starts[part] if starts else ())
-            loss = label_smoothed_cross_entropy(logits, batch.labels, *settings, reduction="sum") / divisors[part]
-            loss.backward()
-        losses.append(loss.detach())
-    loss = torch.stack(losses).sum()
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-    check_finite(step, loss, norm)
-    optimizer.step()
-    return loss
-
-
-def shared_once(network: nn.Module, last: bool) -> AbstractContextManager[None]:
-    """Several processes bring their gradients together once, after the last part."""
-    return network.no_sync() if isinstance(network, DistributedDataParallel) and not last else nullcontext()
 
 
 def train(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lessons.chat.model import ChatModel
 from lessons.chat.render import Message
-from lessons.chat.template import encode_parts
+from transformer.learning.answer_mask import encode_parts
 from transformer.learning.reading import as_object, parse_json
 from transformer.learning.texts import Text
 

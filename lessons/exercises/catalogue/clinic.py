@@ -171,7 +171,7 @@ EXERCISES = [
         targets=("accumulated",),
         difficulty=3,
         minutes=25,
-        after=("label_smoothed_cross_entropy",),
+        after=("accumulation",),
         hints=(
             "The sick run takes the mean of each batch, and the mean of the means. For which batches is that the mean over all "
             "tokens? What does a batch of one token do?",
