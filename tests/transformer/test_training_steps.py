@@ -8,10 +8,11 @@ import torch
 from tests.transformer import small
 from tests.transformer.reversal import fresh_model, pairs, settings
 from transformer import TrainingConfig, collate, train
-from transformer.learning import training
+from transformer.learning import step, training
 from transformer.learning.batching import Pairs
 from transformer.learning.distributed import Processes
-from transformer.learning.training import numbered_batches, one_step, shared_once
+from transformer.learning.step import one_step, shared_once
+from transformer.learning.training import numbered_batches
 
 PAIRS = [([5, 6, 2], [7, 2]), ([4, 2], [8, 9, 3, 2])]
 TOKENS = 6
@@ -73,7 +74,7 @@ class Several(torch.nn.Module):
 
 
 def test_several_processes_bring_their_gradients_together_after_the_last_part(monkeypatch):
-    monkeypatch.setattr(training, "DistributedDataParallel", Several)
+    monkeypatch.setattr(step, "DistributedDataParallel", Several)
     network = Several()
 
     for last in (False, False, True):
@@ -86,8 +87,8 @@ def test_several_processes_bring_their_gradients_together_after_the_last_part(mo
 
 
 def test_one_step_says_which_part_is_the_last(monkeypatch):
-    said, through = [], training.shared_once
-    monkeypatch.setattr(training, "shared_once", lambda network, last: said.append(last) or through(network, last))
+    said, through = [], step.shared_once
+    monkeypatch.setattr(step, "shared_once", lambda network, last: said.append(last) or through(network, last))
 
     stepped(small.model(), [batch(PAIRS[0]), batch(PAIRS[1]), batch(PAIRS[0])])
 
