@@ -199,7 +199,7 @@ def test_a_loss_that_is_not_finite_is_refused_and_changes_no_weight():
         model.output.weight[5] = float("nan")
     before = model.encoder.layers[0].feed_forward.fc1.weight.detach().clone()
 
-    assert_refused(stepped, model)
+    assert_refused(one_step, model, batches(), TOKENS, Counted(model), TrainingConfig(steps=1, clip_norm=FAR), PAD)
 
     after = model.encoder.layers[0].feed_forward.fc1.weight
     assert torch.equal(after, before), "value: the weights were changed before the loss was looked at"
@@ -210,7 +210,7 @@ def test_a_gradient_that_is_not_finite_is_refused_and_changes_no_weight():
     model.output.weight.register_hook(lambda gradient: gradient * float("inf"))
     before = model.encoder.layers[0].feed_forward.fc1.weight.detach().clone()
 
-    assert_refused(stepped, model)
+    assert_refused(one_step, model, batches(), TOKENS, Counted(model), TrainingConfig(steps=1, clip_norm=FAR), PAD)
 
     after = model.encoder.layers[0].feed_forward.fc1.weight
     assert torch.equal(after, before), "value: the weights were changed before the gradient's norm was looked at"
