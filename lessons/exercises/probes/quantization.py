@@ -34,7 +34,8 @@ def normal_float(seed: int) -> dict[str, Tensor]:
 
 def nearest_level(seed: int) -> dict[str, Tensor]:
     draw, found = Draw(seed), {}
-    blocks = draw.normal(draw.size(2, 5), draw.size(20, 60)).float() * draw.uniform(0.1, 9.0)
+    blocks = draw.normal(draw.size(3, 5), draw.size(20, 60)).float() * draw.uniform(0.1, 9.0)
+    blocks[1, 0] = -2.0 * blocks[1].abs().max()  # a largest weight that is negative
     blocks[0] = 0.0
     for name, codebook in {"its own codebook": draw.normal(16).float(), "FP4": codebooks.FP4_CODEBOOK}.items():
         codes, scales = blockwise.encode(blocks, codebook)
