@@ -55,7 +55,9 @@ def test_each_code_times_the_scale_plus_the_minimum():
         "scale and minimum have changed places": m * q + d,
     }
     right = decode("Q4_1", blocks.tobytes()).reshape(COUNT, 32)
-    assert_matches(torch.tensor(weights), right, "block weight", name="the weights", mistakes=mistakes, rtol=2e-3)
+    assert_matches(
+        torch.tensor(weights), right, "block weight", name="the weights", mistakes=mistakes, rtol=2e-3, atol=5e-3
+    )
 
 
 def test_every_bit_is_as_in_the_files_own_decoding():
