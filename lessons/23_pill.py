@@ -91,7 +91,7 @@ show_drawing(
 # - **Experts.** In front of each feed forward stands one small network for each kind of token. A token of text goes through
 #   the one for text, a token of an image through the one for images. Nothing has to be chosen: the kind is known.
 # - **A gate.** A new token's *value* in the attention is multiplied by a factor that starts at 0. At first the known tokens hear
-#   nothing of the new ones, so they cannot be disturbed. Training opens the gate as far as it helps.
+#   nothing of the new ones; all that these do is take their keys' share of the softmax. Training opens the gate as far as it helps.
 #
 # We have no images here. Our two kinds are consonants and vowels, where British and American differ most: letters `aeiouy` and the
 # vowel sounds are "new", all else is "known".
@@ -330,7 +330,7 @@ said_and_so(
 # %% [markdown]
 # | | trains | gain | price |
 # |---|---|---|---|
-# | PILL | $3rd$ for each expert and self-attention, $d \cdot$ heads for each gate | a new kind of token joins without disturbing the known kind at the start | every expert is computed for every token here; nothing merges; types must be given; two stages to tune |
+# | PILL | $3rd$ for each expert and self-attention, $d \cdot$ heads for each gate | a new kind of token joins, and its values are silent at the start | every expert is computed for every token here; nothing merges; types must be given; two stages to tune |
 #
 # Its neighbours:
 #

@@ -256,15 +256,15 @@ said_and_so(
 numbers = overfitting_step_by_step()
 show_figure(
     draw_steps("lora", (counts()[0], counts()[-1])),
-    title="On {few} words the held-out error is lowest after {best_step} of {steps} steps",
+    title="On {few} words the held-out error falls no further after {best_step} of {steps} steps",
     alt="Two panels of word error over the steps. Left, few words: the learnt words fall to {training:.0f} %, British held-out "
     "words stay at {end:.0f} %, American rises to {american_end:.0f} %. Right, many words: learnt and held-out fall together.",
     **numbers,
 )
 said_and_so(
     said="Too much fine-tuning overfits: the model forgets how to generalize.",
-    so="On {few} words the error on those words falls to {training:.0f} %. The held-out British error is lowest after {best_step} "
-    "steps ({best:.1f} %) and {end:.1f} % at the end: the steps after it cost {cost:.1f} points. {rise} "
+    so="On {few} words the error on those words falls to {training:.0f} %. The held-out British error falls no further "
+    "after {best_step} steps: {best:.1f} % there, {end:.1f} % at the end. {rise} "
     "American goes from {american_best:.0f} to {american_end:.0f} % in the same "
     "steps. So watch held-out words, and words of the old task too.",
     shown_by="the left panel above (`python -m lessons amounts`)",

@@ -4,7 +4,7 @@
     python -m lessons clinic NAME       makes one on purpose, measures it, repairs it, measures again
     diagnose(model, batches)            looks at a run of your own, and names what is wrong with it
 
-Read in this order: measurement, reading, untouched, run, checks/ (one file each), case, world, cases/, examination, table, command.
+Read in this order: measurement, reading, untouched, subject, run, checks/ (one file each), case, world, cases/, examination, table, command.
 """
 
 from typing import Any

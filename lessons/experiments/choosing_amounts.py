@@ -86,14 +86,14 @@ def overfitting_step_by_step() -> Values:
     best = min(held_out, key=held_out.__getitem__)
     values: Values = {
         "few": few, "many": many, "steps": amounts()["lora", few][0][-1]["step"], "best_step": amounts()["lora", few][0][best]["step"],
-        "best": held_out[best], "end": held_out[looks[-1]], "cost": held_out[looks[-1]] - held_out[best],
+        "best": held_out[best], "end": held_out[looks[-1]],
         "training": at("lora", few, "training"), "many_training": at("lora", many, "training"), "many_end": at("lora", many, "british"),
         "american_best": at("lora", few, "american", best), "american_end": at("lora", few, "american"),
     }  # fmt: skip
     values["rise"] = (
-        "That small rise is overfitting as well."
-        if values["cost"] > 0
-        else "There is no rise at the end: the gap alone is the overfitting."
+        "That rise is overfitting as well."
+        if f"{values['end']:.1f}" != f"{values['best']:.1f}"
+        else "There is no rise that these digits show: the gap alone is the overfitting."
     )
     claim(values["training"] < 5, "the few words are learnt by heart", training=values["training"])
     claim(

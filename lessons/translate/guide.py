@@ -15,8 +15,14 @@ FRAGMENTS = (
     "every value is 2",
     "what must hold",
     "what must hold: a mask of any shape",
+    "is no bias",
+    "matrices are missing",
+    "was written into",
+    "all is trainable",
+    "of the base",
+    "the opposite sign",
 )
-"""Where the catalogue says of a message only how it begins."""
+"""Where the catalogue has only a part of a message, and no string of the grader's holds the whole."""
 
 
 def guide_texts() -> Iterator[Text]:

@@ -50,15 +50,6 @@ COMMON = (
 
 GRADERS = ("tests/exercises/graders/*.py",)
 
-PARTS = (
-    "is no bias",
-    "matrices are missing",
-    "was written into",
-    "all is trainable",
-    "of the base",
-    "the opposite sign",
-)
-"""Of a grader's line with values in it what the teacher's guide shows."""
 
 CLINIC = (
     "lessons/clinic/*.py",
@@ -74,8 +65,6 @@ CLINIC_WORDS = ("sick", "repaired", *(f"{name}:" for name in (*DOCTOR, *FOLDER))
 
 def grader_texts() -> Iterator[Text]:
     """What the graders and the judge say of a wrong solution, and what must hold."""
-    for part in PARTS:
-        yield Text(part, "a part of a line, in the teacher's guide", ("lessons/translate/messages.py", 0))
     yield from texts_in(GRADERS)
     yield from cause_texts()
     yield from probe_texts()
