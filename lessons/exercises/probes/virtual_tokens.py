@@ -78,7 +78,7 @@ def p_tuning(seed: int) -> dict[str, Tensor]:
         encoder.requires_grad_(kind == "LSTM")
         layer.drop_encoder()
         found |= {f"{kind}: dropped": layer.prompt(), f"{kind}: gone": torch.tensor(layer.encoder is None)}
-        found[f"{kind}: is the kept prompt trained"] = torch.tensor(layer.prompt_embeddings.requires_grad)
+        found[f"is the kept prompt trained, {kind}"] = torch.tensor(layer.prompt_embeddings.requires_grad)
         layer.drop_encoder()
         found[f"{kind}: dropped once more"] = layer.prompt()
     return found
