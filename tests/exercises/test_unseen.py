@@ -72,3 +72,14 @@ def test_a_cause_that_no_grader_knows_reaches_the_card_from_behind_the_wall():
 
     assert "divided" in result.message.partition("\n")[0]
     assert "the call: LayerNorm(" in result.message
+
+
+def test_a_cause_that_is_not_found_in_time_leaves_the_message_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    grader = Grader()
+
+    def too_late(job, seconds):
+        raise ConnectionError("the process that grades ended without a word")
+
+    monkeypatch.setattr(grader.server, "run", too_late)
+
+    assert grader.explained(get("layer_norm"), {}, [1], "the output differs") == "the output differs"

@@ -36,13 +36,16 @@ def shared_like(parameter: Any, tensor: Tensor) -> Any:
 @contextmanager
 def gathered(model: nn.Module) -> Iterator[None]:
     """Inside, the model of the first process is whole, on the CPU, and one like any other: to be saved. All enter it."""
+    units = [module for module in model.modules() if hasattr(module, "unshard")]
+    for unit in units:
+        unit.reshard()  # what a forward pass has gathered may still be there
     holders, wholes = holders_of(model), {}
     for parameter in filter(is_share, holders):
         tensor = whole(parameter.detach())
         if distributed.get_rank() == 0:
             wholes[parameter] = nn.Parameter(tensor.cpu(), parameter.requires_grad)
     put(holders, wholes)
-    hooks = [(module, vars(module).copy()) for module in model.modules() if hasattr(module, "unshard")]
+    hooks = [(unit, vars(unit).copy()) for unit in units]
     for module, _ in hooks:  # they gather the matrices before a forward pass
         module._forward_pre_hooks, module._forward_hooks = OrderedDict(), OrderedDict()
     try:

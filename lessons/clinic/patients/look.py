@@ -23,7 +23,7 @@ def real(seed: int) -> Ward:
         model.adapters[model.active[0]].set_trainable(True)  # a loaded adapter is frozen, and its training is looked at
         return model.double().eval()
 
-    return Ward(tuned, world.batches, torch.Generator().manual_seed(seed))
+    return Ward(tuned, world.batches, torch.Generator().manual_seed(seed), turn=seed)
 
 
 def patient_of(name: str) -> Patient:

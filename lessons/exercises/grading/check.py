@@ -93,9 +93,15 @@ class Grader:
         return replace(tested, message=self.explained(exercise, job, reply["seeds"], tested.message))
 
     def explained(self, exercise: Exercise, job: dict[str, Any], seeds: list[int], message: str) -> str:
-        """The message with the cause, where what was answered to the seeds is what a mistake gives."""
+        """The message with the cause, where what was answered to the seeds is what a mistake gives.
+
+        A search that does not end in its time leaves the message as it is.
+        """
         asked = {"kind": "recognize", "exercise": exercise.name, "seeds": seeds, "told": message}
-        said = self.server.run(job | asked | {"seconds": RECOGNITION_SECONDS}, LONGEST_WAIT).get("message", "")
+        try:
+            said = self.server.run(job | asked | {"seconds": RECOGNITION_SECONDS}, LONGEST_WAIT).get("message", "")
+        except (TimeoutError, ConnectionError):
+            return message
         return with_cause(message, said) if said else message
 
     def run_tests(self, exercise: Exercise, file: Filled, folder: Path) -> Result:

@@ -47,8 +47,12 @@ def run_job(job: Job) -> Job:
     seeds: list[int] = []
 
     def draw() -> bytes:
-        """Not before the file is loaded: it has a copy of what was in this process when it began."""
-        seeds[:] = [secrets.randbits(48) for _ in range(job.get("count", 0))]
+        """Not before the file is loaded: it has a copy of what was in this process when it began.
+
+        They follow each other: what takes turns by the seed is seen in every form.
+        """
+        first = secrets.randbits(48)
+        seeds[:] = range(first, first + job.get("count", 0))
         return f"{seeds}\n".encode()
 
     if job["kind"] == "many":

@@ -24,7 +24,7 @@ def rms_norm(seed: int) -> dict[str, Tensor]:
 
 def rotary_config(draw: Draw, **changes: float) -> TransformerConfig:
     sizes = {"vocab_size": 9, "d_model": 8, "num_heads": 2, "num_encoder_layers": 0, "num_decoder_layers": 1, "d_ff": 4}
-    own = {"dropout": 0.0, "max_length": 9, "head_size": 2 * draw.size(2, 6), "rope_base": draw.uniform(5.0, 900.0)}
+    own = {"dropout": 0.0, "max_length": 9, "head_size": 2 * draw.size(3, 6), "rope_base": draw.uniform(5.0, 900.0)}
     return TransformerConfig(**{**sizes, **own, "positions": "rotary", **changes})
 
 

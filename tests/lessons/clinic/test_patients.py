@@ -56,6 +56,20 @@ def test_both_ways_of_standing_still_are_found_by_diagnose():
     assert {"adapter-frozen", "base-not-frozen", "optimizer-before-adapter"} <= names
 
 
+@pytest.mark.parametrize("name", ["never_stops", "standing_loss"])
+def test_two_questions_show_a_patient_in_both_forms(name: str):
+    patient, forms = PATIENTS[name], set()
+    for seed in (7, 8):
+        run = patient.admit(small(seed))
+        forms.add(
+            bool(run["attention_mask"][:, 0].all())
+            if name == "never_stops"
+            else any(p.requires_grad for n, p in run["model"].named_parameters() if n in run["own"])
+        )
+
+    assert forms == {True, False}
+
+
 @pytest.mark.parametrize("name", ["exported_model", "silent_adapter"])
 def test_on_the_shipped_base_the_tuned_losses_come_back(name: str):
     sick, well = (PATIENTS[name].measured(real(1), treated) for treated in (False, True))
