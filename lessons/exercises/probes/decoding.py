@@ -108,7 +108,7 @@ def beam_search(seed: int) -> dict[str, Tensor]:
 
 def search_in_tables(draw: Draw, penalty: float) -> dict[str, Tensor]:
     """The next token's logits stand in a table for each source, position and last token."""
-    config, beams, sources, steps = random_config(draw), draw.size(2, 4), 40, 7
+    config, beams, sources, steps = random_config(draw), draw.size(2, 4), 200, 7
     tables = 2.0 * draw.normal(sources, steps, config.vocab_size, config.vocab_size)
     tables[..., config.eos_id] += 1.0
     before, follows = [], []

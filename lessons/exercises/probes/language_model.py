@@ -90,6 +90,7 @@ def q4_1(seed: int) -> dict[str, Tensor]:
     packed = np.zeros(count, dtype=blocks.FORMATS[3].layout)
     packed["d"], packed["m"] = draw.normal(count).numpy(), (5.0 * draw.normal(count)).numpy()
     packed["q"] = draw.ids(0, 256, count, 16).numpy()
+    packed["m"][0] = 0.0  # the product is seen to its last bit
     codes, weights = blocks.in_half_bytes(packed["q"]), blocks.decode_q4_1(packed)
     return {
         "the codes": torch.tensor(codes),

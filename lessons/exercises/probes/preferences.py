@@ -22,6 +22,7 @@ def response_mask(seed: int) -> dict[str, Tensor]:
     ids, eos_id = draw.ids(0, 6, draw.size(4, 8), draw.size(4, 9)), draw.size(1, 5)
     ids[0, -2:], ids[1, 1] = 0, eos_id  # one that was cut off and padded, one that ended early
     ids[0] = ids[0].where(ids[0] != eos_id, 0)
+    ids[:2, 0] = 6  # neither end nor padding
     ids[1, 2] = 5 - eos_id // 5  # something stands behind the end
     masks = {"the mask": responses.response_mask(ids, eos_id)}
     return masks | {"the mask without the padding behind": responses.response_mask(ids, eos_id, pad_id=0)}

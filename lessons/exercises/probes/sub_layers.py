@@ -13,7 +13,7 @@ from transformer.feed_forward import FeedForward
 
 
 def bottleneck(draw: Draw, d_model: int, style: str) -> Bottleneck:
-    module = Bottleneck(d_model, draw.size(1, 4), style)
+    module = Bottleneck(d_model, draw.size(4, 6), style)  # of a few, all may say nothing by their ReLU
     draw.fill(module)
     return module.eval()
 
@@ -39,8 +39,8 @@ def adapter_houlsby(seed: int) -> dict[str, Tensor]:
 
 def adapter_pfeiffer(seed: int) -> dict[str, Tensor]:
     draw, found = Draw(seed), {}
-    d_model = draw.size(2, 7)
-    sublayer, x = draw.fill(nn.Linear(d_model, d_model)), draw.normal(2, 3, d_model)
+    d_model = draw.size(4, 9)  # two features have only two norms
+    sublayer, x = draw.fill(nn.Linear(d_model, d_model)), draw.normal(3, 5, d_model)
     for order in ("post", "pre"):
         base = draw.fill(AddNorm(d_model, 0.0, order))
         base.dropout = Marker()

@@ -15,7 +15,8 @@ from transformer.model import Transformer
 
 def prompt_tuning(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
-    count, d_model, time = draw.size(2, 5), draw.size(2, 7), draw.size(4, 7)
+    count, time = draw.size(2, 5), draw.size(4, 7)
+    d_model = count + draw.size(1, 3)
     prompt, x = draw.normal(count, d_model, grad=True), draw.normal(3, time, d_model, grad=True)
     mask = draw.coin(3, 1, 1, time)
     mask[..., 0], mask[..., -1] = False, False
@@ -98,8 +99,9 @@ def prefix_tuning(seed: int) -> dict[str, Tensor]:
     layer, heads, d_head = prefix_of(draw, with_network=False)
     time, past = draw.size(1, 5), draw.size(4, 7)
     query, key, value = (draw.normal(2, heads, n, d_head, grad=True) for n in (time, past, past))
-    masked = layer(query, key, value, draw.coin(2, 1, 1, past))
-    plain = layer(query, key, value)
+    mask = draw.coin(2, 1, 1, past)
+    mask[..., 0], mask[..., -1] = False, True  # another one where it is read from the other end
+    masked, plain = layer(query, key, value, mask), layer(query, key, value)
     along_keys = layer(query, key, value, draw.coin(time, 1))
     found = {"with a mask": masked, "without one": plain, "with one that broadcasts along the keys": along_keys}
     return found | gradients(masked + plain, query=query, key=key, value=value, prefix=layer.prefix)
