@@ -169,7 +169,7 @@ print(f"shuffle, then the feed forward, or the other way round: they differ by {
 # %% tags=["hide-input"]
 show_figure(
     draw_activations(),
-    title="The paper has relu; BERT and GPT-2 have gelu, many of today's models silu",
+    title="Below 0 relu is silent; gelu (BERT, GPT-2) and silu (many of today's models) let a little through",
     alt="Three curves from -3 to 3: relu is 0 and then a straight line, gelu and silu are smooth and dip a little below 0.",
 )
 

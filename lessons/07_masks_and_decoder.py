@@ -142,7 +142,7 @@ show_source(padding_mask, causal_mask, DecoderLayer, Decoder)
 some = ["cat", "spring", "go"]
 show_figure(
     draw_masks(some),
-    title="Three masks of one batch, blue = True = may look: two rules, joined with &",
+    title="Two rules joined with &: a place may look (blue) only where both say True",
     alt="Left: the letters of cat, spring and go with their ends are blue, the padding behind them is white. Middle: the causal mask, "
     "blue on and below the diagonal. Right: the causal mask of cat's pronunciation, whose columns of padding are white as well.",
 )
