@@ -47,12 +47,13 @@ def model(**changes) -> DecoderOnly:
 
 
 def with_a_part_in_common() -> DecoderOnly:
-    """And with a list of parameters: the first is read by nobody, the other by a layer."""
+    """And with a list of parameters: the first is read by nobody, another by a layer, the last at both ends."""
     made = model()
     beside = nn.Sequential(nn.Linear(8, 3), nn.Linear(3, 8))
     stack = next(module for module in made.modules() if isinstance(module, Stack))
     stack.layers = nn.ModuleList([Beside(layer, beside) for layer in stack.layers])
-    made.listed = nn.ParameterList([nn.Parameter(torch.ones(2, 2)), next(stack.layers[1].parameters())])
+    read = next(stack.layers[1].parameters()), made.source_embedding.weight
+    made.listed = nn.ParameterList([nn.Parameter(torch.ones(2, 2)), *read])
     return made
 
 
@@ -107,11 +108,12 @@ def test_what_a_list_alone_holds_is_shared_and_never_gathered():
     layers = next(module for module in network.modules() if isinstance(module, Stack)).layers
 
     shard(network, [])
-    network(IDS)
 
-    assert [parameter.shape for parameter in owned(network.listed)] == [(2, 2)]
     assert all(is_share(parameter) for parameter in network.listed)
+    network(IDS)
+    assert [parameter.shape for parameter in owned(network.listed)] == [(2, 2)]
     assert network.listed[1] is next(layers[1].parameters())
+    assert network.listed[2] is network.source_embedding.weight
     assert not {(2, 2)} & {tuple(parameter.shape) for unit in (network, *layers) for parameter in owned(unit)}
 
 
