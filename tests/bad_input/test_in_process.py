@@ -27,7 +27,7 @@ def test_a_mistake_is_refused(mistake: str):
     """By a check of ours, or by the enforced type of a signature where that speaks first."""
     call, wanted = MISTAKES[mistake]
 
-    with pytest.raises(Exception) as raised:  # noqa: PT011 - what it says is asked below
+    with pytest.raises(Exception) as raised:
         call()
 
     if not isinstance(raised.value, jaxtyping.TypeCheckError):
