@@ -1,7 +1,9 @@
-"""Which tests are asked about a mutant, and in which order: those that run its lines, the nearest and quickest first."""
+"""Which tests are asked about a mutant, and in which order: of those that run its lines by turns the nearest and quickest,
+and those that run most of its file."""
 
 import json
 from collections import Counter, defaultdict
+from itertools import chain
 from pathlib import Path
 
 from tests.mutants.changes import Mutant
@@ -36,7 +38,9 @@ class Nearest:
         if not mutant.function:
             names = set(self.by_file[mutant.file]) | {name for name in self.known if name.startswith(DEFAULTS)}
         chosen, seconds, seldom = [], 0.0, self.seldom(mutant, names)
-        for name in sorted(names, key=lambda name: (name not in seldom, *self.order(mutant, name))):
+        near = sorted(names, key=lambda name: (name not in seldom, *self.order(mutant, name)))
+        deep = sorted(near, key=lambda name: -self.by_file[mutant.file][name])
+        for name in dict.fromkeys(chain.from_iterable(zip(near, deep, strict=True))):
             seconds += self.known[name]["seconds"]
             if chosen and seconds > budget:
                 break
