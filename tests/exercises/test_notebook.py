@@ -50,6 +50,7 @@ def executed(cells, folder):
     return ["".join(text) for text in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("power", "status"), [("square", PASSED), ("abs", FAILED)])
 def test_a_cell_is_graded_and_how_it_ended_is_kept_as_in_the_terminal(power, status, folder):
     said = said_by(power, folder)

@@ -233,6 +233,7 @@ def test_the_guide_tells_every_exercises_mistakes_with_their_messages(tmp_path: 
         assert all(" ".join(wrong.message.split()) in part for wrong in exercise.wrong)
 
 
+@pytest.mark.slow
 def test_the_guides_example_is_read_and_its_options_exist() -> None:
     text = guide()
     found = assignment_of(tomllib.loads(text.partition("```toml\n")[2].partition("```")[0]))

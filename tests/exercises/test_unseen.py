@@ -17,6 +17,7 @@ from tests.exercises.unseen.measure import FALSE, HOLE, NAMED, measured
 from tests.exercises.unseen.wrong import all_unseen
 
 
+@pytest.mark.slow
 def test_every_one_fits_the_live_source_and_is_in_no_catalogue():
     every = list(all_unseen())
 

@@ -280,6 +280,7 @@ def no_rooms(tmp_path, monkeypatch):
     monkeypatch.chdir(LIBRARY)
 
 
+@pytest.mark.slow
 def test_without_a_wall_ones_own_file_is_checked_and_it_is_said(no_rooms, tmp_path):
     (tmp_path / "layer_norm.py").write_text(solution(), encoding="utf-8")
     command = [sys.executable, "-m", "lessons", "check", "layer_norm", "--file", str(tmp_path / "layer_norm.py")]
@@ -291,6 +292,7 @@ def test_without_a_wall_ones_own_file_is_checked_and_it_is_said(no_rooms, tmp_pa
     assert "bwrap: no permission for namespaces" in run.stdout
 
 
+@pytest.mark.slow
 def test_without_a_wall_it_is_said_once_for_a_workbook(no_rooms, tmp_path):
     book = Workbook(tmp_path / "workbook")
     book.start(EXERCISE)
@@ -303,6 +305,7 @@ def test_without_a_wall_it_is_said_once_for_a_workbook(no_rooms, tmp_path):
     assert all("passed" in each for each in said)
 
 
+@pytest.mark.slow
 def test_a_container_without_namespaces_has_no_wall_and_grades_all_the_same(tmp_path):
     """Where the kernel refuses new namespaces, as in a container without them: `grade` says so, and points rest on the judge."""
     (tmp_path / "layer_norm.py").write_text(solution(), encoding="utf-8")
@@ -319,6 +322,7 @@ def test_a_container_without_namespaces_has_no_wall_and_grades_all_the_same(tmp_
     assert '"status": "passed"' in (tmp_path / "results.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_without_a_wall_time_is_limited_all_the_same(no_rooms):
     grader = Grader(Strictness(test_seconds=2.0))
     result = grader.check(EXERCISE, hostile(first="while True:\n    pass"))

@@ -62,6 +62,7 @@ def test_two_processes_give_the_losses_and_the_adapter_of_one(methods, gguf, tmp
             torch.testing.assert_close(load_file(tmp_path / f"{method}-{how}" / "adapter_model.safetensors"), weights)
 
 
+@pytest.mark.slow
 def test_what_two_processes_keep_one_goes_on_with(gguf, tmp_path):  # noqa: F811
     run = torchrun("tests.lessons.chat_processes", gguf, tmp_path, "lora")
 
@@ -84,6 +85,7 @@ def test_one_of_these_batches_has_fewer_rows_than_processes_and_one_more(gguf): 
     assert len({found.tokens([index]) for index in range(len(found))}) > 2, "a mean of means would differ"
 
 
+@pytest.mark.slow
 def test_the_command_shares_the_model_and_saves_the_adapter_once_and_whole(gguf, conversations, tmp_path):  # noqa: F811
     arguments = ["--train", conversations, "--model", gguf, "--out", tmp_path / "out", "--steps", "2", "--shard"]
     run = torchrun("lessons", "chat", *arguments)

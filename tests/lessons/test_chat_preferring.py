@@ -111,6 +111,7 @@ def test_the_rule_rewrites_and_reads_no_answer(gguf, monkeypatch):  # noqa: F811
     assert rule(rule.prompts, right, torch.ones_like(right, dtype=torch.bool)).tolist() == [1]
 
 
+@pytest.mark.slow
 def test_the_reward_rises_and_the_margin_grows(gguf, tmp_path, small_tasks, monkeypatch):  # noqa: F811
     """Supervised so shortly that a sampled answer is now and then right: then the rule does the rest."""
     monkeypatch.setattr(arms, "rate_of", lambda task, method: 0.03)

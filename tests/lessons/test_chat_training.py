@@ -159,6 +159,7 @@ SENTENCES = [
 ]
 
 
+@pytest.mark.slow
 def test_never_trained_words_share_no_stem_with_trained_ones():
     items = spelling_items(SENTENCES)
     stems = {

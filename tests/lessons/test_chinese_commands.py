@@ -56,6 +56,7 @@ def test_a_case_is_told_in_chinese(capsys):
     assert "基座的权重里含有 2.00 倍的适配器更新" in said
 
 
+@pytest.mark.slow
 def test_a_patient_is_looked_at_in_chinese(capsys):
     said = printed_in_chinese(capsys, "clinic", "--patient", "standing_loss", "--diagnose")
     assert not english_in(said)
@@ -124,6 +125,7 @@ def test_an_exercises_command_names_an_unknown_argument_in_chinese(capsys):
     assert "无法识别的参数：--colour\n用法：" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("pronounce", "tomato"), ("memory", "--method", "qlora", "--cards", "2"), ("memory",)]
 )

@@ -109,6 +109,7 @@ def test_the_comparisons_page_is_chinese(report, tmp_path):
         assert "<h2>Words that changed</h2>" in "".join(parts(comparison(found), rows, []))
 
 
+@pytest.mark.slow
 def test_the_comparisons_figures_are_chinese(report, tmp_path, drawn):
     found = comparison(report[0])
     with matplotlib.rc_context(style.STYLE):
@@ -125,6 +126,7 @@ def test_the_comparisons_figures_are_chinese(report, tmp_path, drawn):
     assert "训练的参数（对数坐标）" in drawn
 
 
+@pytest.mark.slow
 def test_the_comparison_of_a_language_model_is_chinese(tmp_path, drawn, monkeypatch, capsys):
     found = kept() | {"failed": [{"method": "dora", "seed": 0, "failed": "ended with exit code 1"}]}
     pictures = chat_figures.draw_all(found, tmp_path)
@@ -154,6 +156,7 @@ def test_learning_from_preferences_is_told_in_chinese(tmp_path, drawn):
     assert "可以读一读的答案" in page
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_model_is_drawn_in_chinese(tmp_path, drawn):
     saved(bars([plan(Setting("llama-7b", method)) for method in ("full", "qlora")]), tmp_path / "a.png")
     assert english_in(drawn) == []

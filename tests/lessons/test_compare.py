@@ -130,6 +130,7 @@ def test_rates_of_another_base_are_told(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().out.startswith("lora: the learning rates were searched on another base")
 
 
+@pytest.mark.slow
 def test_a_row_of_a_prepared_base_holds_that_bases_own_errors(tmp_path: Path):
     setting = RowSetting("qlora", 0, steps=1, learning_rate=1e-3, test_words=40, train_words=20, base="")
 

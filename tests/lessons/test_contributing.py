@@ -63,6 +63,7 @@ def test_the_examples_update_is_the_papers(loha: Path) -> None:
     torch.testing.assert_close(layer.update(), expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_technique_from_outside_has_a_row_a_family_and_the_middle_of_its_rates(
     loha: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_STEPS = """
 import warnings
@@ -19,6 +21,7 @@ model.print_trainable_parameters()
 """
 
 
+@pytest.mark.slow
 def test_the_first_steps_work_beside_the_published_peft(tmp_path: Path) -> None:
     (tmp_path / "peft").mkdir()
     (tmp_path / "peft" / "__init__.py").write_text("raise ImportError('this is the published peft')")

@@ -1,5 +1,6 @@
 """Lesson 29: what is put back really is put back, and what is said of distances and of Paris holds."""
 
+import pytest
 import torch
 
 from lessons.chat.milestone import says
@@ -81,6 +82,7 @@ def test_a_cache_is_as_large_as_the_one_that_a_model_fills():
     assert sum(x.nbytes for x in past) == cache_bytes(2, 2, 4, TEXT.shape[1], each=4)
 
 
+@pytest.mark.slow
 @needs_smollm
 def test_with_the_librarys_own_blocks_the_model_says_paris(monkeypatch):
     assert "Paris" in says()

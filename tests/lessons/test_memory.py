@@ -254,6 +254,7 @@ def test_shards_share_what_lasts_and_a_card_holds_its_own_batch(method: str) -> 
     assert at_work > 0
 
 
+@pytest.mark.slow
 def test_two_processes_keep_of_a_model_what_the_plan_says(tmp_path: Path) -> None:
     """Real shares of a real model (torch's `fully_shard`). Buffers are whole in each; the plan cuts them too: positions alone."""
     methods, ranks = ("full", "lora", "p_tuning_v2"), range(2)
@@ -290,6 +291,7 @@ def test_a_table_says_what_each_byte_is() -> None:
     assert sum(found.bytes.values()) == found.total
 
 
+@pytest.mark.slow
 def test_the_command_compares_all_techniques_and_says_why_some_are_left_out(
     tmp_path: os.PathLike, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -315,6 +317,7 @@ def test_the_command_tells_what_one_two_eight_and_the_asked_number_of_cards_hold
     assert {row["setting"]["cards"] for row in json.loads((tmp_path / "memory.json").read_text())["plans"]} == {3}
 
 
+@pytest.mark.slow
 def test_one_technique_stands_beside_full_fine_tuning_and_lora(
     tmp_path: os.PathLike, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_strength_below_0_is_refused() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_the_command_measures_errors_at_every_strength_and_does_not_measure_twice(tmp_path: Path) -> None:
     file = tmp_path / "strength.json"
     assert measure(["--words", "2", "--methods", "bitfit", "--out", str(file)]) == 0

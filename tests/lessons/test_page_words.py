@@ -64,6 +64,7 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield tab
 
 
+@pytest.mark.slow
 def test_no_english_is_left_on_the_chinese_page(visit: Any) -> None:
     """A Latin word may stand there only where a translator wrote it, as an example, or as a module's path."""
     known = {word for text in chinese().values() for word in WORD.findall(re.sub(r"\{\w+\}", "", text))}
@@ -86,6 +87,7 @@ def spoken_sounds(text: str) -> bool:
     return bool(re.search(r"[əɪʊɑɒɔɛæʌɜɹɾŋʃʒθðɡˈˌːɫɝɚ]", text)) and " " not in text
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_in_the_language_that_is_asked_for(tmp_path: Path) -> None:
     with speaking("zh"):
         assert main(["--out", str(tmp_path / "page.html")]) == 0

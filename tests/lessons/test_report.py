@@ -144,6 +144,7 @@ def test_a_curve_is_short_and_keeps_the_mean():
     assert math.isclose(total, sum(losses))
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_and_the_page_needs_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     base_alone = {"base": letter_attention(load_base(), "forecast")}
     monkeypatch.setattr(figures, "attention_maps", lambda found, rows, folder: base_alone)

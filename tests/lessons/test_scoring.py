@@ -68,6 +68,7 @@ def model() -> Transformer:
     return Transformer(TransformerConfig(len(vocabulary()), **sizes, dropout=0.3, max_length=64))
 
 
+@pytest.mark.slow
 def test_a_prediction_does_not_depend_on_its_batch(model: Transformer):
     chosen = words("british", "test", limit=11)
     alone, together = (predict(model, chosen, batch_size, max_new_tokens=21) for batch_size in (1, 4))

@@ -95,6 +95,7 @@ def counted(name: str, rate: float, seed: int, folder: Path = Path()) -> float:
     return valley(1e-3 if name == "lora" else 3e-2)(rate, seed)
 
 
+@pytest.mark.slow
 def test_a_stopped_search_goes_on_and_keeps_what_failed(tmp_path: Path) -> None:
     file, runs = tmp_path / "rates.json", tmp_path / "runs"
     runs.mkdir()
@@ -122,6 +123,7 @@ def slow(name: str, rate: float, seed: int, folder: Path) -> float:
     return 0.0
 
 
+@pytest.mark.slow
 def test_the_processes_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     search_process = context.Process(target=climb_slowly, args=(tmp_path,))

@@ -291,6 +291,7 @@ def test_words_among_the_values_and_inside_a_figure_are_told_too():
     assert below.data["text/markdown"] == "图中文字：learning rate = 学习率。"
 
 
+@pytest.mark.slow
 def test_an_edited_symptom_of_the_clinic_is_no_word_of_the_course_any_more():
     told = {cell for line in (*symptoms(), *agreement_table(), prices()[0]) for cell in line}
     assert {cell for cell in told if re.search(r"[a-z]{2} [a-z]{2}", cell) and "](" not in cell} <= set(VALUES)

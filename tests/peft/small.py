@@ -1,5 +1,6 @@
 """A small base for tests of techniques: sizes that differ, norms and biases that are not at their start values."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -18,6 +19,9 @@ CONFIG = TransformerConfig(
     norm="pre",
 )
 UNSEEN = (29, 30)
+FEW = ("lora", "dora", "bitfit", "adapter_houlsby", "prefix_tuning", "p_tuning_v2", "ssf", "pill")
+METHODS = [method if method in FEW else pytest.param(method, marks=pytest.mark.slow) for method in RECIPES]
+"""Every technique, the others only where slow tests run: for what is asked of each of them many times."""
 
 
 def small_base(seed: int = 0, **changes: object) -> Transformer:

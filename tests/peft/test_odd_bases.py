@@ -6,8 +6,8 @@ import warnings
 import pytest
 import torch
 
-from peft import RECIPES, PeftModel
-from tests.peft.small import batch, prepared, small_base, take_steps, technique
+from peft import PeftModel
+from tests.peft.small import METHODS, batch, prepared, small_base, take_steps, technique
 from tests.transformer.zoo import ZOO
 from transformer import generate
 
@@ -19,7 +19,7 @@ def odd_base(kind: str) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("kind", ODD)
-@pytest.mark.parametrize("method", RECIPES)
+@pytest.mark.parametrize("method", METHODS)
 def test_disabled_saved_merged_and_cached_are_the_same(method: str, kind: str, tmp_path) -> None:
     base = prepared(method, odd_base(kind))(*batch())
     model = technique(method, odd_base(kind))

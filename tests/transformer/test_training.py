@@ -254,6 +254,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_training_that_is_killed_and_started_again_ends_as_the_one_that_was_not(tmp_path):
     """kill -9, at a step that no one chose; the weights are equal to the bit."""

@@ -11,14 +11,14 @@ from lessons.clinic.cases import CASES
 from lessons.clinic.command import main
 from peft import RECIPES
 from tests.lessons.clinic.worlds import EOS
-from tests.peft.small import technique
+from tests.peft.small import METHODS, technique
 from transformer.learning.batching import collate
 from transformer.learning.loss import label_smoothed_cross_entropy
 
 PAIRS = [([5, 8, 11, 29, EOS], [20, 29, 22, 3, 9, EOS]), ([7, 12, EOS], [24, 25, 30, EOS]), ([9, EOS], [4, 6, EOS])]
 
 
-@pytest.mark.parametrize("method", RECIPES)
+@pytest.mark.parametrize("method", METHODS)
 def test_every_technique_is_silent_in_training_and_in_use(method: str, tmp_path: Path):
     batches = [collate(PAIRS[:2], 0, 1), collate(PAIRS[1:], 0, 1)]
     model = technique(method).train()

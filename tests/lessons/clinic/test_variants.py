@@ -40,6 +40,7 @@ def test_every_case_was_named_at_the_first_look_in_three_of_them():
     assert [name for name in CASES if named[name] < 3] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", QUICK, ids=lambda variant: f"{variant.case}, {variant.name}")
 def test_it_is_named_and_silent_once_repaired(variant: Variant, tmp_path: Path):
     sick, well = (measure(**settings) for settings in variant.make(tmp_path))
