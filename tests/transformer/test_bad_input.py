@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jaxtyping
 import pytest
+import torch
 
+from tests.transformer import small
 from tests.transformer.bad_input import MISTAKES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,3 +94,34 @@ def test_a_mistake_is_refused_with_the_numbers_and_by_our_own_check(raised, mist
     wanted = WANTED[mistake] if WANTED[mistake].startswith("TypeError: ") else f"ValueError: {WANTED[mistake]}"
     assert f"{kind}: {message}".startswith(wanted)
     assert Path(file).is_relative_to(ROOT / "transformer")
+
+
+@pytest.mark.parametrize("mistake", WANTED)
+def test_it_is_refused_where_the_tests_run_too(mistake):
+    """By a check of ours, or by the enforced type of a signature where that speaks first."""
+    with pytest.raises(Exception) as raised:
+        MISTAKES[mistake]()
+
+    if not isinstance(raised.value, jaxtyping.TypeCheckError):
+        assert WANTED[mistake] in f"{type(raised.value).__name__}: {raised.value}"
+
+
+@pytest.mark.parametrize(
+    ("ids", "error", "message"),
+    [
+        (torch.ones(2, 3), TypeError, "text must hold integer token ids, not torch.float32"),
+        (torch.ones(2, 3, dtype=torch.bool), TypeError, "text must hold integer token ids, not torch.bool"),
+        (torch.ones(3, dtype=torch.long), ValueError, r"text must be a non-empty .* not shape \(3,\)"),
+        (torch.ones(2, 0, dtype=torch.long), ValueError, r"text must be a non-empty .* not shape \(2, 0\)"),
+    ],
+)
+def test_what_is_no_matrix_of_ids_is_refused_with_its_name(ids, error, message):
+    """Asked without a signature, whose type would speak first."""
+    with pytest.raises(error, match=message):
+        small.model().check_ids("text", ids)
+
+
+def test_a_text_as_long_as_there_are_positions_is_read():
+    ids = torch.full((1, small.CONFIG.max_length), 5)
+
+    assert small.model()(ids, ids).isfinite().all()

@@ -111,6 +111,13 @@ def test_more_beams_than_tokens_is_allowed():
     assert search([Table(3, vocab=4)], longest=1, beams=9, penalty=1.0) == [[int(Table(3, 4)(()).argmax())]]
 
 
+def test_where_there_are_more_beams_than_sequences_none_grows_beyond_the_last_position():
+    """After the likeliest token the end is certain; what takes the places that stay free is worse than what runs on."""
+    said = {(): [0.0, -1e3, -1e4], (0,): [-1e4, -1e4, 0.0]}
+
+    assert search([lambda prefix: said.get(prefix, [0.0] * 3)], longest=3, beams=32, penalty=1.0) == [[0, EOS]]
+
+
 def test_at_the_last_position_an_unfinished_sequence_counts():
     never_ends = [Table(seed, vocab=5, eos_bonus=-1e4) for seed in range(3)]
 
@@ -145,6 +152,13 @@ def test_where_there_are_fewer_continuations_than_asked_for_all_come_the_best_fi
 
     assert (prefixes.tolist(), tokens.tolist()) == ([[0, 0, 1, 1]], [[1, 0, 1, 0]])
     assert scores[0, 0] == -1 + torch.tensor([0.0, 1]).log_softmax(0)[1]
+
+
+def test_a_prefix_goes_on_where_it_is_better_than_the_worst_finished_one_and_not_where_it_is_as_good():
+    finished = Finished(3, 2, PAD, torch.device("cpu"))
+    finished.add(torch.ones(3, 2, 4, dtype=torch.long), torch.tensor([[-1.0, -2.0]] * 3))
+
+    assert finished.can_improve(torch.tensor([-1.5, -2.0, -2.5])).tolist() == [True, False, False]
 
 
 def test_shorter_finished_rows_are_filled_up_with_the_pad_symbol():

@@ -1,10 +1,14 @@
 """A decoder with what today's language models have: against NumPy, cached, padded, fused, watched, checkpointed."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
+from tests.reference import encoder_decoder as reference
 from tests.reference.language_model import gated_feed_forward, grouped_attention, rms_norm, rotary
+from tests.reference.positions import sinusoidal_positions
 from tests.transformer.small import arrays, config, random, shaken
 from transformer import (
     DecoderOnly,
@@ -83,6 +87,22 @@ def test_the_logits_are_those_of_the_formulas(family):
     np.testing.assert_allclose(logits, by_hand(model, TEXT[0].numpy()), atol=1e-10)
 
 
+@pytest.mark.parametrize("order", ["post", "pre"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_positions_that_are_added_give_the_logits_of_the_formulas(positions, order):
+    """Learned and in pre-norm it is GPT-2. The layers are those of the encoder, with a mask."""
+    model = language_model(num_encoder_layers=0, positions=positions, norm=order)
+    ids, p = TEXT[0].numpy(), arrays(model)
+    where = p["source_positions.weight"][:7] if positions == "learned" else sinusoidal_positions(7, 12)
+
+    x = math.sqrt(12) * p["source_embedding.weight"][ids] + where
+    for layer in reference.layers(p, "decoder.layers"):
+        x = reference.encoder_layer(x, layer, model.config.num_heads, order, np.tril(np.ones((7, 7), dtype=bool)))
+    x = reference.norm(x, p, "decoder.norm") if order == "pre" else x
+
+    np.testing.assert_allclose(model(TEXT)[0].detach().numpy(), x @ p["output.weight"].T, atol=1e-10)
+
+
 @FAMILIES
 def test_padding_in_front_changes_nothing(family):
     model = language_model(**family)
@@ -112,12 +132,14 @@ def test_a_prompt_read_at_once_into_the_cache_gives_the_logits_of_every_place(pa
     torch.testing.assert_close(cached[:, padding:], model(prompt)[:, padding:])
 
 
+@pytest.mark.parametrize("padding", [0, 3])
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_new_tokens_that_come_together_see_what_is_before_them_alone(size):
-    model = language_model(**LLAMA)
+def test_new_tokens_that_come_together_see_what_is_before_them_alone(size, padding):
+    """And of that no padding, which stands in front."""
+    model, prompt = language_model(**LLAMA), torch.nn.functional.pad(TEXT[:, :-size], (padding, 0), value=0)
     cache = model.new_cache(size)
 
-    model.decode(TEXT[:, :-size], cache)
+    model.decode(prompt, cache)
 
     torch.testing.assert_close(model.decode(TEXT[:, -size:], cache), model(TEXT)[:, -size:])
 

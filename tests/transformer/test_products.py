@@ -55,6 +55,13 @@ def test_numbers_and_gradients_are_those_of_the_plain_product(shapes, bias):
         torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_matrix_of_just_so_many_numbers_is_large(shapes):
+    with faster_products():
+        frozen(512, LARGE // 512)(torch.ones(MANY, 512))
+
+    assert shapes == [(MANY, 512, LARGE // 512)]
+
+
 def test_programs_are_few_however_many_lengths_there_are(shapes):
     linear = frozen()
     with faster_products():

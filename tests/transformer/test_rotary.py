@@ -52,6 +52,12 @@ def test_only_the_distance_of_query_and_key_counts():
     assert abs(score(5, 2) - score(5, 3)) > 1e-3
 
 
+def test_a_turn_is_made_where_the_places_are():
+    turn = rotation(PLACES.to("meta"), config(**LANGUAGE_MODEL), torch.float64)
+
+    assert turn(random(2, 3, 5, 4).to("meta")).device.type == "meta"
+
+
 def test_a_turn_keeps_every_length():
     x = random(2, 3, 5, 4)
 

@@ -235,6 +235,14 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_bit_equal_weights(tmp_path,
     small.assert_equal(weights(resumed), weights(whole), atol=0.0, rtol=0.0)
 
 
+def test_the_folders_of_a_checkpoint_are_made(tmp_path):
+    path = tmp_path / "of" / "a" / "run"
+
+    train(fresh_model(), pairs(), settings(1), checkpoint=path)
+
+    assert path.is_file()
+
+
 def test_a_run_that_is_done_is_not_done_again(tmp_path):
     wanted = train(fresh_model(), pairs(), settings(5), checkpoint=tmp_path / "run")
     again, steps = fresh_model(), []

@@ -51,6 +51,19 @@ def test_idle_parts_at_the_end_count_for_nothing(idle):
     small.assert_equal(gradients, expected_gradients)
 
 
+def test_what_a_step_does_not_read_stays_where_it_was_although_an_earlier_step_has_moved_it():
+    """Neither the momentum that AdamW has of it nor its decay reaches it."""
+    model, apart = small.model(), torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.AdamW([*model.parameters(), apart], lr=0.1, weight_decay=0.1)
+    apart.grad = torch.ones(3)
+    optimizer.step()
+    before = apart.detach().clone()
+
+    one_step(model, [batch(*PAIRS)], TOKENS, optimizer, TrainingConfig(1), pad_id=0)
+
+    assert torch.equal(apart, before)
+
+
 def test_a_step_from_broken_weights_stops_at_its_number():
     model = small.model()
     with torch.no_grad():
@@ -120,19 +133,24 @@ def test_a_model_trains_in_training_mode_with_random_numbers_of_seed_and_step_an
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_the_network_is_one_of_several_where_there_are_several(monkeypatch):
+@pytest.mark.parametrize("shard", [False, True])
+def test_where_there_are_several_processes_each_has_the_network_or_a_share_of_it(monkeypatch, shard):
     given = []
 
     class Noting(Processes):
         def parallel(self, model):
-            given.append(model)
+            given.append((model, "whole"))
             return model
+
+        def shard(self, model, groups):
+            given.append((model, "a share"))
+            return groups
 
     monkeypatch.setattr(training, "Processes", Noting)
     model = fresh_model()
-    train(model, pairs(), settings(1))
+    train(model, pairs(), settings(1), shard=shard)
 
-    assert given == [model]
+    assert given == [(model, "a share" if shard else "whole")]
 
 
 @pytest.mark.parametrize(("steps", "epochs"), [(3, 1), (4, 2), (7, 3)])
