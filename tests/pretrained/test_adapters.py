@@ -74,6 +74,20 @@ def test_three_layers_become_the_blocks_of_one(make_folder, tmp_path):
     assert config["fan_in_fan_out"] is True
 
 
+def test_bert_s_head_stands_beside_its_body(make_folder, tmp_path):
+    folder, _ = make_folder("BertForMaskedLM")
+    adapted(
+        folder, LoraConfig(target_modules=["encoder.layers.0.self_attention.q_proj", "output.dense"]), tmp_path / "ours"
+    )
+
+    adapter_to_hf(tmp_path / "ours", tmp_path / "theirs", folder)
+
+    assert read_json(tmp_path / "theirs/adapter_config.json")["target_modules"] == [
+        "bert.encoder.layer.0.attention.self.query",
+        "cls.predictions.transform.dense",
+    ]
+
+
 def test_a_tensor_that_names_no_known_part_is_refused(make_folder, tmp_path):
     folder, _ = make_folder("BertModel")
     adapted(folder, CONFIGS["LoRA"], tmp_path / "ours")
@@ -115,6 +129,7 @@ def test_a_layer_s_part_of_a_tensor_is_cut_out_or_all_of_it():
     rows, row = torch.arange(6.0).view(6, 1), torch.arange(6.0).view(1, 6)
 
     assert cut(rows, "lora_B.weight", 1, 3).tolist() == [[2], [3]]
+    assert cut(rows, "lora_B.weight", 0, 2).tolist() == [[0], [1], [2]]
     assert cut(rows, "lora_A.weight", 1, 3).tolist() == rows.tolist()
     assert cut(rows, "ia3_l", 2, 3).tolist() == [[4], [5]]
     assert cut(row, "ia3_l", 2, 3).tolist() == row.tolist()

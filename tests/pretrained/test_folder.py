@@ -2,11 +2,14 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import save_file
 
 from transformer.pretrained import load_pretrained
+from transformer.pretrained.folder import check_sizes
 
 
 @pytest.fixture
@@ -73,6 +76,18 @@ def test_a_missing_shard_is_named(shards):
         load_pretrained(folder)
 
 
+def test_missing_shards_are_named_in_the_order_of_their_names(shards):
+    folder, places = shards
+    wanted = [f"{letter}.safetensors" for letter in "abcdefgh"]
+    write_index(folder, dict(zip(places, reversed(wanted), strict=False)))
+
+    with pytest.raises(FileNotFoundError) as error:
+        load_pretrained(folder)
+
+    positions = [str(error.value).index(name) for name in wanted]
+    assert positions == sorted(positions)
+
+
 @pytest.mark.parametrize(
     "name", ["../model.safetensors", "/etc/passwd", "sub/model.safetensors", "..\\model", "..", ""]
 )
@@ -103,6 +118,15 @@ def test_an_index_of_another_form_is_refused(index, shards):
         ValueError, match=r"has no weight_map from tensors to file names|must hold an object, not a list"
     ):
         load_pretrained(folder)
+
+
+def test_a_side_may_be_of_length_1_and_as_long_as_the_longest():
+    tensors = {"a": torch.zeros(1, 4)}
+
+    check_sizes({"d_model": 1, "n_inner": 4}, tensors, Path("config.json"))
+
+    with pytest.raises(ValueError, match=r"config\.json says n_inner 5; the longest side of a tensor beside it is 4"):
+        check_sizes({"n_inner": 5}, tensors, Path("config.json"))
 
 
 def test_a_truncated_file_is_no_whole_file(make_folder):

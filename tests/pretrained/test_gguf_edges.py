@@ -1,16 +1,18 @@
 """The edges of what a GGUF may say: the last value that is taken, and the first that is refused."""
 
+import os
 import struct
 
 import numpy as np
 import pytest
 import torch
 
-from tests.pretrained.gguf_files import TOKENS, small_tensors, small_values, text, typed, write_gguf
+from tests.pretrained.gguf_files import TOKENS, gguf_bytes, small_tensors, small_values, text, typed, write_gguf
 from tests.pretrained.test_gguf_container import entry, header
 from transformer.pretrained.gguf import container, read_gguf
 from transformer.pretrained.gguf import header as header_module
 from transformer.pretrained.gguf.container import read_container
+from transformer.pretrained.gguf.header import Header
 from transformer.pretrained.gguf.hf_config import LARGEST, hf_config, whole
 from transformer.pretrained.gguf.vocabulary import START, read_vocabulary
 
@@ -106,12 +108,60 @@ def test_a_file_that_ends_early_or_says_too_much_is_refused(tmp_path, data, mess
         read_container(tmp_path / "a.gguf")
 
 
-def test_a_header_has_its_largest_size(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (text("k" * 9) + bytes(60), "takes 9 bytes or more, and 8 of 40, the largest header are left"),
+        (text("k") + typed(1) + bytes(60), "takes 4 bytes or more, and 3 of 40, the largest header are left"),
+        (text("k" * 9)[:16], "takes 9 bytes or more, and 8 are left"),
+    ],
+    ids=["text", "number", "all of the file"],
+)
+def test_a_header_has_its_largest_size(tmp_path, monkeypatch, data, message):
     monkeypatch.setattr(header_module, "LARGEST_HEADER", 40)
-    (tmp_path / "a.gguf").write_bytes(header(keys=1) + text("k" * 9) + bytes(60))
+    (tmp_path / "a.gguf").write_bytes(header(keys=1) + data)
 
-    with pytest.raises(ValueError, match="takes 9 bytes or more, and 8 of 40, the largest header are left"):
+    with pytest.raises(ValueError, match=message):
         read_container(tmp_path / "a.gguf")
+
+
+def test_a_header_has_its_largest_number_of_strings(tmp_path, monkeypatch):
+    monkeypatch.setattr(header_module, "MOST_STRINGS", 3)
+    path = tmp_path / "a.gguf"
+
+    path.write_bytes(header(keys=1) + text("k") + typed(["a", "b"]))
+    assert read_container(path).values == {"k": ["a", "b"]}
+
+    path.write_bytes(header(keys=1) + text("k") + typed(["a", "b", "c"]))
+    with pytest.raises(ValueError, match="'k' makes it 4 strings; at most 3 are read"):
+        read_container(path)
+
+
+def test_names_may_be_as_long_as_is_said(tmp_path):
+    path = tmp_path / "a.gguf"
+    path.write_bytes(gguf_bytes({"k" * 256: 1}, {"t" * 64: ("F32", np.ones(1, np.float32))}))
+
+    read = read_container(path)
+
+    assert (list(read.values), list(read.entries)) == (["k" * 256], ["t" * 64])
+
+
+def test_an_array_of_truths_is_read(tmp_path):
+    path = tmp_path / "a.gguf"
+    path.write_bytes(header(keys=1) + text("k") + struct.pack("<IIQ3B", 9, 7, 3, 0, 1, 1))
+
+    assert read_container(path).values["k"].tolist() == [0, 1, 1]
+
+
+def test_a_file_that_is_cut_while_its_header_is_read_is_refused(tmp_path):
+    path = tmp_path / "a.gguf"
+    path.write_bytes(b"GGUF")
+
+    with path.open("rb") as file:
+        opened = Header(path, file)
+        os.truncate(path, 2)
+        with pytest.raises(ValueError, match="the version ends after 2 of 4 bytes"):
+            opened.number("I", "the version")
 
 
 def test_a_text_that_fills_the_file_to_its_end_is_read(tmp_path):

@@ -127,6 +127,14 @@ def test_what_stays_packed_is_the_same_matrix(tmp_path, rng, kind, name):
     assert torch.equal(weights.flatten(1), file.tensors[name])
 
 
+def test_what_stays_packed_takes_the_memory_of_its_bits_alone(tmp_path, rng):
+    file = read_gguf(write_gguf(tmp_path / "a.gguf", small_values(), small_tensors(rng)))
+
+    packed = file.packed("model.layers.1.mlp.down_proj.weight")
+
+    assert all(part.untyped_storage().nbytes() == part.nbytes for part in packed.values())
+
+
 def test_only_what_is_kept_in_four_bits_can_stay_packed(tmp_path, rng):
     file = read_gguf(write_gguf(tmp_path / "a.gguf", small_values(), small_tensors(rng)))
     with pytest.raises(ValueError, match=r"model\.embed_tokens\.weight is kept in Q8_0"):
@@ -150,6 +158,7 @@ def test_only_what_is_kept_in_four_bits_can_stay_packed(tmp_path, rng):
         ({"llama.rope.dimension_count": 8, "llama.attention.key_length": 16}, r"are \[8, 16\]: heads of one size"),
         ({"llama.block_count": 0}, "block_count is a whole number from 1"),
         ({"llama.block_count": 2**24}, "block_count is 16777216, and there are 20 tensors"),
+        ({"llama.block_count": 20}, "missing blk.2.attn_norm.weight"),
         ({"llama.block_count": 2.0}, "block_count is a whole number"),
         ({"llama.embedding_length": None}, "embedding_length is a whole number from 1 to 16777216, not 'None'"),
         ({"llama.attention.head_count": [4, 4]}, "attention.head_count is a whole number"),

@@ -41,7 +41,7 @@ CASES = {
     "Llama": (
         lambda: llama.build(llama_needed(), {}),
         {"dropout": 0.0, "activation": "silu", "layer_norm_eps": 1e-6, "pad_id": 2, "bos_id": 2, "tie_embeddings": False,
-         "num_kv_heads": None, "head_size": None},
+         "num_kv_heads": None, "head_size": None, "rope_base": 10000.0},
     ),
     "Llama with its ids": (
         lambda: llama.build(llama_needed(bos_token_id=4, pad_token_id=5, eos_token_id=[6]), {}),

@@ -145,8 +145,22 @@ REFUSED = [
     (LLAMA, {"hidden_act": "tanh"}, "activation 'tanh'"),
     (LLAMA, {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_type 'yarn': only 'default' and 'llama3'"),
     (LLAMA, {"rope_scaling": {"type": "linear", "factor": 4.0}}, "rope_type 'linear'"),
-    (LLAMA, {"rope_scaling": {"rope_type": "llama3", "factor": 4.0}}, "lacks high_freq_factor; lacks low_freq_factor"),
-    (LLAMA, {"rope_parameters": {"rope_type": "default", "odd": 1}}, "has odd, which is not known here"),
+    (
+        LLAMA,
+        {"rope_scaling": {"rope_type": "llama3", "factor": 4.0}},
+        "'llama3': lacks high_freq_factor; lacks low_freq_factor; ",
+    ),
+    (
+        LLAMA,
+        {"rope_parameters": {"rope_type": "llama3", "odd": 1} | SLOWED},
+        "'llama3': has odd, which is not known here",
+    ),
+    (
+        LLAMA,
+        {"rope_parameters": dict.fromkeys("hgfedcba", 1)},
+        "'default': " + "; ".join(f"has {letter}, .*" for letter in "abcdefgh"),
+    ),
+    (LLAMA, {"rope_scaling": "linear"}, "rope_parameters 'linear': an object is expected"),
     (LLAMA, {"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
     (LLAMA, {"eos_token_id": [2, 5]}, r"any of \[2, 5\]: choose one, load_pretrained\(..., eos_id=...\)"),
     (LLAMA, {"eos_token_id": None}, "config.json lacks eos_token_id"),
@@ -187,6 +201,18 @@ def test_an_end_token_can_be_chosen(make_folder):
     folder, _ = make_folder(LLAMA, eos_token_id=[2, 5])
 
     assert load_pretrained(folder, eos_id=5).config.eos_id == 5
+
+
+def test_a_tied_matrix_may_stand_there_twice(make_folder):
+    folder, tensors = make_folder(LLAMA, tie_word_embeddings=True)
+    embedding = tensors["model.embed_tokens.weight"]
+    save_file(tensors | {"lm_head.weight": embedding.clone()}, folder / "model.safetensors")
+    load_pretrained(folder)
+
+    save_file(tensors | {"lm_head.weight": embedding + 1.0}, folder / "model.safetensors")
+
+    with pytest.raises(ValueError, match=r"lm_head\.weight differs from embed_tokens\.weight"):
+        load_pretrained(folder)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +262,7 @@ def test_a_gguf_is_the_folder_of_its_tensors(family, tied, make_gguf, tmp_path):
     model, wanted = load_pretrained(path), load_pretrained(tmp_path)
 
     assert model.config == wanted.config
+    assert not model.training
     assert all(torch.equal(tensor, wanted.state_dict()[name]) for name, tensor in model.state_dict().items())
     assert torch.equal(model(IDS), wanted(IDS))
 

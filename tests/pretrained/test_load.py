@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from transformer import DecoderOnly, EncoderOnly, MaskedWordHead, Transformer
 from transformer.pretrained import load_pretrained
+from transformer.pretrained.load import Undrawn
 from transformer.pretrained.marian import sinusoids_in_halves
 
 KINDS = {
@@ -53,6 +54,17 @@ def test_marian_s_sinusoids_stand_in_halves_and_are_not_trained(make_folder):
     assert torch.allclose(sines**2 + cosines**2, torch.ones(6, 4))
     assert not model.source_positions.weight.requires_grad
     assert not model.output.bias.requires_grad
+
+
+def test_marian_learns_nothing_from_a_padding_that_it_looks_up(make_folder):
+    folder, _ = make_folder("MarianMTModel")
+    model = load_pretrained(folder)
+    ids = torch.tensor([[4, model.config.pad_id]])
+
+    for embedding in (model.source_embedding, model.target_embedding):
+        model.zero_grad()
+        embedding(ids).sum().backward()
+        assert embedding.weight.grad.sum(dim=1).nonzero().flatten().tolist() == [4]
 
 
 def test_bart_s_first_two_positions_are_not_used(make_folder):
@@ -141,18 +153,27 @@ def test_what_does_not_fit_is_refused_with_the_whole_list(make_folder):
     )
 
 
-def test_copies_of_the_tied_matrix_must_be_copies(make_folder):
-    folder, tensors = make_folder("MarianMTModel")
-    save_file(tensors | {"lm_head.weight": tensors["model.shared.weight"].clone()}, folder / "model.safetensors")
+@pytest.mark.parametrize(
+    ("architecture", "tied", "copy"),
+    [
+        ("MarianMTModel", "model.shared.weight", "lm_head.weight"),
+        ("BertForMaskedLM", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+    ],
+)
+def test_copies_of_the_tied_matrix_must_be_copies(architecture, tied, copy, make_folder):
+    folder, tensors = make_folder(architecture)
+    save_file(tensors | {copy: tensors[tied].clone()}, folder / "model.safetensors")
     load_pretrained(folder)
 
-    save_file(tensors | {"lm_head.weight": tensors["model.shared.weight"] + 1.0}, folder / "model.safetensors")
+    save_file(tensors | {copy: tensors[tied] + 1.0}, folder / "model.safetensors")
 
-    with pytest.raises(ValueError, match=r"lm_head\.weight differs from shared\.weight"):
+    with pytest.raises(ValueError, match=f"{copy} differs from {tied.partition('.')[2]}"):
         load_pretrained(folder)
 
 
-@pytest.mark.parametrize("names", [["T5ForConditionalGeneration"], None, "GPT2LMHeadModel", []])
+@pytest.mark.parametrize(
+    "names", [["T5ForConditionalGeneration"], None, "GPT2LMHeadModel", [], [["GPT2LMHeadModel"]], [{}]]
+)
 def test_another_architecture_is_refused_with_those_that_are_known(names, make_folder):
     folder, _ = make_folder("GPT2LMHeadModel", architectures=names)
 
@@ -177,7 +198,11 @@ def test_another_architecture_is_refused_with_those_that_are_known(names, make_f
         ("MarianMTModel", {"normalize_before": True}, "normalize_before True"),
         ("BertModel", {"hidden_size": "8"}, "hidden_size must be an integer"),
         ("BertModel", {"intermediate_size": 0}, "intermediate_size must be"),
-        ("BertModel", {"vocab_size": 13}, "says vocab_size 13; the longest side of a tensor beside it is 12"),
+        (
+            "BertModel",
+            {"vocab_size": 13},
+            "config.json says vocab_size 13; the longest side of a tensor beside it is 12",
+        ),
         ("GPT2LMHeadModel", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx True"),
         ("GPT2LMHeadModel", {"n_head": 3}, "d_model 8 is not divisible by num_heads 3"),
     ],
@@ -208,9 +233,20 @@ def test_one_tensor_under_two_names_is_refused(make_folder):
 
 def test_unknown_tensors_are_named_in_the_order_of_their_names(make_folder):
     folder, tensors = make_folder("BertModel")
-    save_file(tensors | {f"z{letter}": torch.zeros(1) for letter in "hgfedcba"}, folder / "model.safetensors")
+    save_file(
+        tensors | {name: torch.zeros(1) for name in ("bert.zb", "bert.zd", "za", "zc")}, folder / "model.safetensors"
+    )
 
     with pytest.raises(ValueError) as error:
         load_pretrained(folder)
 
-    assert str(error.value).endswith("; ".join(f"unknown z{letter}" for letter in "abcdefgh"))
+    assert str(error.value).endswith("; ".join(f"unknown z{letter}" for letter in "abcd"))
+
+
+def test_where_no_weights_are_drawn_a_draw_gives_back_the_tensor_as_it_was():
+    zeros = torch.zeros(3)
+
+    with Undrawn():
+        assert zeros.normal_() is zeros.uniform_(1.0, 2.0) is zeros
+
+    assert not zeros.any()
