@@ -4,7 +4,6 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-import jaxtyping
 import pytest
 
 from tests.bad_input.mistakes import MISTAKES
@@ -27,9 +26,8 @@ def test_a_mistake_is_refused(mistake: str):
     """By a check of ours, or by the enforced type of a signature where that speaks first."""
     call, wanted = MISTAKES[mistake]
 
-    with pytest.raises(Exception) as raised:  # noqa: PT011 - what it says is asked below
+    with pytest.raises(Exception) as raised:
         call()
 
-    if not isinstance(raised.value, jaxtyping.TypeCheckError):
-        told = f"{type(raised.value).__name__}: {raised.value}"
-        assert wanted.partition("FOLDER")[0].removeprefix("ValueError: ") in told
+    told = f"{type(raised.value).__name__}: {raised.value}"
+    assert "Type-check error" in told or all(part in told for part in wanted.split("FOLDER"))

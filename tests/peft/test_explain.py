@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from peft import RECIPES, LoraConfig, PeftModel, get_peft_model
-from peft.frame.explain import explain
+from peft.frame.explain import explain, grouped
 from peft.frame.patterns import written_as_one
 from tests.peft.small import config_of, prepared, small_base, technique
 from transformer import Transformer
@@ -80,6 +80,36 @@ def test_what_is_true_of_all_sites_is_said_once_and_what_is_off_is_named() -> No
         "default: LoraLinear 8×40, 24×8",
         "second (not active): LoraLinear 2×24, 24×2",
     ]
+
+
+def test_numbers_stand_under_each_other() -> None:
+    rows = [line for line in printed(technique("lora")) if line.startswith("  ")]
+
+    ends = [[word.end() for word in re.finditer(r"\S+", row)][1:] for row in rows]
+
+    assert all(each == ends[0] for each in ends)
+
+
+def test_in_a_narrow_terminal_a_site_still_has_one_line() -> None:
+    model = technique("lora")
+    wide, narrow = ([line for line in printed(model, width) if line.startswith("  ")] for width in (80, 40))
+    assert len(narrow) == len(wide)
+
+
+def test_the_counts_are_without_colour() -> None:
+    console = Console(force_terminal=True, color_system="standard", file=io.StringIO())
+    explain(technique("lora"), console)
+    assert "\x1b" not in console.file.getvalue().splitlines()[0]
+
+
+def test_no_row_says_that_it_is_merged() -> None:
+    assert not any(row["merged"] for row in explain(technique("adapter_houlsby"), Console(file=io.StringIO())))
+
+
+@pytest.mark.parametrize(("letters", "said"), [(36, "x" * 36), (37, "1 tensors")])
+def test_shapes_are_written_out_where_they_are_short(letters: int, said: str) -> None:
+    row = {"adapter": "a", "technique": "Linear", "shape": "x" * letters, "active": True}
+    assert list(grouped([row])) == [f"a: Linear {said}"]
 
 
 def test_only_what_differs_in_one_part_is_joined() -> None:

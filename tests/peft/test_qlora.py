@@ -27,6 +27,11 @@ def test_an_adapter_at_its_start_is_the_quantized_base() -> None:
     assert not torch.equal(expected, small_base()(*batch()))
 
 
+def test_a_layer_in_four_bits_counts_the_weights_that_it_stands_for() -> None:
+    quantized, plain = (get_peft_model(base, LoraConfig(r=3)) for base in (on_nf4(small_base()), small_base()))
+    assert quantized.get_nb_trainable_parameters() == plain.get_nb_trainable_parameters()
+
+
 @pytest.mark.parametrize("prepare", [on_nf4, on_fp4, on_int4])
 def test_gradients_reach_the_adapter_and_never_the_base(prepare: object) -> None:
     model = get_peft_model(prepare(small_base()), LoraConfig(r=3, target_modules="all-linear"))

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.frame.adapter import misfits
 from peft.frame.fingerprint import fingerprint
 from quant import quantize_model
 from tests.kills import killed_at_every_call, killed_at_random, no_waiting_for_the_disk
@@ -185,6 +187,18 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_adapter_whole(
     assert same(said_by(tmp_path), old(*batch()))
 
 
+def test_all_that_does_not_fit_is_listed_by_name() -> None:
+    names = [[f"{kind}{number}" for number in range(9)] for kind in "abcd"]
+    missing, unknown, longer, whole = names
+    wanted = {name: torch.zeros(2) for name in reversed(missing + longer + whole)}
+    tensors = {name: torch.zeros(3) for name in reversed(unknown + longer)}
+    tensors |= {name: torch.zeros(2, dtype=torch.int) for name in reversed(whole)}
+
+    problems = misfits(tensors, wanted)
+
+    assert [re.search(r"[a-d]\d", problem)[0] for problem in problems] == [*missing, *unknown, *longer, *whole]
+
+
 def test_the_fingerprint_sees_every_value_of_every_tensor() -> None:
     base = small_base()
     prints = {fingerprint(base)}
@@ -211,6 +225,16 @@ def test_the_fingerprint_is_the_same_in_other_types_and_sees_shapes() -> None:
     assert fingerprint(small_base().double()) == wanted
     base.encoder.layers[0].feed_forward.fc1.weight.data = base.encoder.layers[0].feed_forward.fc1.weight.data.T
     assert fingerprint(base) != wanted
+
+
+def test_the_fingerprint_sees_the_last_bit_of_a_large_whole_number() -> None:
+    base = small_base()
+    prints = set()
+    for number in (1000, 1001):
+        base.encoder.register_buffer("counted", torch.tensor([number]))
+        prints.add(fingerprint(base))
+
+    assert len(prints) == 2
 
 
 @pytest.mark.parametrize("name", ["codes", "codebook", "scales"])
