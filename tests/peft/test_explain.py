@@ -116,3 +116,18 @@ def test_only_what_differs_in_one_part_is_joined() -> None:
     paths = ["a.0.q_proj", "a.1.q_proj", "a.4.q_proj", "a.0.v_proj", "a.1.v_proj", "a.4.v_proj", "a.0.fc1", "output"]
     assert written_as_one(paths, 60) == [("a.{0-1,4}.{q,v}_proj", 6), ("a.0.fc1", 1), ("output", 1)]
     assert written_as_one(paths[:6], 16) == [("a.{0-1,4}.q_proj", 3), ("a.{0-1,4}.v_proj", 3)]
+
+
+def test_numbers_are_joined_in_runs_and_a_word_among_them_stands_for_itself() -> None:
+    assert written_as_one([f"a.{number}.q" for number in (0, 1, 2, 4, 6, 7)], 60) == [("a.{0-2,4,6-7}.q", 6)]
+    assert written_as_one(["a.0.q", "a.last.q"], 60) == [("a.{0,last}.q", 2)]
+
+
+def test_the_counts_are_printed_in_one_line(capsys: pytest.CaptureFixture) -> None:
+    technique("lora").print_trainable_parameters()
+    assert capsys.readouterr().out == "trainable params: 10,800 || all params: 29,976 || trainable%: 36.0288\n"
+
+
+def test_a_model_that_is_not_made_yet_has_nothing_to_ask() -> None:
+    with pytest.raises(AttributeError, match="base_model"):
+        PeftModel.__new__(PeftModel).config  # noqa: B018 - asking is what is tested

@@ -205,3 +205,14 @@ class Doubled(AdditiveLayer):
 
     def delta(self, x: Tensor) -> Tensor:
         return x
+
+
+def test_dropout_of_one_adapter_falls_on_its_rows_alone() -> None:
+    model = technique("lora", small_base(dropout=0.0), r=4, lora_dropout=0.5, init_lora_weights=False)
+    model.add_adapter("second", LoraConfig(4, init_lora_weights=False))
+    model.train()
+
+    first, second = (model(*twice(), adapter_names=NAMES) for _ in range(2))
+
+    assert not torch.allclose(first[1], second[1])
+    torch.testing.assert_close(first[[0, 2, 3]], second[[0, 2, 3]])

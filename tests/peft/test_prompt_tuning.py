@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from peft import PeftModel, PromptTuningConfig, get_peft_model
+from peft.huggingface.virtual_tokens import task_type
 from tests.peft.small import CONFIG, batch, small_base, take_steps
 from tests.reference import prompts as reference
 from transformer import DecoderOnly, TransformerConfig, generate
@@ -154,3 +155,13 @@ def test_a_source_that_no_longer_fits_is_refused_with_the_numbers() -> None:
     model = prompted(count=40)
     with pytest.raises(ValueError, match="49 positions; max_length is 48"):
         model.encode(torch.full((1, 9), 5))
+
+
+@pytest.mark.parametrize(
+    ("encoder_layers", "decoder_layers", "name"),
+    [(2, 0, "FEATURE_EXTRACTION"), (2, 2, "SEQ_2_SEQ_LM"), (0, 2, "CAUSAL_LM")],
+)
+def test_hugging_faces_name_for_the_task_follows_from_the_stacks(
+    encoder_layers: int, decoder_layers: int, name: str
+) -> None:
+    assert task_type(encoder_layers, decoder_layers) == name
