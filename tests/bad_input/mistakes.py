@@ -24,6 +24,7 @@ from peft import (
     PTuningConfig,
     VeraConfig,
     get_peft_model,
+    recipe,
     set_stage,
 )
 from quant import INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, LinearQ4, quantize_4bit
@@ -196,6 +197,8 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a stage of what is not there": (lambda: set_stage(get_peft_model(base(), LoraConfig(r=2)), 2, "x"), "there is no adapter 'x'; there are default"),
     "a rank of 0": (lambda: get_peft_model(base(), LoraConfig(r=0)), "rank 0 must be at least 1"),
     "a rank above the smaller side": (lambda: get_peft_model(base(), LoraConfig(r=13)), "rank 13 of Linear is larger than the layer's smaller side 12"),
+    "a technique with a slip": (lambda: recipe("lorra"), "unknown technique 'lorra': did you mean lora? there are full, "),
+    "a technique that is none": (lambda: recipe("zzz"), "unknown technique 'zzz'; there are full, "),
     # an adapter's folder
     "an adapter of a newer format": (lambda: load_adapter(finetune_by_hand={"format": 3}), "FOLDER/adapter_config.json was written by a newer version of this library"),
     "a config without a peft_type": (lambda: load_adapter('{"r": 2}'), "FOLDER/adapter_config.json names no peft_type: it is no adapter's config"),

@@ -165,3 +165,11 @@ def test_hugging_faces_name_for_the_task_follows_from_the_stacks(
     encoder_layers: int, decoder_layers: int, name: str
 ) -> None:
     assert task_type(encoder_layers, decoder_layers) == name
+
+
+def test_one_token_is_enough_and_a_text_may_hold_the_first_and_the_last_of_the_vocabulary() -> None:
+    assert PromptTuningConfig(num_virtual_tokens=1).num_virtual_tokens == 1
+    text = {"prompt_tuning_init": "TEXT", "prompt_tuning_init_token_ids": (0, 30)}
+    model = get_peft_model(small_base(), PromptTuningConfig(num_virtual_tokens=2, **text))
+    (prompt,) = model.adapters["default"].own_parameters().values()
+    torch.testing.assert_close(prompt, 24**0.5 * small_base().source_embedding.weight[[0, 30]])

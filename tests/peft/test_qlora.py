@@ -1,5 +1,6 @@
 """QLoRA: LoRA on four bits, and what a merge back into four bits loses."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,21 @@ def test_a_model_in_the_four_bits_of_a_gguf_is_quantized_already_and_listed() ->
     assert linear_layers(model)[0].nbytes == 32 * 8 * 5 // 8 + 4 * 8
     with pytest.raises(ValueError, match="quantized already: 0 and 0 more are LinearQ4"):
         on_nf4(model)
+
+
+def test_the_share_that_it_tells_is_that_of_the_update() -> None:
+    layer = LoraLinear(Linear4bit.from_linear(torch.nn.Linear(64, 48)), rank=4, alpha=4, initialization=False)
+    with pytest.warns(UserWarning, match="into a quantized base"):
+        wanted = layer.merged().weight
+
+    with warnings.catch_warnings(record=True) as said:
+        again = merged_in_4bit(layer)
+
+    lost = (again.dequantized() - wanted).norm() / (wanted - layer.base.dequantized()).norm()
+    assert [str(warning.message) for warning in said] == [
+        f"merged back into 4 bits: {100 * lost:.0f} % of the update's length is rounding error"
+    ]
+
+
+def test_of_no_update_nothing_is_lost() -> None:
+    assert lost_share(torch.zeros(2, 3), torch.zeros(2, 3)) == 0.0

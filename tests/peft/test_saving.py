@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.frame.adapter import misfits
@@ -299,3 +300,20 @@ def test_a_second_adapter_is_loaded_on_its_own_base_or_if_nobody_asks(tmp_path: 
     other.load_adapter(tmp_path, "second", check_base=False)
 
     assert list(other.adapters) == ["default", "second"]
+
+
+def counting(d_in: int, d_out: int, name: str = "linear") -> nn.Module:
+    """A base of the numbers 0, 1, 2, ..."""
+    model = nn.ModuleDict({name: nn.Linear(d_in, d_out, bias=False)})
+    model[name].weight.data = torch.arange(d_in * d_out, dtype=torch.float).reshape(d_out, d_in)
+    return model
+
+
+def test_the_fingerprint_of_a_base_stays_what_it_is_in_the_folders_there_are() -> None:
+    base = counting(2, 3)
+    base.register_buffer("made_anew", torch.ones(2), persistent=False)
+    assert fingerprint(base) == "018510a43e8e5695"
+
+
+def test_the_fingerprint_sees_names_and_shapes_of_the_same_numbers() -> None:
+    assert len({fingerprint(counting(2, 3)), fingerprint(counting(3, 2)), fingerprint(counting(2, 3, "other"))}) == 3

@@ -179,7 +179,7 @@ def test_the_first_and_the_last_token_can_be_trained() -> None:
     assert torch.equal(rows, small_base().source_embedding.weight[[0, 30]])
 
 
-@pytest.mark.parametrize("method", ["lora", "adapter_houlsby", "bitfit", "p_tuning"])
+@pytest.mark.parametrize("method", ["lora", "adapter_houlsby", "bitfit", "p_tuning", "prefix_tuning"])
 def test_what_is_saved_is_numbers_without_a_gradient(method: str) -> None:
     model = technique(method)
     drop_encoders(model)
