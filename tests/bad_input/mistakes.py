@@ -16,7 +16,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from peft import AdapterConfig, LoraConfig, PeftModel, PTuningConfig, VeraConfig, get_peft_model
+from peft import (
+    AdapterConfig,
+    LoraConfig,
+    PeftModel,
+    PromptTuningConfig,
+    PTuningConfig,
+    VeraConfig,
+    get_peft_model,
+    recipe,
+    set_stage,
+)
 from quant import INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, LinearQ4, quantize_4bit
 from rlhf import DPOConfig, GRPOConfig, PPOConfig, Preferences, dpo, dpo_loss, ipo_loss, preference_loss
 from transformer import TrainingConfig, Transformer, TransformerConfig, generate, load_model, save_model, train
@@ -69,6 +79,20 @@ def load_changed_tensors(change: Callable[[Tensor], Tensor]) -> PeftModel:
     tensors = {name: change(tensor) for name, tensor in load_file(folder / TENSORS).items()}
     save_file(tensors, folder / TENSORS)
     return PeftModel.from_pretrained(base(), folder)
+
+
+def load_without_tensors(other: str) -> PeftModel:
+    """From a folder where another file lies instead."""
+    folder = adapter_folder()
+    (folder / TENSORS).rename(folder / other)
+    return PeftModel.from_pretrained(base(), folder)
+
+
+def of_another_kind() -> nn.Module:
+    """A layer whose config is none of ours."""
+    layer = nn.Linear(3, 3)
+    layer.config = object()
+    return layer
 
 
 def load_base(text: str | None = None, model: nn.Module | None = None, **changes: object) -> Any:
@@ -149,13 +173,45 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a bottleneck too large": (lambda: AdapterConfig(bottleneck=2**40), "bottleneck 1099511627776 must be at most 1048576"),
     "a shared rank too large": (lambda: VeraConfig(r=2**40), "rank 1099511627776 must be at most 1048576"),
     "an encoder too large": (lambda: PTuningConfig(encoder_hidden_size=2**40), "encoder_hidden_size 1099511627776 must be at most 1048576"),
+    # adapters on a model
+    "adapters on a model that has some": (lambda: get_peft_model(get_peft_model(base(), LoraConfig(r=2)), LoraConfig(r=2)), "this model carries adapters already"),
+    "adapters on a base that has some": (lambda: get_peft_model(get_peft_model(base(), LoraConfig(r=2)).base_model, LoraConfig(r=2)), "this model carries adapters already"),
+    "a config that is a dict": (lambda: get_peft_model(base(), {"r": 2}), "TypeError: an adapter is made from a PeftConfig, not from dict"),
+    "an adapter that is not there": (lambda: get_peft_model(base(), LoraConfig(r=2)).set_adapter("x"), "there is no adapter 'x'; there are default"),
+    "deleting what is not there": (lambda: get_peft_model(base(), LoraConfig(r=2)).delete_adapter("x"), "there is no adapter 'x'; there are default"),
+    "fewer adapters than rows": (lambda: get_peft_model(base(), LoraConfig(r=2))(SOURCE, SOURCE, adapter_names=["default"]), "1 adapter names came for a batch of 2 rows"),
+    "a row of an adapter that is not there": (lambda: get_peft_model(base(), LoraConfig(r=2))(SOURCE, SOURCE, adapter_names=["default", "x"]), "there is no adapter 'x'; there are default"),
+    "saving a module that is not there": (lambda: get_peft_model(base(), LoraConfig(r=2, modules_to_save=["head"])), "modules_to_save 'head' matches no module that has parameters"),
+    "saving a module that is adapted": (lambda: get_peft_model(base(), LoraConfig(r=2, target_modules=["fc1"], modules_to_save=["fc1"])), "modules_to_save 'fc1' is adapted by LoraConfig already"),
+    "saving a module at the top that is adapted": (lambda: get_peft_model(base(), LoraConfig(r=2, target_modules="output", modules_to_save=["output"])), "modules_to_save 'output' is adapted by LoraConfig already"),
+    "a name that is a number": (lambda: get_peft_model(base(), LoraConfig(r=2), 7), "TypeError: an adapter's name is a string, not int"),
+    "a trained token outside the vocabulary": (lambda: get_peft_model(base(), LoraConfig(r=2, trainable_token_indices=[3, 17])), "trainable_token_indices (3, 17) must be different ids of the vocabulary 0..16"),
+    "a trained token below 0": (lambda: get_peft_model(base(), LoraConfig(r=2, trainable_token_indices=[-1])), "trainable_token_indices (-1,) must be different ids of the vocabulary 0..16"),
+    "a trained token twice": (lambda: get_peft_model(base(), LoraConfig(r=2, trainable_token_indices=[3, 3])), "trainable_token_indices (3, 3) must be different ids of the vocabulary 0..16"),
+    "a target that is not there": (lambda: get_peft_model(base(), LoraConfig(r=2, target_modules=["fc9"])), "target module 'fc9' matches no linear layer; there are fc1, fc2, k_proj, out_proj, output, q_proj, v_proj"),
+    "a pattern of no target": (lambda: get_peft_model(base(), LoraConfig(r=2, target_modules="all-linear", rank_pattern={"fc9": 2})), "pattern 'fc9' matches no target; there are encoder."),
+    "targets outside the sites": (lambda: get_peft_model(base(), LoraConfig(r=2, target_modules=["fc1"], sites=("cross",))), "target modules ('fc1',) leave nothing within the sites cross"),
+    "prompts on a base without a config": (lambda: get_peft_model(nn.Linear(3, 3), PromptTuningConfig()), "PromptTuningConfig needs a Transformer with its config, not a Linear"),
+    "prompts on a base of another kind": (lambda: get_peft_model(of_another_kind(), PromptTuningConfig()), "PromptTuningConfig needs a Transformer with its config, not a Linear"),
+    "layers of an encoder too many": (lambda: PTuningConfig(encoder_reparameterization_type="LSTM", encoder_num_layers=65), "encoder_num_layers 65 must be at most 64"),
+    "a stage of what is not there": (lambda: set_stage(get_peft_model(base(), LoraConfig(r=2)), 2, "x"), "there is no adapter 'x'; there are default"),
+    "a rank of 0": (lambda: get_peft_model(base(), LoraConfig(r=0)), "rank 0 must be at least 1"),
+    "a rank above the smaller side": (lambda: get_peft_model(base(), LoraConfig(r=13)), "rank 13 of Linear is larger than the layer's smaller side 12"),
+    "a technique with a slip": (lambda: recipe("lorra"), "unknown technique 'lorra': did you mean lora? there are full, "),
+    "a technique that is none": (lambda: recipe("zzz"), "unknown technique 'zzz'; there are full, "),
     # an adapter's folder
+    "an adapter of a newer format": (lambda: load_adapter(finetune_by_hand={"format": 3}), "FOLDER/adapter_config.json was written by a newer version of this library"),
+    "a config without a peft_type": (lambda: load_adapter('{"r": 2}'), "FOLDER/adapter_config.json names no peft_type: it is no adapter's config"),
+    "a field that is unknown": (lambda: load_adapter(sparsity=0.5), "FOLDER/adapter_config.json sets sparsity, which LoraConfig does not have"),
+    "a folder with a pickle": (lambda: load_without_tensors("adapter_model.bin"), "FOLDER holds adapter_model.bin, a pickle, which may run code when it is read: convert it first"),
+    "a folder without tensors": (lambda: load_without_tensors("README.md"), "FileNotFoundError: there is no file FOLDER/adapter_model.safetensors"),
     "a config that is a list": (lambda: load_adapter("[]"), "FOLDER/adapter_config.json must hold an object, not a list"),
     "a config that is nested": (lambda: load_adapter("[" * 200_000), "FOLDER/adapter_config.json is nested too deeply to be read"),
     "a config with NaN": (lambda: load_adapter('{"peft_type": "LORA", "lora_alpha": NaN}'), "FOLDER/adapter_config.json is not valid JSON (NaN is no number in JSON)"),
     "a config with 1e999": (lambda: load_adapter('{"peft_type": "LORA", "lora_alpha": 1e999}'), "FOLDER/adapter_config.json: lora_alpha must be a finite number, not inf"),
     "a rank as text in a file": (lambda: load_adapter(r="2"), "FOLDER/adapter_config.json: r must be an integer, not '2'"),
     "a peft_type that is a list": (lambda: load_adapter(peft_type=["LORA"]), "FOLDER/adapter_config.json is of peft_type ['LORA']; known are "),
+    "a peft_type that is unknown": (lambda: load_adapter(peft_type="LORE"), "FOLDER/adapter_config.json is of peft_type 'LORE'; known are "),
     "our own part as a list": (lambda: load_adapter(finetune_by_hand=[1]), "FOLDER/adapter_config.json: finetune_by_hand must hold an object, not a list"),
     "a format as text": (lambda: load_adapter(finetune_by_hand={"format": "1"}), "FOLDER/adapter_config.json: the format is a whole number, not '1'"),
     "tensors that are NaN": (lambda: load_changed_tensors(lambda tensor: tensor * NAN), "FOLDER/adapter_model.safetensors holds NaN or infinite numbers in base_model.model."),

@@ -191,6 +191,11 @@ def test_impossible_settings_are_refused(settings: dict[str, object], message: s
         AdapterConfig(**settings)
 
 
+@pytest.mark.parametrize("bottleneck", [1, 2**20])
+def test_the_narrowest_and_the_widest_bottleneck_are_taken(bottleneck: int) -> None:
+    assert AdapterConfig(bottleneck=bottleneck).bottleneck == bottleneck
+
+
 def test_a_style_without_a_place_in_the_sites_is_refused() -> None:
     with pytest.raises(ValueError, match="feed_forward within the sites cross"):
         adapted("parallel", sites=("cross",))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from peft import LoraConfig, LoraLinear, get_peft_model
 from peft.bottleneck import Bottleneck
-from peft.frame.casting import in_one_type
+from peft.frame.casting import in_one_type, widened
 from peft.frame.layers import AdaptedLayer
 from peft.ia3 import scaled
 from peft.prompt_tuning import in_front
@@ -35,6 +35,14 @@ def test_a_side_network_answers_in_the_type_that_it_was_asked_in(dtype: torch.dt
 
     assert network(x).dtype == dtype
     assert torch.equal(network(x), network(x.float()).to(dtype))
+
+
+@pytest.mark.parametrize(("dtype", "autocast"), [(torch.float64, False), (torch.float32, True), (torch.bfloat16, True)])
+def test_features_in_full_precision_or_under_autocast_stay_as_they_are(dtype: torch.dtype, autocast: bool) -> None:
+    x = torch.randn(4, 6).to(dtype)
+
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        assert widened(x, Bottleneck(6, 2, "pfeiffer")) is x
 
 
 @pytest.mark.parametrize("dtype", [*HALF, torch.float64])

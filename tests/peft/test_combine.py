@@ -62,14 +62,15 @@ def test_cat_is_the_weighted_sum(first: Mapping[str, object], second: Mapping[st
 def test_svd_is_the_best_approximation_of_its_rank() -> None:
     model = two_adapters(second={"r": 5})
     model.add_weighted_adapter(["a", "b"], WEIGHTS, "c")
-    model.add_weighted_adapter(["a", "b"], WEIGHTS, "two", "svd", svd_rank=2)
-    model.add_weighted_adapter(["a", "b"], WEIGHTS, "all", "svd", svd_rank=8)
-    for name, rank in (("c", 5), ("two", 2)):
+    for name, rank in (("one", 1), ("two", 2), ("all", 8), ("more than there are", 40)):
+        model.add_weighted_adapter(["a", "b"], WEIGHTS, name, "svd", svd_rank=rank)
+    for name, rank in (("c", 5), ("one", 1), ("two", 2)):
         for path, exact in weighted_sum(model).items():
             left, values, right = np.linalg.svd(exact, full_matrices=False)
             best = left[:, :rank] * values[:rank] @ right[:rank]
             np.testing.assert_allclose(changes(model, name)[path], best, atol=1e-12)
-    assert_equal(changes(model, "all"), weighted_sum(model))
+    for name in ("all", "more than there are"):
+        assert_equal(changes(model, name), weighted_sum(model))
 
 
 def test_linear_adds_the_matrices_each_with_the_root_of_its_weight() -> None:
@@ -101,17 +102,27 @@ def test_the_model_computes_what_the_sum_of_both_computes() -> None:
     torch.testing.assert_close(model(*batch()), expected, atol=1e-9, rtol=1e-9)
 
 
-def test_rows_of_different_tokens_come_together() -> None:
-    model = two_adapters(first={"trainable_token_indices": [29, 4]}, second={"trainable_token_indices": [30, 4]})
+def test_rows_of_different_tokens_come_together_in_order() -> None:
+    model = two_adapters(first={"trainable_token_indices": [24, 4]}, second={"trainable_token_indices": [30, 4]})
     model.add_weighted_adapter(["a", "b"], WEIGHTS, "c", "cat")
     start = small_base().double().source_embedding.weight
     a, b, c = (next(iter(model.adapters[name].token_rows().values())) for name in "abc")
     expected = [
         start[4] + WEIGHTS[0] * (a[1] - start[4]) + WEIGHTS[1] * (b[1] - start[4]),
-        start[29] + WEIGHTS[0] * (a[0] - start[29]),
+        start[24] + WEIGHTS[0] * (a[0] - start[24]),
         start[30] + WEIGHTS[1] * (b[0] - start[30]),
     ]
     torch.testing.assert_close(c, torch.stack(expected))
+    assert model.peft_config["c"].trainable_token_indices == (4, 24, 30)
+
+
+def test_its_rank_is_the_largest_and_a_smaller_one_is_named() -> None:
+    model = two_adapters(second={"target_modules": ["fc1"]})
+    model.add_weighted_adapter(["a", "b"], WEIGHTS, "c", "cat")
+    config = model.peft_config["c"]
+    assert config.r == config.lora_alpha == 6
+    assert set(config.rank_pattern.values()) == {3}
+    assert all("q_proj" in path for path in config.rank_pattern)
 
 
 def test_a_combination_is_saved_and_loaded_as_plain_lora(tmp_path: os.PathLike) -> None:

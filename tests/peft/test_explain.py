@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from peft import RECIPES, LoraConfig, PeftModel, get_peft_model
-from peft.frame.explain import explain
+from peft.frame.explain import explain, grouped
 from peft.frame.patterns import written_as_one
 from tests.peft.small import config_of, prepared, small_base, technique
 from transformer import Transformer
@@ -82,7 +82,52 @@ def test_what_is_true_of_all_sites_is_said_once_and_what_is_off_is_named() -> No
     ]
 
 
+def test_numbers_stand_under_each_other() -> None:
+    rows = [line for line in printed(technique("lora")) if line.startswith("  ")]
+
+    ends = [[word.end() for word in re.finditer(r"\S+", row)][1:] for row in rows]
+
+    assert all(each == ends[0] for each in ends)
+
+
+def test_in_a_narrow_terminal_a_site_still_has_one_line() -> None:
+    model = technique("lora")
+    wide, narrow = ([line for line in printed(model, width) if line.startswith("  ")] for width in (80, 40))
+    assert len(narrow) == len(wide)
+
+
+def test_the_counts_are_without_colour() -> None:
+    console = Console(force_terminal=True, color_system="standard", file=io.StringIO())
+    explain(technique("lora"), console)
+    assert "\x1b" not in console.file.getvalue().splitlines()[0]
+
+
+def test_no_row_says_that_it_is_merged() -> None:
+    assert not any(row["merged"] for row in explain(technique("adapter_houlsby"), Console(file=io.StringIO())))
+
+
+@pytest.mark.parametrize(("letters", "said"), [(36, "x" * 36), (37, "1 tensors")])
+def test_shapes_are_written_out_where_they_are_short(letters: int, said: str) -> None:
+    row = {"adapter": "a", "technique": "Linear", "shape": "x" * letters, "active": True}
+    assert list(grouped([row])) == [f"a: Linear {said}"]
+
+
 def test_only_what_differs_in_one_part_is_joined() -> None:
     paths = ["a.0.q_proj", "a.1.q_proj", "a.4.q_proj", "a.0.v_proj", "a.1.v_proj", "a.4.v_proj", "a.0.fc1", "output"]
     assert written_as_one(paths, 60) == [("a.{0-1,4}.{q,v}_proj", 6), ("a.0.fc1", 1), ("output", 1)]
     assert written_as_one(paths[:6], 16) == [("a.{0-1,4}.q_proj", 3), ("a.{0-1,4}.v_proj", 3)]
+
+
+def test_numbers_are_joined_in_runs_and_a_word_among_them_stands_for_itself() -> None:
+    assert written_as_one([f"a.{number}.q" for number in (0, 1, 2, 4, 6, 7)], 60) == [("a.{0-2,4,6-7}.q", 6)]
+    assert written_as_one(["a.0.q", "a.last.q"], 60) == [("a.{0,last}.q", 2)]
+
+
+def test_the_counts_are_printed_in_one_line(capsys: pytest.CaptureFixture) -> None:
+    technique("lora").print_trainable_parameters()
+    assert capsys.readouterr().out == "trainable params: 10,800 || all params: 29,976 || trainable%: 36.0288\n"
+
+
+def test_a_model_that_is_not_made_yet_has_nothing_to_ask() -> None:
+    with pytest.raises(AttributeError, match="base_model"):
+        PeftModel.__new__(PeftModel).config  # noqa: B018 - asking is what is tested

@@ -20,12 +20,17 @@ FOREVER = {
     "many optional ones": "a?" * 30 + "a" * 30,
     "many alternatives": "(a|a.)" * 30,
     "long": "a" * 1001,
+    "twice the double": "((a+){2}){2}!",
+    "many of up to three": "a{1,3}" * 6 + "!",
 }
 PLAIN = [
     r".*\.(q_proj|v_proj)",
     r"(encoder|decoder)\.layers\.(0|1|2|31)\.(self|cross)_attention\.(q|k|v)_proj",
     r".*\.layers\.(.*)\.(self_attn|mlp)\..*",
     r"(model\.)?layers\.[0-9]{1,2}\..*?_proj",
+    "a" * 1000,
+    ".*" * 5,
+    "a{1,2}" * 12,
 ]
 
 
@@ -40,6 +45,11 @@ def test_a_pattern_that_could_take_forever_is_refused_before_it_is_tried(pattern
 @pytest.mark.parametrize("pattern", PLAIN)
 def test_what_names_modules_is_taken(pattern):
     assert too_slow(pattern) == ""
+
+
+def test_alternatives_count_wherever_they_stand():
+    assert too_slow("(fc1|output)" * 12) == ""
+    assert too_slow("(fc1|output)" * 13) == "0 long repeats (5 are the most), 13 choices (12 are the most)"
 
 
 def test_what_is_taken_ends_soon():

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from peft import LoraConfig, PeftModel
-from peft.frame.layers import Slot
-from peft.frame.mixed import with_own_deltas
+from peft.frame.context import CallContext
+from peft.frame.layers import AdditiveLayer, Slot
+from peft.frame.mixed import run, with_own_deltas
 from peft.lora import LoraLinear
-from tests.peft.small import batch, small_base, technique
+from tests.peft.small import batch, config_of, small_base, take_steps, technique
 from transformer import Transformer
 
 NAMES = ["second", "default", "__base__", "second"]
@@ -147,3 +148,71 @@ def test_the_gradients_of_a_mixed_batch_are_those_of_its_groups_alone(rank: int)
     for name, parameters in own.items():
         for mixed, expected in zip(torch.autograd.grad(loss, parameters, retain_graph=True), alone[name], strict=True):
             torch.testing.assert_close(mixed, expected)
+
+
+def test_what_is_added_to_outputs_mixes_with_what_is_not() -> None:
+    model = technique("lora", init_lora_weights=False)
+    model.add_adapter("second", config_of("bitfit"))
+    model.set_adapter("second")
+    take_steps(model, count=1)
+
+    mixed = model(*twice(), adapter_names=NAMES)
+
+    for name in ("second", "default"):
+        model.set_adapter(name)
+        rows = [row for row, chosen in enumerate(NAMES) if chosen == name]
+        torch.testing.assert_close(mixed[rows], model(*twice())[rows])
+
+
+def test_rows_of_tokens_stay_where_another_adapter_has_none() -> None:
+    model = technique("lora", target_modules=("output",), init_lora_weights=False)
+    take_steps(model, count=1)
+    model.add_adapter("second", LoraConfig(8, ("output",), init_lora_weights=False))
+    alone = model(*twice())
+
+    mixed = model(*twice(), adapter_names=NAMES)
+
+    torch.testing.assert_close(mixed[1], alone[1])
+
+
+@pytest.mark.parametrize("names", [NAMES, ["default"] * 4])
+def test_adapters_that_end_at_different_lengths_are_padded(names: list[str]) -> None:
+    model = technique("ia3", small_base(pad_id=4))
+    model.add_adapter("second", config_of("ia3"))
+    ids, longest = torch.arange(5, 29).reshape(4, 6), {("second",): 5, ("default",): 2, (): 3}
+
+    said = run(model, names, (ids,), lambda rows: rows[:, : longest[model.active]])
+
+    width = max(longest[() if name == "__base__" else (name,)] for name in names)
+    for row, name in enumerate(names):
+        length = longest[() if name == "__base__" else (name,)]
+        assert said[row].tolist() == ids[row, :length].tolist() + [4] * (width - length)
+
+
+def test_a_mixed_batch_leaves_its_input_as_it_is() -> None:
+    slot, x = Slot(nn.Identity(), CallContext()), torch.randn(2, 3, 4)
+    slot.layers["default"] = Doubled(slot.base)
+    before = x.clone()
+
+    y = with_own_deltas(["default", "__base__"], slot, x)
+
+    assert torch.equal(x, before)
+    assert torch.equal(y, torch.stack([2 * x[0], x[1]]))
+
+
+class Doubled(AdditiveLayer):
+    """y = base(x) + x"""
+
+    def delta(self, x: Tensor) -> Tensor:
+        return x
+
+
+def test_dropout_of_one_adapter_falls_on_its_rows_alone() -> None:
+    model = technique("lora", small_base(dropout=0.0), r=4, lora_dropout=0.5, init_lora_weights=False)
+    model.add_adapter("second", LoraConfig(4, init_lora_weights=False))
+    model.train()
+
+    first, second = (model(*twice(), adapter_names=NAMES) for _ in range(2))
+
+    assert not torch.allclose(first[1], second[1])
+    torch.testing.assert_close(first[[0, 2, 3]], second[[0, 2, 3]])

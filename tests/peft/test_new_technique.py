@@ -11,16 +11,21 @@ import pickle
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from peft import RECIPES, PeftModel, get_peft_model
-from peft.frame.config import CONFIGS
-from tests.peft.small import batch, config_of, small_base, take_steps, technique
+from peft import RECIPES, PeftConfig, PeftModel, get_peft_model
+from peft.frame.config import CONFIGS, Placement
+from peft.frame.layers import AdaptedLayer, AdditiveLayer
+from tests.peft.small import CONFIG, batch, config_of, small_base, take_steps, technique
 
 LOHA = '''
     from dataclasses import dataclass
@@ -166,3 +171,78 @@ def test_a_config_without_a_name_cannot_be_put_on_a_base(loha: ModuleType) -> No
     nameless = type("Nameless", (loha.LohaConfig,), {"peft_type": ""})
     with pytest.raises(TypeError, match="Nameless has no peft_type"):
         get_peft_model(small_base(), nameless())
+
+
+class Gate(nn.Module):
+    """A trained vector that all layers of an adapter share."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width))
+
+
+class Gated(AdditiveLayer):
+    """y = base(x) + gate ⊙ x"""
+
+    def __init__(self, base: nn.Module, gate: Gate) -> None:
+        super().__init__(base)
+        self.gates = (gate,)  # in a tuple it is no part of the layer, and so not saved with each
+
+    def delta(self, x: torch.Tensor) -> torch.Tensor:
+        return self.gates[0].weight * x
+
+
+class Scaled(AdaptedLayer):
+    """y = scale · base(x), which cannot be summed with what others add"""
+
+    def __init__(self, base: nn.Module) -> None:
+        super().__init__(base)
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * self.base(x)
+
+
+@pytest.fixture
+def gated() -> Iterator[type[PeftConfig]]:
+    """A technique of two kinds of layers, some of which share what they train."""
+
+    @dataclass(frozen=True)
+    class GatedConfig(PeftConfig):
+        scaled: bool = False
+        peft_type: ClassVar[str] = "GATED"
+
+        def place(self, model: nn.Module) -> Placement:
+            gate = Gate(CONFIG.d_model)
+            layers = {path: Gated(base, gate) for path, base in self.named(model, ("q_proj",)).items()}
+            if self.scaled:
+                layers |= {path: Scaled(base) for path, base in self.named(model, ("fc1",)).items()}
+            return Placement(layers, shared=gate)
+
+    yield GatedConfig
+    del CONFIGS["GATED"]
+
+
+def test_what_layers_share_is_trained_counted_explained_saved_and_loaded(gated, tmp_path: Path) -> None:
+    model = get_peft_model(small_base().double(), gated())
+    take_steps(model, count=1)
+    trained = model.adapters["default"].shared.weight
+    assert trained.dtype == torch.float64
+    assert trained.all()
+    total = sum(parameter.numel() for parameter in small_base().parameters()) + CONFIG.d_model
+    assert model.get_nb_trainable_parameters() == (CONFIG.d_model, total)
+    assert [row["site"] for row in model.explain() if row["parameters"]] == ["(shared)"]
+
+    model.save_pretrained(tmp_path)
+
+    loaded = PeftModel.from_pretrained(small_base().double(), tmp_path)
+    assert torch.equal(loaded.adapters["default"].shared.weight, trained)
+    assert torch.equal(loaded(*batch()), model(*batch()))
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_it_is_summed_only_if_every_layer_of_it_adds(gated, scaled: bool) -> None:
+    model = get_peft_model(small_base(), gated())
+    model.add_adapter("second", gated(scaled=scaled))
+    with pytest.raises(ValueError, match="second cannot be summed") if scaled else nullcontext():
+        model.set_adapter(["default", "second"])

@@ -1,6 +1,7 @@
 """P-Tuning: the encoder's mathematics, and what is left when it has done its work."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,9 @@ def test_both_names_are_one() -> None:
 def test_impossible_settings_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         get_peft_model(small_base(), PTuningConfig(**settings))
+
+
+def test_an_lstm_of_one_layer_has_no_layers_to_drop_between() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        PromptEncoder(3, 4, 5, "LSTM", num_layers=1, dropout=0.4)

@@ -121,3 +121,9 @@ def test_zero_as_a_start_is_hfs() -> None:
 def test_a_network_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="no network"):
         PTuningV2Config(**settings)
+
+
+def test_reading_words_leaves_nothing_on_the_base() -> None:
+    base = small_base()
+    model = get_peft_model(base, PTuningV2Config(num_virtual_tokens=3, init_weights="words"))
+    assert not any(module._forward_pre_hooks for module in model.unload().modules())

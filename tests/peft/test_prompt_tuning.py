@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from peft import PeftModel, PromptTuningConfig, get_peft_model
+from peft.huggingface.virtual_tokens import task_type
 from tests.peft.small import CONFIG, batch, small_base, take_steps
 from tests.reference import prompts as reference
 from transformer import DecoderOnly, TransformerConfig, generate
@@ -154,3 +155,21 @@ def test_a_source_that_no_longer_fits_is_refused_with_the_numbers() -> None:
     model = prompted(count=40)
     with pytest.raises(ValueError, match="49 positions; max_length is 48"):
         model.encode(torch.full((1, 9), 5))
+
+
+@pytest.mark.parametrize(
+    ("encoder_layers", "decoder_layers", "name"),
+    [(2, 0, "FEATURE_EXTRACTION"), (2, 2, "SEQ_2_SEQ_LM"), (0, 2, "CAUSAL_LM")],
+)
+def test_hugging_faces_name_for_the_task_follows_from_the_stacks(
+    encoder_layers: int, decoder_layers: int, name: str
+) -> None:
+    assert task_type(encoder_layers, decoder_layers) == name
+
+
+def test_one_token_is_enough_and_a_text_may_hold_the_first_and_the_last_of_the_vocabulary() -> None:
+    assert PromptTuningConfig(num_virtual_tokens=1).num_virtual_tokens == 1
+    text = {"prompt_tuning_init": "TEXT", "prompt_tuning_init_token_ids": (0, 30)}
+    model = get_peft_model(small_base(), PromptTuningConfig(num_virtual_tokens=2, **text))
+    (prompt,) = model.adapters["default"].own_parameters().values()
+    torch.testing.assert_close(prompt, 24**0.5 * small_base().source_embedding.weight[[0, 30]])

@@ -1,5 +1,6 @@
 """QLoRA: LoRA on four bits, and what a merge back into four bits loses."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ def test_an_adapter_at_its_start_is_the_quantized_base() -> None:
     model = get_peft_model(quantized, LoraConfig(r=3, target_modules="all-linear"))
     assert torch.equal(model(*batch()), expected)
     assert not torch.equal(expected, small_base()(*batch()))
+
+
+def test_a_layer_in_four_bits_counts_the_weights_that_it_stands_for() -> None:
+    quantized, plain = (get_peft_model(base, LoraConfig(r=3)) for base in (on_nf4(small_base()), small_base()))
+    assert quantized.get_nb_trainable_parameters() == plain.get_nb_trainable_parameters()
 
 
 @pytest.mark.parametrize("prepare", [on_nf4, on_fp4, on_int4])
@@ -90,3 +96,21 @@ def test_a_model_in_the_four_bits_of_a_gguf_is_quantized_already_and_listed() ->
     assert linear_layers(model)[0].nbytes == 32 * 8 * 5 // 8 + 4 * 8
     with pytest.raises(ValueError, match="quantized already: 0 and 0 more are LinearQ4"):
         on_nf4(model)
+
+
+def test_the_share_that_it_tells_is_that_of_the_update() -> None:
+    layer = LoraLinear(Linear4bit.from_linear(torch.nn.Linear(64, 48)), rank=4, alpha=4, initialization=False)
+    with pytest.warns(UserWarning, match="into a quantized base"):
+        wanted = layer.merged().weight
+
+    with warnings.catch_warnings(record=True) as said:
+        again = merged_in_4bit(layer)
+
+    lost = (again.dequantized() - wanted).norm() / (wanted - layer.base.dequantized()).norm()
+    assert [str(warning.message) for warning in said] == [
+        f"merged back into 4 bits: {100 * lost:.0f} % of the update's length is rounding error"
+    ]
+
+
+def test_of_no_update_nothing_is_lost() -> None:
+    assert lost_share(torch.zeros(2, 3), torch.zeros(2, 3)) == 0.0

@@ -2,14 +2,18 @@
 
 import errno
 import json
+import re
 import warnings
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.frame.adapter import misfits
 from peft.frame.fingerprint import fingerprint
+from peft.frame.saving import config_from_json
 from quant import quantize_model
 from tests.kills import killed_at_every_call, killed_at_random, no_waiting_for_the_disk
 from tests.peft.small import batch, small_base
@@ -96,15 +100,40 @@ def test_a_folder_without_anything_of_ours_is_loaded_with_a_word_about_its_base(
         PeftModel.from_pretrained(small_base(), tmp_path, check_base=False)
 
 
-def test_an_old_fingerprint_is_not_taken_for_another_base(tmp_path: Path) -> None:
+@pytest.mark.parametrize("its_format", [{"format": 1}, {}], ids=["format 1", "no format"])
+def test_an_old_fingerprint_is_not_taken_for_another_base(tmp_path: Path, its_format: dict) -> None:
     adapter(1).save_pretrained(tmp_path)
     config = json.loads((tmp_path / FILES[0]).read_text())
-    config["finetune_by_hand"] |= {"format": 1, "base": "74d98a5642711696"}
+    config["finetune_by_hand"] = its_format | {"base": "74d98a5642711696"}
     (tmp_path / FILES[0]).write_text(json.dumps(config))
 
     with pytest.raises(ValueError, match=r"saved by an older version .* cannot be told.* check_base=False"):
         PeftModel.from_pretrained(small_base(), tmp_path)
     PeftModel.from_pretrained(small_base(), tmp_path, check_base=False)
+
+
+@pytest.mark.parametrize("value", [None, False, "", 0, "none", {}, []], ids=repr)
+def test_a_field_that_we_lack_may_be_off(value: object) -> None:
+    values = {"peft_type": "LORA", "r": 2, "unheard_of": value}
+    assert config_from_json(values, Path(FILES[0])) == LoraConfig(r=2)
+
+
+@pytest.mark.parametrize("value", [True, 1, "all", {"fc1": 1}, ["fc1"]], ids=repr)
+def test_a_field_that_we_lack_may_not_be_on(value: object) -> None:
+    with pytest.raises(ValueError, match="sets unheard_of, which LoraConfig does not have"):
+        config_from_json({"peft_type": "LORA", "r": 2, "unheard_of": value}, Path(FILES[0]))
+
+
+def test_what_counts_only_beside_another_field_is_passed_over() -> None:
+    values = {"peft_type": "LORA", "r": 2, "megatron_core": "megatron.core", "qalora_group_size": 16}
+    assert config_from_json(values, Path(FILES[0])) == LoraConfig(r=2)
+
+
+def test_a_pickle_beside_the_tensors_does_no_harm(tmp_path: Path) -> None:
+    model = adapter(1)
+    model.save_pretrained(tmp_path)
+    (tmp_path / "adapter_model.bin").touch()
+    assert same(said_by(tmp_path), model(*batch()))
 
 
 IMPOSSIBLE = [
@@ -185,6 +214,18 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_adapter_whole(
     assert same(said_by(tmp_path), old(*batch()))
 
 
+def test_all_that_does_not_fit_is_listed_by_name() -> None:
+    names = [[f"{kind}{number}" for number in range(9)] for kind in "abcd"]
+    missing, unknown, longer, whole = names
+    wanted = {name: torch.zeros(2) for name in reversed(missing + longer + whole)}
+    tensors = {name: torch.zeros(3) for name in reversed(unknown + longer)}
+    tensors |= {name: torch.zeros(2, dtype=torch.int) for name in reversed(whole)}
+
+    problems = misfits(tensors, wanted)
+
+    assert [re.search(r"[a-d]\d", problem)[0] for problem in problems] == [*missing, *unknown, *longer, *whole]
+
+
 def test_the_fingerprint_sees_every_value_of_every_tensor() -> None:
     base = small_base()
     prints = {fingerprint(base)}
@@ -213,6 +254,16 @@ def test_the_fingerprint_is_the_same_in_other_types_and_sees_shapes() -> None:
     assert fingerprint(base) != wanted
 
 
+def test_the_fingerprint_sees_the_last_bit_of_a_large_whole_number() -> None:
+    base = small_base()
+    prints = set()
+    for number in (1000, 1001):
+        base.encoder.register_buffer("counted", torch.tensor([number]))
+        prints.add(fingerprint(base))
+
+    assert len(prints) == 2
+
+
 @pytest.mark.parametrize("name", ["codes", "codebook", "scales"])
 def test_the_fingerprint_of_four_bits_sees_what_the_weight_is_made_of(name: str) -> None:
     base = quantize_model(small_base(), double_quant=False)
@@ -238,3 +289,31 @@ def test_the_fingerprint_with_an_adapter_on_it_is_the_bases(tmp_path: Path) -> N
     model = adapter(1)
     with model.disable_adapter():
         assert fingerprint(model.base_model) == fingerprint(small_base())
+
+
+def test_a_second_adapter_is_loaded_on_its_own_base_or_if_nobody_asks(tmp_path: Path) -> None:
+    adapter(1).save_pretrained(tmp_path)
+    other = get_peft_model(small_base(seed=5), LoraConfig(r=1))
+
+    with pytest.raises(ValueError, match="was trained on another base"):
+        other.load_adapter(tmp_path, "second")
+    other.load_adapter(tmp_path, "second", check_base=False)
+
+    assert list(other.adapters) == ["default", "second"]
+
+
+def counting(d_in: int, d_out: int, name: str = "linear") -> nn.Module:
+    """A base of the numbers 0, 1, 2, ..."""
+    model = nn.ModuleDict({name: nn.Linear(d_in, d_out, bias=False)})
+    model[name].weight.data = torch.arange(d_in * d_out, dtype=torch.float).reshape(d_out, d_in)
+    return model
+
+
+def test_the_fingerprint_of_a_base_stays_what_it_is_in_the_folders_there_are() -> None:
+    base = counting(2, 3)
+    base.register_buffer("made_anew", torch.ones(2), persistent=False)
+    assert fingerprint(base) == "018510a43e8e5695"
+
+
+def test_the_fingerprint_sees_names_and_shapes_of_the_same_numbers() -> None:
+    assert len({fingerprint(counting(2, 3)), fingerprint(counting(3, 2)), fingerprint(counting(2, 3, "other"))}) == 3

@@ -2,12 +2,13 @@
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from peft import RECIPES, LoraConfig, PeftModel, get_peft_model
+from peft import RECIPES, AdapterConfig, LoraConfig, PeftModel, drop_encoders, get_peft_model
 from tests.peft.small import batch, config_of, prepared, small_base, take_steps, technique
 
 METHODS = list(RECIPES)
@@ -161,3 +162,71 @@ def test_an_adapter_shares_no_memory_with_its_base(method: str) -> None:
 
     own = [*adapter.own_parameters().values(), *adapter.saved().values()]
     assert not memory & {tensor.untyped_storage().data_ptr() for tensor in own}
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "ia3", "ssf"])
+def test_what_a_layer_merges_into_shares_no_memory_with_its_base_and_is_frozen(method: str) -> None:
+    for layer in technique(method).adapters["default"].layers.values():
+        base = {tensor.data_ptr() for tensor in layer.parameters()}
+        merged = list(layer.merged().parameters())
+        assert not base & {tensor.data_ptr() for tensor in merged}
+        assert not any(tensor.requires_grad for tensor in merged)
+
+
+def test_the_first_and_the_last_token_can_be_trained() -> None:
+    model = technique("lora", trainable_token_indices=(0, 30))
+    (rows,) = model.adapters["default"].token_rows().values()
+    assert torch.equal(rows, small_base().source_embedding.weight[[0, 30]])
+
+
+@pytest.mark.parametrize("method", ["lora", "adapter_houlsby", "bitfit", "p_tuning", "prefix_tuning"])
+def test_what_is_saved_is_numbers_without_a_gradient(method: str) -> None:
+    model = technique(method)
+    drop_encoders(model)
+    assert not any(tensor.requires_grad for tensor in model.adapters["default"].saved().values())
+
+
+def test_a_refused_merge_of_several_leaves_each_as_it_was() -> None:
+    model = technique("lora", trainable_token_indices=(), init_lora_weights=False)
+    model.add_adapter("second", LoraConfig(r=2, target_modules=("fc1",), init_lora_weights=False))
+    model.add_adapter("parallel", AdapterConfig(style="parallel"))
+    model.set_adapter("second")
+    said = model(*batch())
+    model.set_adapter(["default", "second", "parallel"])
+    with pytest.raises(ValueError, match="cannot be merged"):
+        model.merge_and_unload()
+
+    model.set_adapter("second")
+
+    torch.testing.assert_close(model.merge_and_unload()(*batch()), said)
+
+
+class Small(nn.Module):
+    """A base that has some of what a model of the library has."""
+
+    def __init__(self, name: str, tied: bool | None) -> None:
+        super().__init__()
+        self.add_module(name, nn.Linear(6, 6))
+        if tied is not None:
+            self.config = SimpleNamespace(tie_embeddings=tied)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return next(self.children())(x)
+
+
+@pytest.mark.parametrize(("name", "tied"), [("output", None), ("output", False), ("inner", None), ("inner", True)])
+def test_a_base_without_embeddings_is_merged(name: str, tied: bool | None) -> None:
+    model = get_peft_model(Small(name, tied), LoraConfig(r=2, target_modules=(name,), init_lora_weights=False)).eval()
+    x = torch.randn(3, 6)
+    said = model(x)
+
+    torch.testing.assert_close(model.merge_and_unload()(x), said)
+
+
+@every_mode
+def test_an_added_adapter_takes_new_places_in_the_mode_of_the_model(training: bool) -> None:
+    model = technique("lora", target_modules=("q_proj",)).train(training)
+
+    model.add_adapter("second", LoraConfig(r=2, target_modules=("fc1",)))
+
+    assert in_one_mode(model, training)
