@@ -21,7 +21,7 @@ import safetensors.torch  # noqa: F401
 import torch
 
 from tests.mutants.changes import Mutant, mutants
-from tests.mutants.keeping import Answers, equivalents, kept, killed, shown, table
+from tests.mutants.keeping import Answers, equivalents, keep, kept_letters, killed, shown, table
 from tests.mutants.nearest import Nearest
 from tests.mutants.pool import forked
 from tests.mutants.swap import PACKAGES
@@ -51,6 +51,7 @@ def main() -> None:
     sources = {name: (ROOT / name).read_text() for name in product(asked.files)}
     answers = Answers(folder / "answers.jsonl", sources)
     every = [mutant for name, source in sources.items() for mutant in mutants(name, source)]
+    answers.begin(every, kept_letters())
     todo = (
         []
         if asked.table
@@ -66,8 +67,8 @@ def main() -> None:
         for mutant in survivors:
             print(f"{mutant.file}:{mutant.lines[0]} {mutant.name.partition(' ')[2]}   ({answers.of(mutant)})")
     print(shown(rows))
-    if not asked.files and not any(row["unasked"] for row in rows.values()):
-        kept(rows, [mutant.name for mutant in survivors])
+    if not asked.files:
+        keep(rows, [mutant.name for mutant in survivors], answers.letters(every))
 
 
 def product(wanted: list[str]) -> Iterable[str]:
@@ -115,7 +116,7 @@ def ask(todo: list[Mutant], answers: Answers, folder: Path, asked: argparse.Name
     if os.waitpid(pid, 0)[1]:
         raise SystemExit("the tests could not be collected or learned: run them first")
     fresh = Answers(folder / "answers.jsonl", answers.sources)
-    answers.known = fresh.known
+    answers.known |= fresh.known
     late |= {mutant.name: mutant for mutant in warm if answers.of(mutant) == COLD}
     nearest = Nearest.read(folder / "nearest.json")
     works = [(mutant, nearest.tests(mutant, asked.budget)) for mutant in late.values()]

@@ -1,8 +1,9 @@
 """What is kept of mutants: every answer while running (so that a run goes on where it stopped), and the table at the end.
 
 runs/mutants/answers.jsonl     one line a mutant, by the text of its function: an edit there asks anew
+tests/mutants/answers.json     the same for everybody, a letter a mutant: a run begins with what earlier ones have asked
 tests/mutants/equivalent.toml  the mutants that are no mistake, each with the reason
-tests/mutants/result.json      the table of the last whole run, and the survivors
+tests/mutants/result.json      the table, and the survivors
 """
 
 import ast
@@ -15,7 +16,9 @@ from pathlib import Path
 from tests.mutants.changes import Mutant
 
 HERE = Path(__file__).parent
-EQUIVALENT, RESULT = HERE / "equivalent.toml", HERE / "result.json"
+EQUIVALENT, RESULT, KEPT = HERE / "equivalent.toml", HERE / "result.json", HERE / "answers.json"
+LETTERS = {"killed": "k", "survived": "s", "no test runs it": "n", "": "."}
+"""In answers.json: of every function a letter for each mutant, in their order."""
 
 
 class Answers:
@@ -42,6 +45,28 @@ class Answers:
         self.known[self.key(mutant)] = answer
         with self.file.open("a") as stream:
             stream.write(json.dumps([self.key(mutant), answer], ensure_ascii=False) + "\n")
+
+    def begin(self, mutants: list[Mutant], kept: dict[str, str]) -> None:
+        """Takes over what is kept of functions that are as they were, where this folder has no answer of its own."""
+        words = {letter: answer for answer, letter in LETTERS.items()}
+        for function, several in self.by_function(mutants).items():
+            for mutant, letter in zip(several, kept.get(function, ""), strict=False):
+                self.known.setdefault(self.key(mutant), words[letter])
+
+    def letters(self, mutants: list[Mutant]) -> dict[str, str]:
+        """What `begin` takes over."""
+        by_function = self.by_function(mutants)
+        return {function: "".join(map(self.letter, several)) for function, several in sorted(by_function.items())}
+
+    def letter(self, mutant: Mutant) -> str:
+        answer = self.of(mutant)
+        return LETTERS["killed"] if killed(answer) else LETTERS.get(answer, LETTERS[""])
+
+    def by_function(self, mutants: list[Mutant]) -> dict[str, list[Mutant]]:
+        found: dict[str, list[Mutant]] = defaultdict(list)
+        for mutant in mutants:
+            found[f"{mutant.file} {mutant.function or 'module'} @{self.key(mutant).rpartition('@')[2]}"].append(mutant)
+        return found
 
 
 def functions_of(source: str) -> dict[str, str]:
@@ -108,8 +133,8 @@ def score(row: Counter[str]) -> float:
     return row["killed"] / asked if asked else 1.0
 
 
-def kept(rows: dict[str, Counter[str]], survivors: list[str]) -> None:
-    """Writes the table of a whole run."""
+def keep(rows: dict[str, Counter[str]], survivors: list[str], letters: dict[str, str]) -> None:
+    """Writes the table, and what the next run begins with."""
     whole = sum(rows.values(), Counter())
     result = {
         "score": round(score(whole), 4),
@@ -118,3 +143,8 @@ def kept(rows: dict[str, Counter[str]], survivors: list[str]) -> None:
         "survivors": sorted(survivors),
     }
     RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    KEPT.write_text(json.dumps(letters, indent=0, ensure_ascii=False) + "\n")
+
+
+def kept_letters() -> dict[str, str]:
+    return json.loads(KEPT.read_text()) if KEPT.is_file() else {}
