@@ -70,7 +70,7 @@ def test_a_codebook_without_16_finite_levels_in_reach_is_refused(codebook, error
 def test_a_codebook_of_another_type_is_taken_in_float32_and_without_a_graph():
     weight, trained = torch.randn(32), NF4_CODEBOOK.double().requires_grad_()
 
-    restored = dequantize_4bit(quantize_4bit(weight, trained))
+    quantized = quantize_4bit(weight, trained)
 
-    assert torch.equal(restored, dequantize_4bit(quantize_4bit(weight)))
-    assert not restored.requires_grad
+    assert torch.equal(dequantize_4bit(quantized), dequantize_4bit(quantize_4bit(weight)))
+    assert not quantized.codebook.requires_grad
