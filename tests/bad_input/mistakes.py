@@ -27,7 +27,7 @@ from peft import (
     recipe,
     set_stage,
 )
-from quant import INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, LinearQ4, quantize_4bit
+from quant import INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, LinearQ4, quantize_4bit, quantize_model
 from rlhf import DPOConfig, GRPOConfig, PPOConfig, Preferences, dpo, dpo_loss, ipo_loss, preference_loss
 from transformer import TrainingConfig, Transformer, TransformerConfig, generate, load_model, save_model, train
 from transformer.pretrained import load_pretrained
@@ -237,6 +237,12 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     # four bits
     "a codebook outside [-1, 1]": (lambda: quantize_4bit(torch.randn(4, 64), 3 * NF4_CODEBOOK), "a codebook's levels lie in [-1, 1]"),
     "a block size that is no integer": (lambda: quantize_4bit(torch.randn(4, 64), block_size=64.0), "TypeError: block_size is an integer, not 64.0"),
+    "a codebook by its name": (lambda: quantize_4bit(torch.randn(4, 64), "nf4"), "TypeError: a codebook is a floating-point tensor of 16 levels, not str"),
+    "a weight that is a list": (lambda: quantize_4bit([0.5] * 64), "TypeError: quantize_4bit takes floating-point weights, not list"),
+    "a packed weight once more": (lambda: quantize_4bit(quantize_4bit(torch.randn(4, 64))), "TypeError: this tensor is quantized already"),
+    "a 4-bit layer once more": (lambda: Linear4bit.from_linear(Linear4bit(64, 3)), "TypeError: Linear4bit.from_linear takes an nn.Linear, not Linear4bit (it is quantized already)"),
+    "blocks of 32 of an embedding": (lambda: LinearQ4.from_linear(nn.Embedding(3, 64)), "TypeError: LinearQ4.from_linear takes an nn.Linear, not Embedding"),
+    "what is skipped as a string": (lambda: quantize_model(nn.Sequential(nn.Linear(64, 3)), "output"), 'TypeError: skip is a tuple of names, not a string: skip=("output",)'),
     "a sparse weight": (lambda: quantize_4bit(torch.eye(16).to_sparse()), "TypeError: quantize_4bit takes dense weights, not torch.sparse_coo"),
     "a 4-bit layer of another width": (lambda: Linear4bit.from_linear(nn.Linear(64, 3))(torch.randn(2, 65)), "the layer reads 64 features, and x is (2, 65)"),
     "a 4-bit layer on integers": (lambda: Linear4bit.from_linear(nn.Linear(64, 3))(torch.ones(2, 64, dtype=torch.long)), "TypeError: the layer reads floating-point numbers, not torch.int64"),

@@ -33,6 +33,18 @@ def test_the_type_comes_back(dtype):
     assert dequantize_affine(quantize_affine(torch.randn(3, 20).to(dtype))).dtype == dtype
 
 
+def test_a_parameter_that_trains_is_quantized_without_a_graph():
+    quantized = quantize_affine(torch.nn.Parameter(torch.randn(3, 32)))
+    assert not dequantize_affine(quantized).requires_grad
+
+
+def test_no_code_is_above_15_where_the_step_is_rounded():
+    """Multiples of float32's smallest number: a step of 22/15 becomes 1, and 22 steps of 1 would not fit four bits."""
+    smallest = 2.0**-149
+    weight = torch.arange(23) * smallest
+    assert torch.equal(dequantize_affine(quantize_affine(weight)), weight.clamp(max=15 * smallest))
+
+
 def test_bad_weights_are_refused():
     with pytest.raises(ValueError, match=r"power of two"):
         quantize_affine(torch.randn(64), block_size=48)

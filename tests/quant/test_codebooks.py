@@ -7,6 +7,7 @@ from quant import (
     INT4_CODEBOOK,
     NF4_CODEBOOK,
     UNIFORM_CODEBOOK,
+    dequantize_4bit,
     normal_float_codebook,
     quantize_4bit,
 )
@@ -55,11 +56,21 @@ def test_a_codebook_is_known_by_its_numbers(name, codebook):
         (torch.zeros(4, 4), ValueError, r"\(4, 4\)"),
         (torch.tensor([float("nan")] + [0.0] * 15), ValueError, "finite"),
         (torch.tensor([float("inf")] + [0.0] * 15), ValueError, "finite"),
+        (torch.tensor([-3.0] + [0.0] * 15), ValueError, r"lie in \[-1, 1\].*; 3.0 is too far"),
         (torch.arange(16), TypeError, "int64"),
     ],
 )
-def test_a_codebook_without_16_finite_levels_is_refused(codebook, error, message):
+def test_a_codebook_without_16_finite_levels_in_reach_is_refused(codebook, error, message):
     with pytest.raises(error, match=message):
         check_codebook(codebook)
     with pytest.raises(error, match=message):
         quantize_4bit(torch.randn(32), codebook)
+
+
+def test_a_codebook_of_another_type_is_taken_in_float32_and_without_a_graph():
+    weight, trained = torch.randn(32), NF4_CODEBOOK.double().requires_grad_()
+
+    quantized = quantize_4bit(weight, trained)
+
+    assert torch.equal(dequantize_4bit(quantized), dequantize_4bit(quantize_4bit(weight)))
+    assert not quantized.codebook.requires_grad

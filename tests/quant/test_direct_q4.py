@@ -35,6 +35,29 @@ def test_it_is_the_product_with_the_decoded_weight(encode, bias, dtype):
     torch.testing.assert_close(y.double(), exact, rtol=0.02, atol=0.02 * exact.std().item())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_layer_in_float32_answers_in_the_type_of_the_input(dtype):
+    direct, _ = layers(encode_q4_1)
+    assert direct(torch.randn(2, D_IN, dtype=dtype)).dtype == dtype
+
+
+def test_scales_of_thousands_do_not_overflow():
+    """8 d is beyond 65504, the largest number of 16 bits, where d is not."""
+    blocks = encode_q4_1(torch.empty(D_OUT, D_IN).uniform_(-6e4, 1e5))
+    x = torch.randn(5, D_IN)
+
+    exact = LinearQ4.from_blocks(*blocks, compute_dtype=torch.float32)(x)
+
+    torch.testing.assert_close(DirectQ4.from_blocks(*blocks)(x), exact, rtol=0.02, atol=0.02 * exact.std().item())
+
+
+def test_the_bias_is_a_copy():
+    bias = torch.ones(D_OUT)
+    direct = DirectQ4.from_blocks(*encode_q4_1(torch.randn(D_OUT, D_IN)), bias=bias)
+    bias.zero_()
+    assert (direct.bias == 1).all()
+
+
 @both
 def test_five_bits_are_kept_of_a_weight(encode):
     direct, _ = layers(encode, bias=False)
@@ -48,6 +71,16 @@ def test_it_is_not_trained():
     with pytest.raises(ValueError, match="answers and is not trained: take LinearQ4"):
         direct(torch.randn(2, D_IN, requires_grad=True))
     assert not list(direct.parameters())
+
+
+def test_it_answers_without_a_graph_whether_or_not_gradients_are_on():
+    direct, x = layers(encode_q4_1)[0], torch.randn(2, D_IN)
+
+    y = direct(x)
+
+    assert not y.requires_grad
+    with torch.no_grad():
+        assert torch.equal(direct(x.requires_grad_()), y)
 
 
 def test_an_input_of_another_width_is_refused():

@@ -50,6 +50,12 @@ def test_no_scale_turns_negative():
     assert (compress_scales(scales).expand() >= 0).all()
 
 
+def test_scales_that_are_all_alike_take_the_level_0():
+    compressed = compress_scales(torch.full((300,), 2.0))
+    assert (compressed.codes == 127).all()
+    assert (compressed.expand() == 2).all()
+
+
 def test_weights_move_little():
     weight = torch.randn(256, 64)
     once, twice = (dequantize_4bit(quantize_4bit(weight, double_quant=twice)) for twice in (False, True))

@@ -42,14 +42,53 @@ def test_larger_blocks_lose_more(block_size, root_mean_square):
 
 def test_the_error_of_a_known_difference():
     weight = torch.tensor([1.0, 2.0, 3.0, 6.0])
-    error = quantization_error(weight, weight + torch.tensor([0.0, 1.0, -1.0, 0.0]))
-    assert (error.mean_absolute, error.largest) == (0.5, 1.0)
-    assert error.root_mean_square == pytest.approx(0.5**0.5)
+    error = quantization_error(weight, weight + torch.tensor([0.0, 3.0, -1.0, 0.0]))
+    assert (error.mean_absolute, error.largest) == (1.0, 3.0)
+    assert error.root_mean_square == pytest.approx(2.5**0.5)
 
 
-def test_the_command_prints_every_format(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["error", "--size", "32"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_errors_are_measured_in_float32_whatever_the_type(dtype):
+    weight, restored = torch.randn(2, 999).to(dtype)
+    assert quantization_error(weight, restored) == quantization_error(weight.float(), restored.float())
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """What the command prints with these options."""
     monkeypatch.setenv("COLUMNS", "120")
-    main()
-    printed = capsys.readouterr().out
-    assert all(name in printed for name in FORMATS)
+
+    def run(*options):
+        monkeypatch.setattr("sys.argv", ["error", *options])
+        main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_the_command_prints_every_format(printed):
+    told = printed("--size", "32")
+    assert all(name in told for name in FORMATS)
+
+
+def test_the_command_measures_the_weights_of_its_seed_in_blocks_of_its_size(printed):
+    weight = torch.randn(32, 32, generator=torch.Generator().manual_seed(3))
+    told = printed("--size", "32", "--block-size", "16", "--seed", "3")
+    assert all(f"{error.root_mean_square:.4f}" in told for _, error in error_table(weight, 16).values())
+
+
+def test_without_a_seed_the_command_takes_0(printed):
+    assert printed("--size", "32") == printed("--size", "32", "--seed", "0")
+
+
+def test_without_a_size_only_the_block_size_is_wrong(printed):
+    with pytest.raises(ValueError, match=r"power of two.*15"):
+        printed("--block-size", "15")
+
+
+def test_the_help_says_what_is_measured(printed, capsys):
+    with pytest.raises(SystemExit):
+        printed("--help")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Errors of the 4-bit formats on normally distributed weights" in told
+    assert "rows and columns of the matrix (default 2048)" in told

@@ -42,10 +42,11 @@ def test_what_is_decoded_is_the_reference_s_to_the_last_bit(kind, rng):
 
 
 @every_kind
-def test_slices_change_nothing(kind, rng, monkeypatch):
+@pytest.mark.parametrize("size", [4 * 96, 32])
+def test_slices_change_nothing(kind, rng, monkeypatch, size):
     blocks = ENCODE[kind](torch.from_numpy(weights(rng)))
     whole = decode_q4(*blocks)
-    monkeypatch.setattr("quant.ggml_blocks.SLICE", 4 * 96)
+    monkeypatch.setattr("quant.ggml_blocks.SLICE", size)
     assert torch.equal(decode_q4(*blocks), whole)
 
 
@@ -62,6 +63,7 @@ def test_what_four_bits_hold_already_is_kept_exactly(kind, rng):
     (torch.ones(2, 33), "rows of 33 weights are no blocks of 32"),
     (torch.ones(0, 32), "no blocks of 32"),
     (torch.full((2, 32), torch.nan), "NaN, infinite, or too large for a scale of 16 bits"),
+    (torch.tensor([[1.0] * 63 + [torch.nan]]), "NaN, infinite, or too large for a scale of 16 bits"),
     (torch.full((2, 32), 1e6), "too large for a scale of 16 bits"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(rows, message):

@@ -7,7 +7,8 @@ from safetensors.torch import load, save
 from torch import nn
 from torch.nn import functional as F
 
-from quant import FP4_CODEBOOK, INT4_CODEBOOK, Linear4bit
+from quant import FP4_CODEBOOK, INT4_CODEBOOK, Linear4bit, dequantize_4bit, quantize_4bit
+from quant.packed import check_input
 
 D_IN, D_OUT = 70, 48
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
@@ -39,6 +40,20 @@ def test_forward_is_linear_with_the_restored_weight(compute_dtype, bias, double_
     b = quantized.bias.to(compute_dtype) if bias else None
 
     assert torch.equal(quantized(x), F.linear(x.to(compute_dtype), weight, b).to(x.dtype))
+
+
+@pytest.mark.parametrize("double_quant", [True, False])
+def test_it_holds_the_weight_and_the_bias_of_the_linear_layer(double_quant):
+    linear = nn.Linear(D_IN, D_OUT)
+    quantized = Linear4bit.from_linear(linear, FP4_CODEBOOK, 32, double_quant=double_quant)
+    expected = quantize_4bit(linear.weight, FP4_CODEBOOK, 32, double_quant)
+    assert torch.equal(quantized.dequantized(), dequantize_4bit(expected))
+    assert torch.equal(quantized.bias, linear.bias)
+
+
+def test_a_layer_of_one_weight_keeps_it_exactly():
+    linear, x = nn.Linear(1, 1), torch.randn(3, 1)
+    assert torch.equal(Linear4bit.from_linear(linear, compute_dtype=torch.float32)(x), linear(x))
 
 
 @pytest.mark.parametrize("compute_dtype", DTYPES)
@@ -111,6 +126,12 @@ def test_the_state_fits_an_empty_layer_and_a_file(settings):
     assert torch.equal(empty(x), quantized(x))
 
 
+def test_an_empty_layer_has_the_codebook_and_the_type_that_were_asked_for():
+    empty = Linear4bit(D_IN, D_OUT, codebook=FP4_CODEBOOK, dtype=torch.bfloat16)
+    assert torch.equal(empty.codebook, FP4_CODEBOOK)
+    assert empty.bias.dtype == empty.dequantized().dtype == torch.bfloat16
+
+
 def test_the_codebook_comes_with_the_codes():
     quantized, empty = layer(codebook=FP4_CODEBOOK), Linear4bit(D_IN, D_OUT)
     empty.load_state_dict(quantized.state_dict())
@@ -125,16 +146,18 @@ def test_the_codebook_comes_with_the_codes():
         ("scale_codes", lambda codes: codes[:10], r"scale_codes is torch.uint8 \(10,\)"),
         ("scale_constants", lambda constants: constants.bfloat16(), r"scale_constants is torch.bfloat16"),
         ("scale_constants", lambda constants: constants * float("nan"), r"scale_constants is corrupted"),
+        ("scale_constants", lambda constants: constants.index_fill(0, torch.tensor([1]), torch.nan), "is corrupted"),
         ("codebook", lambda codebook: codebook / 0, r"codebook is corrupted"),
     ],
 )
-def test_a_state_that_is_cut_or_corrupted_is_refused_by_name(name, change, message):
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_state_that_is_cut_or_corrupted_is_refused_by_name(name, change, message, strict):
     model = nn.Sequential(layer())
     state = model.state_dict()
     before = model[0].dequantized()
     state[f"0.{name}"] = change(state[f"0.{name}"])
     with pytest.raises(RuntimeError, match=message):
-        model.load_state_dict(state)
+        model.load_state_dict(state, strict)
     assert torch.equal(model[0].dequantized(), before)
 
 
@@ -169,6 +192,16 @@ def test_a_cast_of_the_model_rounds_neither_codes_nor_scales(cast, double_quant)
     assert quantized.bias.dtype != torch.float32
 
 
+def test_a_cast_and_a_move_at_once_keep_the_types():
+    quantized = layer()
+    before = {name: tensor.dtype for name, tensor in quantized.named_buffers()}
+
+    quantized.to("meta", torch.bfloat16)
+
+    assert {name: tensor.dtype for name, tensor in quantized.named_buffers()} == before
+    assert all(tensor.is_meta for tensor in quantized.state_dict().values())
+
+
 def test_reading_or_setting_the_weight_says_what_to_do():
     quantized = layer()
     with pytest.raises(AttributeError, match=r"frozen in four bits.*dequantized\(\)"):
@@ -180,12 +213,13 @@ def test_reading_or_setting_the_weight_says_what_to_do():
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_it_becomes_an_ordinary_layer_again(bias):
-    quantized = layer(torch.float32, bias)
+    quantized = layer(torch.float32, bias).eval()
     x = torch.randn(2, D_IN)
 
     linear = quantized.to_linear()
 
     assert type(linear) is nn.Linear
+    assert not linear.training
     assert linear.weight.requires_grad
     assert torch.equal(linear(x), quantized(x))
     assert quantized.to_linear(torch.float64).weight.dtype == torch.float64
@@ -218,6 +252,14 @@ def test_bytes_are_counted_without_memory_on_the_meta_device():
     assert Linear4bit(D_IN, D_OUT, device="meta").codes.is_meta
 
 
+def test_on_the_meta_device_a_product_has_a_shape_and_no_numbers():
+    counted = Linear4bit(D_IN, D_OUT, device="meta")
+    y = counted(torch.empty(3, D_IN, device="meta"))
+    assert y.is_meta
+    assert y.shape == (3, D_OUT)
+    assert counted.codebook.is_meta
+
+
 def test_the_defaults_are_nf4_in_bfloat16_with_double_quantization():
     quantized = Linear4bit.from_linear(nn.Linear(D_IN, D_OUT))
     assert "70, 48, bias=True, codebook=nf4, block_size=64, double_quant=True" in repr(quantized)
@@ -233,3 +275,10 @@ def test_bad_arguments_are_refused():
         Linear4bit(70, 48, block_size=63)
     with pytest.raises(TypeError):
         Linear4bit.from_linear(layer())
+
+
+def test_an_input_of_integers_or_of_another_width_is_refused():
+    with pytest.raises(TypeError, match=r"floating-point numbers, not torch.int64"):
+        check_input(torch.ones(2, D_IN, dtype=torch.long), D_IN)
+    with pytest.raises(ValueError, match=r"the layer reads 70 features, and x is \(2, 71\)"):
+        layer()(torch.randn(2, D_IN + 1))

@@ -43,6 +43,17 @@ def test_gradients_pass_the_numerical_check(minimum):
 
 
 @both
+def test_the_gradient_is_the_decoded_weight_in_a_layer_without_a_bias(minimum):
+    quantized = layer(bias=False, minimum=minimum)
+    x = torch.randn(3, 5, D_IN, dtype=torch.float64, requires_grad=True)
+    upstream = torch.randn(3, 5, D_OUT, dtype=torch.float64)
+
+    quantized(x).backward(upstream)
+
+    torch.testing.assert_close(x.grad, upstream @ quantized.dequantized(torch.float64))
+
+
+@both
 def test_only_the_blocks_are_saved_for_the_backward_pass(minimum):
     quantized = LinearQ4.from_linear(nn.Linear(512, 512, bias=False), minimum, torch.float32)
     x = torch.randn(2, 512, requires_grad=True)
@@ -84,6 +95,22 @@ def test_the_state_fits_an_empty_layer_and_a_file(minimum):
     empty.load_state_dict(load(save(quantized.state_dict())))
     x = torch.randn(2, D_IN)
     assert torch.equal(empty(x), quantized(x))
+
+
+def test_an_empty_layer_has_the_type_that_was_asked_for():
+    empty = LinearQ4(32, 1, dtype=torch.bfloat16)
+    assert empty.bias.dtype == empty.dequantized().dtype == torch.bfloat16
+
+
+def test_the_weight_comes_back_in_its_type():
+    assert LinearQ4.from_linear(nn.Linear(D_IN, D_OUT, dtype=torch.bfloat16)).dequantized().dtype == torch.bfloat16
+
+
+@both
+def test_the_layer_is_called_by_its_name_in_ggml(minimum):
+    quantized = layer(minimum=minimum)
+    assert quantized.format == ("q4_1" if minimum else "q4_0")
+    assert f"96, 48, bias=True, {quantized.format.upper()}, " in repr(quantized)
 
 
 @pytest.mark.parametrize(

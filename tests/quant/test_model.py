@@ -82,6 +82,12 @@ def test_skipped_layers_are_left_alone(skip, left):
     assert {row.path.split(".")[-1] for row in linear_layers(model) if row.kind == "linear"} == left
 
 
+def test_a_module_in_two_places_is_skipped_by_either_name():
+    inner = nn.Linear(16, 16)
+    model = quantize_model(nn.Sequential(inner, inner), skip=("1",))
+    assert model[1] is inner
+
+
 def test_settings_reach_every_layer():
     model = quantize_model(transformer(), ("output",), FP4_CODEBOOK, 16, torch.float32, False)
     layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
