@@ -158,8 +158,12 @@ def test_the_adapter_is_on_again_after_an_error_in_the_reference(policy):
 
 
 def test_a_policy_without_an_adapter_is_refused(policy):
+    generator = torch.Generator()
+    before = generator.get_state()
+
     with pytest.raises(ValueError, match="has no active adapter"), policy.disable_adapter():
-        roll_out(policy, prompts(), 2)
+        roll_out(policy, prompts(), 2, generator=generator)
+    assert torch.equal(generator.get_state(), before)
     with policy.disable_adapter(), pytest.raises(ValueError, match="has no active adapter"), reference(policy):
         pass
     with pytest.raises(Exception, match=r"no active adapter|PeftModel"):
