@@ -1,5 +1,8 @@
 """Pairs and the file that keeps them: whole lines in, whole lines out, and an error that names the line."""
 
+import locale
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -16,6 +19,22 @@ def test_pairs_come_back_from_a_file_as_they_were_added(tmp_path):
 
     assert read_preferences(file) == PAIRS
     assert file.read_text(encoding="utf-8").count("naïve") == 2
+
+
+@pytest.fixture
+def ascii_machine() -> Iterator[None]:
+    """A machine whose own files are ASCII."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    yield
+    locale.setlocale(locale.LC_CTYPE, before)
+
+
+@pytest.mark.usefixtures("ascii_machine")
+def test_a_file_is_in_utf_8_on_every_machine(tmp_path):
+    append_preference(tmp_path / "pairs.jsonl", *PAIRS[0], word="naïve")
+
+    assert read_preferences(tmp_path / "pairs.jsonl") == PAIRS[:1]
 
 
 def test_ids_may_stand_in_any_sequence_and_be_0(tmp_path):
