@@ -270,6 +270,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "unequal shapes in DPO": (lambda: dpo_loss(numbers(3), numbers(1), numbers(3), numbers(3)), "tensors of shapes (3,), (1,), (3,), (3,) "),
     "an empty batch in DPO": (lambda: dpo_loss(*[numbers(0)] * 4), "tensors of shapes (0,), (0,), (0,), (0,) "),
     "unequal shapes in IPO": (lambda: ipo_loss(numbers(3), numbers(3), numbers(1), numbers(3)), "tensors of shapes (3,), (3,), (1,), (3,) "),
+    "an empty batch in IPO": (lambda: ipo_loss(*[numbers(0)] * 4), "tensors of shapes (0,), (0,), (0,), (0,) "),
     "unequal shapes of rewards": (lambda: preference_loss(numbers(3), numbers(2)), "tensors of shapes (3,), (2,) "),
     "no rewards": (lambda: preference_loss(numbers(0), numbers(0)), "tensors of shapes (0,), (0,) "),
     "no pairs": (lambda: Preferences(*[torch.zeros(0, 3, dtype=torch.long)] * 3), "there are no pairs"),

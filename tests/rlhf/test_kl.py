@@ -98,3 +98,17 @@ def test_the_controller_refuses_what_would_spoil_the_price(kl, steps):
 def test_a_price_is_finite_and_not_negative(beta):
     with pytest.raises(ValueError, match="beta"):
         FixedKLController(beta)
+
+
+@pytest.mark.parametrize(("target", "horizon"), [(0.0, 10), (-1.0, 10), (float("nan"), 10), (6.0, 0)])
+def test_a_target_is_positive_and_a_horizon_1_at_least(target, horizon):
+    with pytest.raises(ValueError, match="must be positive and horizon"):
+        AdaptiveKLController(0.15, target, horizon)
+
+
+def test_the_shortest_horizon_and_a_single_response_will_do():
+    controller = AdaptiveKLController(0.1, target=6.0, horizon=1)
+
+    controller.update(kl=60.0, steps=1)
+
+    assert controller.beta == pytest.approx(0.12)

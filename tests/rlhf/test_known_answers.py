@@ -45,6 +45,14 @@ def test_whitening_can_keep_the_mean():
     torch.testing.assert_close(kept - shifted, torch.full((1, 3), 3.0))
 
 
+def test_whitening_leaves_tiny_differences_small():
+    values = torch.tensor([[1e-4, -1e-4]], dtype=torch.float64)
+
+    found = whiten(values, torch.ones(1, 2, dtype=torch.bool))
+
+    assert found.tolist() == [pytest.approx([math.sqrt(0.5), -math.sqrt(0.5)])]
+
+
 def test_the_clip_is_never_to_the_good():
     ratio = torch.tensor([[0.7, 0.9, 1.1, 1.5]])
     advantages = torch.tensor([[1.0, -1.0, 1.0, -1.0]])

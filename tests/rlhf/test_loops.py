@@ -24,7 +24,7 @@ from rlhf import (
     train_reward_model,
     value_head,
 )
-from rlhf.run import Run
+from rlhf.run import Run, draw, seeded
 from tests.reference.rlhf import adam_of_tensorflow
 from tests.rlhf.tiny import BOS, EOS, PAD, encoder_decoder, lora, prompts
 
@@ -268,6 +268,44 @@ def test_a_loss_that_is_no_number_touches_no_weight():
     assert equal(before, weights(model))
 
 
+def test_a_loss_that_is_no_number_is_told_with_its_step():
+    model = nn.Linear(2, 1)
+    run = Run({"model": model}, {"steps": 9, "learning_rate": 0.1, "seed": 0, "checkpoint_every": 1}, ("loss",))
+    run.record({"loss": 0.5})
+
+    with pytest.raises(ValueError, match="step 2: the loss is nan"):
+        run.descend(model.weight.sum() * float("nan"), clip_norm=1.0)
+
+
+def test_a_run_is_kept_every_so_many_steps_and_at_its_end_with_what_no_loss_reached(tmp_path: Path):
+    file, kept = tmp_path / "run.safetensors", []
+    modules = {"reached": nn.Linear(2, 1), "idle": nn.Linear(2, 1)}
+    of_the_run = (modules, {"steps": 3, "learning_rate": 0.1, "seed": 0, "checkpoint_every": 2}, ("loss",), file)
+    run = Run(*of_the_run)
+
+    for step, _ in run.steps():
+        run.descend(modules["reached"].weight.sum(), clip_norm=1.0)
+        run.record({"loss": float(step)})
+        kept.append(len(Run(*of_the_run).history) if file.is_file() else 0)
+
+    assert kept == [0, 2, 3]
+
+
+def test_what_is_drawn_hangs_on_the_steps_generator_alone():
+    cpu = torch.device("cpu")
+
+    for size in (2, 50):
+        first = draw(3, size, seeded(0, 1, cpu))
+        torch.rand(1)
+        assert torch.equal(draw(3, size, seeded(0, 1, cpu)), first)
+
+
+def test_no_two_steps_of_whatever_seeds_draw_the_same():
+    steps = [(seed, step) for seed in range(4) for step in range(50)]
+
+    assert len({seeded(*step, torch.device("cpu")).initial_seed() for step in steps}) == len(steps)
+
+
 def test_a_policy_with_nothing_to_train_is_refused():
     policy, _ = start()
     policy.requires_grad_(False)
@@ -283,6 +321,8 @@ def test_a_policy_with_nothing_to_train_is_refused():
         (lambda: PPOConfig(1, epochs=0), "epochs must be at least 1, not 0"),
         (lambda: PPOConfig(1, learning_rate=-1.0), "learning_rate must be positive, not -1.0"),
         (lambda: PPOConfig(1, clip_norm=float("nan")), "clip_norm must be a finite number, not nan"),
+        (lambda: PPOConfig(1, clip_norm=0.0), "clip_norm must be positive, not 0.0"),
+        (lambda: PPOConfig(1, gamma=1.5), r"gamma must lie in \[0, 1\], not 1.5"),
         (lambda: PPOConfig(1, batch_size=4, minibatches=5), "minibatches 5 .* batch_size 4"),
         (lambda: PPOConfig(1, temperature=0.0), "temperature must be positive, not 0.0"),
         (lambda: GRPOConfig(1, group_size=1), "group_size must be at least 2, not 1"),
@@ -299,3 +339,32 @@ def test_a_policy_with_nothing_to_train_is_refused():
 def test_impossible_settings_are_refused_with_the_number(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_outermost_settings_are_taken():
+    assert PPOConfig(1, beta=0.0, value_weight=0.0, kl_horizon=1, gamma=1.0, lam=1.0).beta == 0.0
+    assert GRPOConfig(1, beta=0.0).beta == 0.0
+
+
+def test_the_price_of_the_next_step_follows_the_divergence_of_this_one():
+    _, history = run_ppo(1)
+
+    assert history[0]["beta"] == pytest.approx(0.1 * (1 - 0.2 * 8 / 100))  # no divergence yet: the price falls
+
+
+def test_the_values_go_towards_the_returns():
+    policy, head = start()
+    config = PPOConfig(1, batch_size=6, epochs=2, max_new_tokens=3, beta=0.0, learning_rate=1e-2)
+
+    ppo(policy, head, prompts(), lambda source, responses, mask: torch.ones(len(source)), config)
+
+    assert head.linear.bias.item() > 0.0
+
+
+def test_a_group_is_silent_where_all_of_its_rewards_are_equal():
+    policy, _ = start()
+    config = GRPOConfig(1, prompts=2, group_size=3, max_new_tokens=2)
+
+    record = grpo(policy, prompts(), lambda s, r, m: torch.tensor([5.0, 5.0, 5.0, 0.0, 1.0, 2.0]), config)[0]
+
+    assert record["silent_groups"] == 0.5

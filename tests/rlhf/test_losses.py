@@ -1,5 +1,7 @@
 """Every loss against its loop in NumPy, and what stands in the padding never matters."""
 
+from inspect import unwrap
+
 import numpy as np
 import pytest
 import torch
@@ -237,12 +239,22 @@ def test_a_group_of_equal_rewards_says_exactly_nothing(reward):
     assert advantages[3:].abs().sum() > 0.0
 
 
+@pytest.mark.parametrize("other", [0.0, 9.0])
+def test_nor_does_the_rounding_error_of_its_mean(other):
+    rewards = torch.tensor([5.3] * 7 + [other, *range(6)])
+    assert (rewards[:7] - rewards[:7].mean()).abs().max() > 0.0
+
+    assert torch.equal(grpo_advantages(rewards, group_size=7)[:7], torch.zeros(7))
+
+
 def test_a_response_without_a_token_counts_as_nothing_in_grpo():
     mask = torch.tensor([[True, True], [False, False]])
     log_probs = torch.full((2, 2), -1.0, requires_grad=True)
 
-    grpo_loss(log_probs, log_probs.detach() - 0.1, log_probs.detach(), torch.ones(2), mask).backward()
+    loss = grpo_loss(log_probs, log_probs.detach() - 0.1, log_probs.detach(), torch.ones(2), mask)
+    loss.backward()
 
+    assert loss.item() == pytest.approx(-np.exp(0.1) / 2)
     assert log_probs.grad.isfinite().all()
     assert (log_probs.grad[1] == 0.0).all()
 
@@ -263,3 +275,23 @@ def test_what_cannot_be_computed_is_refused():
         grpo_advantages(torch.zeros(5), 1)
     with pytest.raises(ValueError, match="k1 as a loss"):
         grpo_loss(ones, ones, ones, torch.ones(2), ~nothing, kind="k1")
+    with pytest.raises(ValueError, match="clip must be positive"):
+        ppo_value_loss(ones, ones, ones, ~nothing, clip=0.0)
+    with pytest.raises(ValueError, match="with a max_length, not 'constant' and 0"):
+        grpo_loss(ones, ones, ones, torch.ones(2), ~nothing, averaging="constant", max_length=0)
+    with pytest.raises(ValueError, match="averaging is 'response', or 'constant' with a max_length, not 'token'"):
+        unwrap(grpo_loss)(ones, ones, ones, torch.ones(2), ~nothing, averaging="token")
+
+
+def test_a_score_of_another_precision_is_paid_all_the_same():
+    log_probs = torch.zeros(1, 2, dtype=torch.float64)
+
+    rewards = token_rewards(torch.ones(1), log_probs, log_probs, torch.ones(1, 2, dtype=torch.bool), beta=0.1)
+
+    assert torch.equal(rewards, torch.tensor([[0.0, 1.0]], dtype=torch.float64))
+
+
+def test_a_response_of_one_token_has_an_advantage():
+    advantages, returns = gae(torch.tensor([[1.0]]), torch.tensor([[0.25]]), torch.tensor([[True]]))
+
+    assert (advantages.item(), returns.item()) == (0.75, 1.0)

@@ -1,6 +1,7 @@
 """What the loops say of themselves is so: every measurement against its definition, and what they put together."""
 
 import math
+from inspect import unwrap
 
 import pytest
 import torch
@@ -21,9 +22,10 @@ from rlhf import (
 )
 from rlhf.advantages import token_rewards
 from rlhf.answers import answered
-from rlhf.masked import check_mask, last_token
+from rlhf.dpo import compared
+from rlhf.masked import check_mask, check_pairs, last_token, only_real
 from rlhf.ppo import advantages_of
-from rlhf.ppo_epochs import change, explained_variance
+from rlhf.ppo_epochs import change, explained_variance, summary, values_of
 from rlhf.responses import token_entropy
 from rlhf.reward_training import margins
 from rlhf.rollout import Rollout
@@ -86,6 +88,39 @@ def test_a_change_is_measured_over_real_tokens():
     assert found["approx_kl"] == pytest.approx(sum(wanted) / 4, abs=1e-6)
 
 
+def test_returns_that_are_all_equal_explain_nothing_and_divide_by_no_0():
+    equal = torch.ones(2, 3)
+
+    assert explained_variance(equal, equal, MASK) == 1.0
+    spread = torch.tensor([[0.0, 2e-6]])
+    assert explained_variance(spread, torch.zeros(1, 2), spread >= 0.0) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_step_is_the_mean_of_its_updates_and_their_largest_ratio():
+    updates = [{"loss": 1.0, "largest_ratio": 1.5}, {"loss": 4.0, "largest_ratio": 1.25}]
+
+    assert summary(updates) == {"loss": 2.5, "largest_ratio": 1.5, "updates": 2}
+
+
+def test_a_rollout_without_values_says_what_it_lacks():
+    with pytest.raises(ValueError, match="needs the value head"):
+        values_of(random_rollout(values=False))
+
+
+def test_pairs_are_compared_by_how_far_each_side_has_come_from_the_reference():
+    now = torch.tensor([-1.0, -4.0, -2.0, -8.0]), torch.tensor([-3.0, -1.0, -5.0, -2.0])
+    before = torch.tensor([-2.0, -4.0, -4.0, -6.0]), torch.tensor([-1.0, -1.0, -6.0, -6.0])
+
+    record = compared(now, before, beta=0.5)  # chosen 1, 0, 2, -2 and rejected -2, 0, 1, 4
+
+    assert record == {
+        "accuracy": 0.5,
+        "margin": pytest.approx(0.5 * (3 + 0 + 1 - 6) / 4),
+        "chosen_log_ratio": pytest.approx(0.25),
+        "rejected_log_ratio": pytest.approx(0.75),
+    }
+
+
 def test_entropy_is_minus_the_mean_logarithm():
     logits = torch.randn(2, 3, 5, dtype=torch.float64)
     p = (logits / 0.7).softmax(dim=-1)
@@ -108,6 +143,13 @@ def test_a_mask_of_numbers_or_of_another_shape_is_refused():
         check_mask(torch.zeros(2, 3), torch.ones(2, 3, dtype=torch.long))
     with pytest.raises(ValueError, match=r"\(2, 2\) and its values are \(2, 3\)"):
         check_mask(torch.zeros(2, 3), MASK[:, :2])
+    with pytest.raises(ValueError, match=r"\(1, 3\) and its values are \(2, 3\)"):
+        unwrap(only_real)(torch.zeros(2, 3), MASK[:1])
+
+
+def test_numbers_of_different_pairs_are_refused():
+    with pytest.raises(ValueError, match=r"shapes \(3,\), \(1,\) do not hold"):
+        check_pairs(torch.zeros(3), torch.zeros(1))
 
 
 def test_an_epoch_goes_once_through_everything_in_an_order_of_its_own():
@@ -188,3 +230,36 @@ def test_answers_are_paid_for_an_end_and_measured_as_means():
 
 def head_of(model: RewardModel) -> nn.Module:
     return next(module for module in model.modules() if type(module).__name__ == "RewardHead")
+
+
+def test_a_reward_model_is_right_where_it_prefers_the_chosen_side_and_not_where_it_has_no_opinion():
+    sides = [4, EOS], [3, 5, EOS]
+    pairs = collate_preferences([([3, 4, EOS], *sides), ([3, 4, EOS], *sides[::-1])], PAD)
+    model, blank = RewardModel(encoder_decoder()), RewardModel(encoder_decoder())
+    nn.init.zeros_(blank.head.linear.weight)
+
+    of_two, of_none = (train_reward_model(each, pairs, RewardConfig(batch_size=2))[0] for each in (model, blank))
+
+    assert of_two["accuracy"] == 0.5
+    assert of_none == {"loss": pytest.approx(math.log(2)), "accuracy": 0.0, "margin": 0.0}
+
+
+def test_a_reward_model_has_the_samples_scale_from_the_first_step_on():
+    pairs = collate_preferences([([3, 4, EOS], [4, EOS], [3, EOS]), ([5, EOS], [EOS], [4, 5, EOS])], PAD)
+    model, scaled = RewardModel(encoder_decoder()), RewardModel(encoder_decoder())
+    scaled.load_state_dict(model.state_dict())
+    scaled.normalize(pairs.source, pairs.rejected)
+
+    first = train_reward_model(model, pairs, RewardConfig(batch_size=2), (pairs.source, pairs.rejected))[0]
+
+    assert first["margin"] == pytest.approx(float(margins(scaled, pairs).mean()), rel=1e-5)
+
+
+def test_the_penalty_has_the_precision_of_the_score():
+    policy, generator = lora(encoder_decoder().double()), torch.Generator().manual_seed(3)
+    config = PPOConfig(1, max_new_tokens=2, missing_eos_penalty=0.1)
+    asked = prompts().repeat(8, 1)
+
+    answers = answered(policy, asked, lambda source, responses, mask: torch.zeros(len(source)), config, generator)
+
+    assert set(answers.paid.tolist()) == {0.0, -0.1}

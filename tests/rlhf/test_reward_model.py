@@ -55,6 +55,8 @@ def test_heads_start_as_the_paper_has_them():
 
     assert head.linear.weight.std().item() == pytest.approx(1 / math.sqrt(4096), rel=0.05)
     assert head.linear.bias.item() == 0.0
+    tiny = torch.cat([RewardHead(1).linear.weight for _ in range(300)])
+    assert tiny.std().item() == pytest.approx(1 / math.sqrt(2), rel=0.12)
     assert torch.equal(value_head(7)(torch.randn(2, 3, 7)), torch.zeros(2, 3))
 
 
@@ -97,3 +99,20 @@ def test_a_frozen_base_leaves_the_head_to_learn():
     train_reward_model(model, collate_preferences(preferring(4), PAD), RewardConfig(batch_size=20))
 
     assert all(torch.equal(before[name], tensor) for name, tensor in model.base.state_dict().items())
+
+
+def test_a_head_reads_the_states_of_a_model_in_half_precision():
+    head, states = RewardHead(16), torch.randn(2, 3, 16).bfloat16()
+
+    assert torch.equal(head(states), head(states.float()))
+
+
+def test_the_head_has_the_precision_of_its_base():
+    assert RewardModel(encoder_decoder().double())(prompts(), RESPONSES[:, :3]).dtype == torch.float64
+
+
+def test_pairs_outside_of_the_vocabulary_teach_no_reward_model():
+    pairs = collate_preferences([([3, EOS], [6, EOS], [4, EOS])], PAD)
+
+    with pytest.raises(ValueError, match=r"chosen responses hold ids from 2 to 6; the vocabulary is 0\.\.5"):
+        train_reward_model(RewardModel(encoder_decoder()), pairs)

@@ -158,8 +158,14 @@ def test_the_adapter_is_on_again_after_an_error_in_the_reference(policy):
 
 
 def test_a_policy_without_an_adapter_is_refused(policy):
+    generator = torch.Generator()
+    before = generator.get_state()
+
     with pytest.raises(ValueError, match="has no active adapter"), policy.disable_adapter():
-        roll_out(policy, prompts(), 2)
+        roll_out(policy, prompts(), 2, generator=generator)
+    assert torch.equal(generator.get_state(), before)
+    with policy.disable_adapter(), pytest.raises(ValueError, match="has no active adapter"), reference(policy):
+        pass
     with pytest.raises(Exception, match=r"no active adapter|PeftModel"):
         roll_out(encoder_decoder(), prompts(), 2)
 
@@ -172,6 +178,23 @@ def test_a_reward_that_is_no_number_is_named(policy, bad):
         judged(lambda source, responses, mask: torch.tensor([0.0, bad, 1.0]), rollout)
     with pytest.raises(ValueError, match="one number each"):
         judged(lambda source, responses, mask: torch.zeros(3, 2), rollout)
+
+
+def test_a_reward_may_be_a_count_or_hang_on_weights(policy):
+    rollout = roll_out(policy, prompts(), 2, generator=torch.Generator().manual_seed(0))
+
+    counted = judged(lambda source, responses, mask: mask.sum(dim=1), rollout)
+    weighed = judged(lambda source, responses, mask: torch.zeros(3, requires_grad=True), rollout)
+
+    assert counted.dtype == rollout.log_probs.dtype
+    assert not weighed.requires_grad
+
+
+def test_log_probabilities_are_taken_in_single_precision_at_least():
+    logits, responses = torch.randn(2, 3, 6).bfloat16(), torch.tensor([[4, 5, EOS], [3, 4, EOS]])
+
+    assert torch.equal(token_log_probs(logits, responses), token_log_probs(logits.float(), responses))
+    assert token_log_probs(logits.double(), responses).dtype == torch.float64
 
 
 def test_prompts_lose_only_the_padding_that_all_of_them_share():

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from rlhf import RewardModel, load_policy, load_reward_model, save_policy, save_reward_model, value_head
+from rlhf.heads import RewardHead
 from rlhf.responses import states_and_logits
 from tests.rlhf.tiny import EOS, PAD, encoder_decoder, lora, prompts
 
@@ -59,3 +61,20 @@ def test_a_truncated_or_foreign_head_is_refused(tmp_path):
     save_policy(lora(encoder_decoder()), tmp_path, value_head(12))
     with pytest.raises(ValueError, match=r"\(1, 12\)"):
         load_policy(encoder_decoder(), tmp_path)
+
+
+def test_a_policy_comes_back_to_be_trained_where_that_is_asked(tmp_path):
+    save_policy(lora(encoder_decoder()), tmp_path)
+
+    resting, learning = (load_policy(encoder_decoder(), tmp_path, is_trainable=asked)[0] for asked in (False, True))
+
+    assert not any(parameter.requires_grad for parameter in resting.parameters())
+    assert any(parameter.requires_grad for parameter in learning.parameters())
+
+
+def test_a_reward_head_that_does_not_fit_is_named(tmp_path):
+    save_reward_model(RewardModel(lora(encoder_decoder())), tmp_path)
+    save_file(RewardHead(12).state_dict(), tmp_path / "reward_head.safetensors")
+
+    with pytest.raises(ValueError, match=r"reward_head\.safetensors"):
+        load_reward_model(tmp_path, encoder_decoder())
