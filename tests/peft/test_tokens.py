@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tests.peft.small import small_base, technique
+from tests.peft.small import batch, small_base, technique
 
 
 def test_trained_tokens_are_read_by_their_own_rows_and_all_others_by_the_bases() -> None:
@@ -23,3 +23,11 @@ def test_a_table_of_something_else_has_no_rows_for_tokens() -> None:
     base.places = nn.Embedding(48, 24)
     model = technique("lora", base, trainable_token_indices=(3,))
     assert set(model.adapters["default"].rows_by_path) == {"source_embedding", "target_embedding", "output"}
+
+
+def test_under_autocast_the_logits_have_the_type_of_the_bases() -> None:
+    model = technique("lora", trainable_token_indices=(3,))
+    with torch.autocast("cpu", torch.bfloat16):
+        said = model(*batch())
+        with model.disable_adapter():
+            assert said.dtype == model(*batch()).dtype == torch.bfloat16

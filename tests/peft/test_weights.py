@@ -8,11 +8,12 @@ from peft.frame.weights import linear_like, norm_like, own_copy
 from transformer import LayerNorm
 
 
-def test_a_parameter_of_its_own_starts_with_the_same_numbers() -> None:
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_parameter_of_its_own_starts_with_the_same_numbers(turned: bool) -> None:
     tensor = torch.randn(3, 2)
     kept = tensor.clone()
-    copied = own_copy(tensor.T)
-    assert torch.equal(copied, kept.T)
+    copied = own_copy(tensor.T if turned else tensor)
+    assert torch.equal(copied, kept.T if turned else kept)
     assert copied.is_contiguous()
 
     with torch.no_grad():
