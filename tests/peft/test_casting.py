@@ -75,6 +75,20 @@ def test_what_a_technique_made_settles_in_the_type_that_is_trained(
     assert {parameter.dtype for parameter in model.unload().parameters()} == {base}
 
 
+@pytest.mark.parametrize("base", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("tied", [True, False])
+def test_trained_rows_of_tokens_are_in_the_type_that_is_trained_and_answer_in_the_bases(
+    base: torch.dtype, tied: bool
+) -> None:
+    model = technique("bitfit", small_base(tie_embeddings=tied).to(base))
+    own = torch.float64 if base == torch.float64 else torch.float32
+
+    rows = model.adapters["default"].token_rows().values()
+
+    assert {tensor.dtype for tensor in rows} == {own}
+    assert model.source_embedding(batch()[0]).dtype == model(*batch()).dtype == base
+
+
 def test_it_settles_on_the_device_of_the_base_too() -> None:
     model = get_peft_model(small_base().to("meta"), LoraConfig(r=2, init_lora_weights="pissa"))
     assert all(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))

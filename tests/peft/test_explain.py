@@ -112,6 +112,10 @@ def test_shapes_are_written_out_where_they_are_short(letters: int, said: str) ->
     assert list(grouped([row])) == [f"a: Linear {said}"]
 
 
+def test_a_path_that_ends_where_another_goes_on_is_a_line_of_its_own() -> None:
+    assert written_as_one(["a.b", "a.b.c"], 60) == [("a.b", 1), ("a.b.c", 1)]
+
+
 def test_only_what_differs_in_one_part_is_joined() -> None:
     paths = ["a.0.q_proj", "a.1.q_proj", "a.4.q_proj", "a.0.v_proj", "a.1.v_proj", "a.4.v_proj", "a.0.fc1", "output"]
     assert written_as_one(paths, 60) == [("a.{0-1,4}.{q,v}_proj", 6), ("a.0.fc1", 1), ("output", 1)]

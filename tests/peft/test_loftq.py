@@ -137,3 +137,8 @@ def test_settings_that_do_not_fit_are_refused() -> None:
         quantize_with_loftq(small_base(), LoraConfig())
     with pytest.raises(ValueError, match="for rank 3, not 4"):
         get_peft_model(quantize_with_loftq(small_base(), config()), config(r=4))
+
+
+def test_what_the_rounding_took_is_kept_without_a_graph() -> None:
+    base = quantize_with_loftq(small_base(), LoraConfig(r=2, init_lora_weights="loftq"))
+    assert not any(buffer.requires_grad for buffer in base.buffers())

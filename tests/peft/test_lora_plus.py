@@ -30,6 +30,16 @@ def test_one_step_moves_the_two_matrices_by_their_own_rates() -> None:
     torch.testing.assert_close(before_b - layer.lora_B.weight, torch.full_like(before_b, 0.5))
 
 
+def test_no_group_is_empty() -> None:
+    model = technique("lora_plus", trainable_token_indices=(), modules_to_save=("decoder.norm",))
+    assert all(group["params"] for group in lora_plus_groups(model, 0.1, 0.1))
+
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(".lora_B." in name)
+    (faster,) = lora_plus_groups(model, 0.1, 0.1)
+    assert faster["lr"] == pytest.approx(1.6)
+
+
 def test_it_needs_a_b_and_a_ratio() -> None:
     with pytest.raises(ValueError, match="no lora_B"):
         lora_plus_groups(technique("bitfit"), 0.001, 0.0)

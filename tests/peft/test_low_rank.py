@@ -7,6 +7,7 @@ from torch import nn
 
 from peft import LoraLinear
 from peft.frame.layers import UpLinear
+from peft.low_rank import at_most_full_rank
 from tests.peft.layers import D_IN, D_OUT, linear
 
 
@@ -21,6 +22,23 @@ def test_the_way_up_is_a_linear_layer_with_its_gradients(shape: tuple[int, ...])
     weights = torch.randn_like(ours)
     for mine, theirs in zip(*(torch.autograd.grad(y, [x, up.weight], weights) for y in (ours, plain)), strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize(("d_out", "d_in"), [(5, 8), (8, 5), (6, 6)])
+@pytest.mark.parametrize("rank", [4, 7, 9])
+def test_factors_of_too_high_a_rank_become_those_of_the_full_rank(d_out: int, d_in: int, rank: int) -> None:
+    up, down = (torch.randn(shape, dtype=torch.float64) for shape in ((d_out, rank), (rank, d_in)))
+
+    lower_up, lower_down = at_most_full_rank(up, down)
+
+    torch.testing.assert_close(lower_up @ lower_down, up @ down)
+    assert lower_up.shape[1] == lower_down.shape[0] == min(rank, d_out, d_in)
+    assert lower_up.dtype == lower_down.dtype == torch.float64
+
+
+def test_factors_of_the_full_rank_stay_as_they_are() -> None:
+    up, down = torch.randn(5, 5), torch.randn(5, 8)
+    assert at_most_full_rank(up, down) == (up, down)
 
 
 def test_under_autocast_it_answers_in_bf16_like_any_linear_layer() -> None:

@@ -93,6 +93,12 @@ def test_what_is_loaded_has_no_encoder(tmp_path: Path, is_trainable: bool) -> No
     )
 
 
+@pytest.mark.parametrize(("given", "written"), [(10, 10), (None, 24)])
+def test_the_hidden_size_is_written_as_it_was(tmp_path: Path, given: int | None, written: int) -> None:
+    tuned("MLP", encoder_hidden_size=given).save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["encoder_hidden_size"] == written
+
+
 def test_both_names_are_one() -> None:
     assert PromptEncoderConfig is PTuningConfig
 

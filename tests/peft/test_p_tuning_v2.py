@@ -105,6 +105,20 @@ def test_words_as_a_start_reach_every_attention_of_an_encoder_decoder() -> None:
     torch.testing.assert_close(keys, cross.k_proj(memory)[0], atol=1e-5, rtol=1e-5)
 
 
+def test_keys_and_values_are_read_of_attentions_that_come_one_by_one() -> None:
+    base, words = small_base(), torch.tensor([5, 9, 4])
+    attends = [layer.self_attention.attend for layer in base.decoder.layers]
+
+    found = keys_and_values(base, iter(attends), words)
+
+    for one, again in zip(found, keys_and_values(base, attends, words), strict=True):
+        assert torch.equal(one, again)
+
+
+def test_the_words_of_a_start_are_drawn_to_where_the_base_is() -> None:
+    assert PTuningV2Config(num_virtual_tokens=3).random_words(small_base().to("meta")).is_meta
+
+
 def test_no_word_of_a_start_is_padding() -> None:
     torch.manual_seed(0)
     drawn = PTuningV2Config(num_virtual_tokens=40).random_words(small_base(vocab_size=4, pad_id=1, bos_id=2, eos_id=3))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from peft import LoraConfig, PeftModel, PillConfig, get_peft_model, set_stage
 from tests.peft.small import CONFIG, batch, small_base, take_steps
 from tests.reference import pill as reference
-from transformer import DecoderOnly
+from transformer import DecoderOnly, EncoderOnly
 
 KNOWN, NEW, OTHER = 0, 1, 2
 TYPES = [(KNOWN, NEW, KNOWN, OTHER)[token % 4] for token in range(CONFIG.vocab_size)]
@@ -200,6 +200,36 @@ def test_set_stage_goes_on_with_the_same_numbers(tmp_path: os.PathLike) -> None:
     loaded = PeftModel.from_pretrained(small_base(num_encoder_layers=2).double(), tmp_path)
     assert loaded.peft_config["default"].stage == 2
     torch.testing.assert_close(loaded(*batch()), expected)
+
+
+def test_back_in_stage_1_only_the_new_types_experts_are_trained() -> None:
+    model = adapted(stage=2)
+    set_stage(model, 1)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert all("experts.1." in name or "experts.2." in name for name in trained)
+    assert len(trained) == 4 * 2 * 3
+
+
+def test_every_way_into_the_model_says_which_tokens_are_read() -> None:
+    source, target = batch()
+    expected = scattered()(source, target)
+
+    model = scattered()
+    torch.testing.assert_close(model.output(model.states(source, target)), expected)
+    model = scattered()
+    memory, mask = model.encode(source)
+    torch.testing.assert_close(model.decode(target, memory, mask), expected)
+
+
+def test_its_types_and_the_trained_tokens_are_settings_and_no_weights() -> None:
+    model = adapted(trainable_token_indices=(3, 5))
+    assert all(tensor.is_floating_point() for tensor in model.state_dict().values())
+
+
+def test_a_base_without_a_place_for_it_is_refused() -> None:
+    base = EncoderOnly(replace(CONFIG, num_decoder_layers=0))
+    with pytest.raises(ValueError, match="PILL has no place within the sites cross of this base"):
+        get_peft_model(base, PillConfig(token_types=TYPES, sites=("cross",)))
 
 
 def test_a_stage_1_adapter_is_loaded_as_one(tmp_path: os.PathLike) -> None:

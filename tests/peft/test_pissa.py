@@ -90,6 +90,16 @@ def test_it_is_saved_as_plain_lora_that_computes_the_same(use_rslora: bool, rank
     assert all(type(layer) is LoraLinear for layer in loaded.adapters["default"].layers.values())
 
 
+def test_what_is_saved_is_not_changed_by_writing_it_in_another_form() -> None:
+    adapter = adapted().adapters["default"]
+    saved = adapter.saved()
+    names = list(saved)
+
+    adapter.config.to_hf(saved)
+
+    assert list(saved) == names
+
+
 def test_it_trains_as_many_numbers_as_lora() -> None:
     assert adapted().get_nb_trainable_parameters()[0] == 5 * 4 * (24 + 24) + 3 * 4 * (24 + 40)
 

@@ -93,6 +93,13 @@ def test_each_kind_of_attention_has_an_embedding_of_its_own_which_its_layers_sha
     assert not torch.allclose(first.rows(), second.rows())
 
 
+def test_every_number_is_trained_and_is_the_adapters_own_once() -> None:
+    model = prefixed()
+    own = model.adapters["default"].own_parameters().values()
+    assert {id(parameter) for parameter in own} == {id(p) for p in model.parameters() if p.requires_grad}
+    assert sum(parameter.numel() for parameter in own) == model.get_nb_trainable_parameters()[0]
+
+
 def test_it_trains_as_many_numbers_as_the_formula_says() -> None:
     expected = reference.network_count(7, 24, 10, layers=1) + 2 * reference.network_count(7, 24, 10, layers=2)
     assert prefixed().get_nb_trainable_parameters()[0] == expected
@@ -139,6 +146,31 @@ def test_without_its_network_it_computes_the_same_and_can_be_trained_on() -> Non
     assert model.get_nb_trainable_parameters()[0] == reference.direct_count(7, 24, attentions=5)
     take_steps(model)
     assert not torch.allclose(model(*batch()), expected, atol=1e-4)
+
+
+def test_keys_and_values_that_were_kept_take_the_place_of_a_network() -> None:
+    model, other = prefixed(seed=1), prefixed(seed=2)
+
+    for path, layer in prefixes(other).items():
+        layer.load(prefixes(model)[path].saved())
+
+    torch.testing.assert_close(other(*batch()), model(*batch()), atol=1e-6, rtol=1e-6)
+    assert other.get_nb_trainable_parameters()[0] == reference.direct_count(7, 24, attentions=5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"prefix_projection": False, "encoder_hidden_size": None}])
+def test_what_is_saved_of_a_prefix_has_no_gradient(settings: dict[str, object]) -> None:
+    assert not any(tensor.requires_grad for tensor in prefixed(**settings).adapters["default"].saved().values())
+
+
+def test_reading_a_folders_matrices_leaves_them_as_they_are() -> None:
+    adapter = prefixed().adapters["default"]
+    matrices, _ = adapter.config.to_hf(adapter.saved())
+    names = list(matrices)
+
+    adapter.config.from_hf(matrices, adapter.saved())
+
+    assert list(matrices) == names
 
 
 def test_three_matrices_are_kept_and_no_network(tmp_path: Path) -> None:

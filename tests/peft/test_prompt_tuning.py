@@ -110,9 +110,17 @@ def test_the_folder_has_the_form_of_hf(tmp_path: Path) -> None:
     }
     wanted = {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 7, "token_dim": 24, "num_layers": 2}
     wanted |= {"num_attention_heads": 3, "num_transformer_submodules": 1, "prompt_tuning_init": "RANDOM"}
+    wanted |= {"task_type": "SEQ_2_SEQ_LM"}
     assert wanted.items() <= config.items()
     loaded = PeftModel.from_pretrained(small_base(), tmp_path)
     assert torch.equal(loaded(*batch()), model(*batch()))
+
+
+def test_a_prompt_of_sampled_words_says_so_in_its_folder(tmp_path: Path) -> None:
+    model = prompted(prompt_tuning_init="SAMPLE_VOCAB")
+    model.save_pretrained(tmp_path)
+    loaded = PeftModel.from_pretrained(small_base(), tmp_path)
+    assert loaded.peft_config["default"] == model.peft_config["default"]
 
 
 def test_a_folder_of_hf_that_started_from_a_text_is_read(tmp_path: Path) -> None:
@@ -141,6 +149,7 @@ def test_a_folder_of_hf_that_started_from_a_text_is_read(tmp_path: Path) -> None
         ({"token_dim": 32}, "token_dim 32.*d_model 24"),
         ({"num_transformer_submodules": 2}, "first 20 rows"),
         ({"prompt_tuning_init": "TEXT", "prompt_tuning_init_token_ids": [31]}, "0..30"),
+        ({"prompt_tuning_init": "TEXT", "prompt_tuning_init_token_ids": [3, -1]}, "0..30"),
         ({"sites": ("cross",)}, "source_input within the sites cross"),
     ],
 )

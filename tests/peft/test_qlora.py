@@ -20,6 +20,14 @@ def test_only_the_output_stays_in_full_precision() -> None:
     assert len(sites - {"output"}) == len(layers)
 
 
+@pytest.mark.parametrize(("prepare", "kind"), [(on_nf4, "nf4"), (on_fp4, "fp4"), (on_int4, "int4")])
+def test_every_format_keeps_its_scales_in_eight_bits(prepare: object, kind: str) -> None:
+    row = next(row for row in linear_layers(prepare(small_base())) if row.path == "encoder.layers.0.feed_forward.fc1")
+    plain = Linear4bit.from_linear(small_base().encoder.layers[0].feed_forward.fc1, double_quant=False)
+    assert row.kind == kind
+    assert row.nbytes != plain.nbytes
+
+
 def test_an_adapter_at_its_start_is_the_quantized_base() -> None:
     quantized = on_nf4(small_base())
     expected = quantized(*batch())

@@ -4,14 +4,17 @@ import errno
 import json
 import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.frame.adapter import misfits
+from peft.frame.config import CONFIGS
 from peft.frame.fingerprint import fingerprint
 from peft.frame.saving import config_from_json
 from quant import quantize_model
@@ -134,6 +137,47 @@ def test_a_pickle_beside_the_tensors_does_no_harm(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     (tmp_path / "adapter_model.bin").touch()
     assert same(said_by(tmp_path), model(*batch()))
+
+
+@pytest.mark.parametrize("is_trainable", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_loaded_adapter_is_in_evaluation_mode_unless_it_is_to_be_trained(
+    tmp_path: Path, is_trainable: bool, training: bool
+) -> None:
+    adapter(1).save_pretrained(tmp_path)
+    loaded = PeftModel.from_pretrained(small_base().train(training), tmp_path, is_trainable=is_trainable)
+    assert loaded.encoder.training is (is_trainable and training)
+    assert any(parameter.requires_grad for parameter in loaded.parameters()) is is_trainable
+
+
+def test_an_adapter_that_is_loaded_beside_another_says_what_it_said(tmp_path: Path) -> None:
+    saved, model = adapter(1), adapter(2)
+    saved.save_pretrained(tmp_path)
+
+    model.load_adapter(tmp_path, "second")
+    model.set_adapter("second")
+
+    assert same(model(*batch()), saved(*batch()))
+
+
+@pytest.mark.parametrize(("name", "value"), [("modules_to_save", ("decoder.norm",)), ("trainable_token_indices", (3,))])
+def test_what_is_trained_besides_stands_in_the_config_or_null(tmp_path: Path, name: str, value: tuple) -> None:
+    for settings, written in (({}, None), ({name: value}, list(value))):
+        adapter(1, **settings).save_pretrained(tmp_path)
+        assert json.loads((tmp_path / FILES[0]).read_text())[name] == written
+
+
+def test_a_field_that_must_be_given_and_is_not_is_named() -> None:
+    @dataclass(frozen=True)
+    class NeedyConfig(PeftConfig):
+        width: int
+        peft_type: ClassVar[str] = "NEEDY"
+
+    try:
+        with pytest.raises(ValueError, match=r"adapter_config.json lacks width"):
+            config_from_json({"peft_type": "NEEDY"}, Path(FILES[0]))
+    finally:
+        del CONFIGS["NEEDY"]
 
 
 IMPOSSIBLE = [

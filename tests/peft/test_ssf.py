@@ -1,15 +1,18 @@
 """SSF: where it stands, how it starts, and that it disappears into the weights without a trace."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from peft import PeftModel, ScaledShifted, SSFConfig, get_peft_model
+from quant import Linear4bit
 from tests.peft.layers import arrays, inputs, linear, scatter
-from tests.peft.small import batch, small_base
+from tests.peft.small import CONFIG, batch, small_base
 from tests.reference import adapters, lora_family
 from tests.reference import ssf as reference
-from transformer import LayerNorm
+from transformer import EncoderOnly, LayerNorm
 
 
 def norm() -> LayerNorm:
@@ -100,3 +103,22 @@ def test_it_can_be_restricted_and_refuses_an_unknown_start() -> None:
     assert {path.split(".")[-1] for path in paths} == {"fc1", "fc2", "norm"}
     with pytest.raises(ValueError, match='"paper" or "identity", not \'ones\''):
         SSFConfig(init="ones")
+
+
+def test_a_layer_in_four_bits_is_scaled_and_shifted() -> None:
+    base, x = Linear4bit.from_linear(torch.nn.Linear(64, 5), compute_dtype=torch.float32), torch.randn(3, 64)
+    layer = ScaledShifted(base)
+    torch.testing.assert_close(layer(x), layer.ssf_scale * base(x) + layer.ssf_shift)
+
+
+def test_a_base_without_an_operation_in_its_sites_is_refused() -> None:
+    base = EncoderOnly(replace(CONFIG, num_decoder_layers=0))
+    with pytest.raises(ValueError, match="no operation to scale within the sites cross"):
+        get_peft_model(base, SSFConfig(sites=("cross",)))
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_a_base_in_half_precision_stays_in_it_when_it_is_merged(norm: str) -> None:
+    merged = get_peft_model(small_base(norm=norm).bfloat16(), SSFConfig()).eval().merge_and_unload()
+    assert {tensor.dtype for tensor in merged.parameters()} == {torch.bfloat16}
+    assert merged(*batch()).dtype == torch.bfloat16

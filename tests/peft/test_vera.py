@@ -62,6 +62,13 @@ def test_it_starts_as_the_base() -> None:
     assert not layer.vera_lambda_b.any()
 
 
+def test_for_tests_it_starts_away_from_the_base() -> None:
+    layer = VeraLinear(linear(), Projections(400, D_IN, 9, seed=4).double(), init_weights=False)
+    assert torch.equal(layer.vera_lambda_b.detach(), torch.ones(layer.base.out_features))
+    assert layer.vera_lambda_d.mean().item() == pytest.approx(0.0, abs=0.2)
+    assert layer.vera_lambda_d.std().item() == pytest.approx(1.0, rel=0.1)
+
+
 def test_the_random_matrices_come_from_the_seed_with_the_spread_of_their_side() -> None:
     first, again, other = (Projections(200, 300, 100, seed) for seed in (0, 0, 1))
     assert torch.equal(first.vera_A, again.vera_A)

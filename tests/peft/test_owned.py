@@ -1,0 +1,35 @@
+"""Copies of base parameters: which can be made, and the names that they have."""
+
+import pytest
+import torch
+from torch import nn
+
+from peft import FullConfig, get_peft_model
+from peft.frame.owned import OwnedParameters
+
+
+def test_a_parameter_of_the_base_itself_has_a_name_without_a_path() -> None:
+    model = get_peft_model(nn.Linear(3, 2), FullConfig())
+    assert set(model.adapters["default"].owned.own_parameters()) == {"weight", "bias"}
+
+
+def test_the_copies_are_in_the_modules_only_while_they_are_enabled() -> None:
+    base = nn.Sequential(nn.Linear(3, 3))
+    base[0].extra = base[0].weight
+    original = base[0].weight
+    owned = OwnedParameters(base, ["0.weight"])
+    copy = owned.own_parameters()["0.weight"]
+
+    owned.enable()
+    assert base[0].weight is base[0].extra is copy
+    owned.disable()
+    assert base[0].weight is base[0].extra is original
+
+
+def test_what_is_not_there_and_what_has_no_gradient_cannot_be_copied() -> None:
+    base = nn.Linear(3, 2)
+    base.counted = nn.Parameter(torch.tensor([3]), requires_grad=False)
+    with pytest.raises(ValueError, match="the base has no parameter gain"):
+        OwnedParameters(base, ["gain"])
+    with pytest.raises(ValueError, match=r"counted holds torch.int64, which cannot be trained"):
+        OwnedParameters(base, ["counted"])
