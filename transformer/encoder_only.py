@@ -7,6 +7,8 @@ Nothing is generated. A task reads the vectors: a mean over a sentence, or a gue
 Paper     "BERT: Pre-training of Deep Bidirectional Transformers" (arXiv 1810.04805)
 """
 
+from dataclasses import replace
+
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -78,6 +80,13 @@ class EncoderOnly(TokenModel):
     def tie_weights(self) -> None:
         if self.config.tie_embeddings and isinstance(self.output, MaskedWordHead):
             self.output.words.weight = self.source_embedding.weight
+
+    def untie_weights(self) -> None:
+        """Embedding and head get a matrix of their own each, with the numbers that it has now."""
+        if isinstance(self.output, MaskedWordHead):
+            for module in (self.source_embedding, self.output.words):
+                module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
+        self.config = replace(self.config, tie_embeddings=False)
 
 
 class MaskedWordHead(nn.Module):

@@ -79,5 +79,8 @@ def untie_if_needed(model: nn.Module) -> None:
     if not getattr(config, "tie_embeddings", False) or not hasattr(model, "output"):
         return
     embedding = model.target_embedding if hasattr(model, "target_embedding") else model.source_embedding
-    if model.output.weight is not embedding.weight:
+    matrix = getattr(
+        getattr(model.output, "words", model.output), "weight", None
+    )  # an encoder may have a head, or none
+    if matrix is not None and matrix.shape == embedding.weight.shape and matrix is not embedding.weight:
         model.untie_weights()

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from peft.frame.casting import adapter_dtype
 from peft.frame.paths import base_modules
 
+TABLES = ("source_embedding", "target_embedding", "output", "output.words")
+"""Where a matrix may stand that has a row for every token. An encoder's `output` is a head, or nothing at all."""
+
 
 class TokenRows(nn.Module):
     """Stands in the slot of an embedding or of the output projection, beside a technique's layer."""
@@ -60,6 +63,6 @@ def matrices_of_tokens(model: nn.Module) -> list[dict[str, nn.Module]]:
     """The modules that hold a row for every token, grouped by the matrix that they share (one group if it is tied)."""
     groups: dict[int, dict[str, nn.Module]] = {}
     for path, module in base_modules(model):
-        if (isinstance(module, nn.Embedding) and path.endswith("embedding")) or path == "output":
+        if path.endswith(TABLES) and hasattr(module, "weight"):
             groups.setdefault(id(module.weight), {})[path] = module
     return list(groups.values())

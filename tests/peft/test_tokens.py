@@ -1,9 +1,15 @@
 """Rows of their own for a few tokens."""
 
+import copy
+
+import pytest
 import torch
 from torch import nn
 
+from peft import LoraConfig, get_peft_model
 from tests.peft.small import batch, small_base, technique
+from transformer import EncoderOnly, TransformerConfig
+from transformer.encoder_only import MaskedWordHead
 
 
 def test_trained_tokens_are_read_by_their_own_rows_and_all_others_by_the_bases() -> None:
@@ -31,3 +37,45 @@ def test_under_autocast_the_logits_have_the_type_of_the_bases() -> None:
         said = model(*batch())
         with model.disable_adapter():
             assert said.dtype == model(*batch()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("head", [None, MaskedWordHead])
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_encoder_alone_has_rows_where_its_words_are(head: type | None, tied: bool) -> None:
+    shape = encoder_shape(tie_embeddings=tied)
+    model = get_peft_model(
+        EncoderOnly(shape, head and head(shape)),
+        LoraConfig(r=2, target_modules=("q_proj",), trainable_token_indices=(3,)),
+    ).eval()
+    source = torch.tensor([[3, 5, 7]])
+    before = model(source)
+    with torch.no_grad():
+        for rows in model.adapters["default"].token_rows().values():
+            rows.normal_()
+
+    said = model(source)
+
+    assert set(model.adapters["default"].rows_by_path) == {"source_embedding"} | ({"output.words"} if head else set())
+    assert (said - before).abs().max() > 1e-3
+    torch.testing.assert_close(copy.deepcopy(model).merge_and_unload()(source), said)
+
+
+def test_a_head_that_is_merged_alone_is_tied_no_more() -> None:
+    shape = encoder_shape(tie_embeddings=True)
+    model = get_peft_model(EncoderOnly(shape, MaskedWordHead(shape)), LoraConfig(r=2, target_modules=("words",))).eval()
+    with torch.no_grad():
+        for parameter in model.adapters["default"].own_parameters().values():
+            parameter.normal_()
+    source = torch.tensor([[3, 5, 7]])
+    said, words = model(source), model.base_model.source_embedding.weight.clone()
+
+    merged = model.merge_and_unload()
+
+    torch.testing.assert_close(merged(source), said)
+    assert torch.equal(merged.source_embedding.weight, words)
+    assert not merged.config.tie_embeddings
+
+
+def encoder_shape(**changes: object) -> TransformerConfig:
+    fields = {"vocab_size": 31, "d_model": 24, "num_heads": 3, "num_encoder_layers": 1, "num_decoder_layers": 0}
+    return TransformerConfig(**fields, d_ff=40, dropout=0.0, max_length=16, num_segments=2, **changes)

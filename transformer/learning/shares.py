@@ -36,7 +36,7 @@ def shared_like(parameter: Any, tensor: Tensor) -> Any:
 @contextmanager
 def gathered(model: nn.Module) -> Iterator[None]:
     """Inside, the model of the first process is whole, on the CPU, and one like any other: to be saved. All enter it."""
-    units = [module for module in model.modules() if hasattr(module, "unshard")]
+    units: list[Any] = [module for module in model.modules() if hasattr(module, "unshard")]
     for unit in units:
         unit.reshard()  # what a forward pass has gathered may still be there
     holders, wholes = holders_of(model), {}
