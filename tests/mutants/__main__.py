@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 
 os.environ["FT_THREADS"] = "1"
@@ -21,10 +20,9 @@ import safetensors.torch  # noqa: F401
 import torch
 
 from tests.mutants.changes import Mutant, mutants
-from tests.mutants.keeping import Answers, equivalents, keep, kept_letters, killed, shown, table
+from tests.mutants.keeping import Answers, equivalents, keep, kept_letters, killed, product, shown, table
 from tests.mutants.nearest import Nearest
 from tests.mutants.pool import forked
-from tests.mutants.swap import PACKAGES
 from tests.mutants.warm import COLD, OPTIONS, TESTS, Warm, cold
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,15 +67,6 @@ def main() -> None:
     print(shown(rows))
     if not asked.files:
         keep(rows, [mutant.name for mutant in survivors], answers.letters(every))
-
-
-def product(wanted: list[str]) -> Iterable[str]:
-    """The files that are mutated."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            name = str(path.relative_to(ROOT))
-            if path.name != "__init__.py" and (not wanted or any(name.startswith(one) for one in wanted)):
-                yield name
 
 
 def chosen(every: list[Mutant], sample: int | None) -> list[Mutant]:

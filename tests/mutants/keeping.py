@@ -10,15 +10,27 @@ import ast
 import json
 import tomllib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from tests.mutants.changes import Mutant
+from tests.mutants.swap import PACKAGES
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 EQUIVALENT, RESULT, KEPT = HERE / "equivalent.toml", HERE / "result.json", HERE / "answers.json"
 LETTERS = {"killed": "k", "survived": "s", "no test runs it": "n", "": "."}
 """In answers.json: of every function a letter for each mutant, in their order."""
+
+
+def product(wanted: list[str]) -> Iterable[str]:
+    """The files that are mutated."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            if path.name != "__init__.py" and (not wanted or any(name.startswith(one) for one in wanted)):
+                yield name
 
 
 class Answers:

@@ -12,7 +12,7 @@ import pytest
 from quant import blockwise
 from tests.mutants import pool
 from tests.mutants.changes import mutants
-from tests.mutants.keeping import equivalents
+from tests.mutants.keeping import Answers, equivalents, kept_letters, product
 from tests.mutants.learning import processor_seconds
 from tests.mutants.nearest import Nearest
 from tests.mutants.swap import Functions
@@ -115,3 +115,27 @@ def test_the_test_that_goes_into_a_branch_is_asked_about_its_condition_first() -
     known["tests/transformer/test_bad_input.py::test"] = {"seconds": 1.0, "lines": {"transformer/f.py": [1, 2, 3]}}
 
     assert Nearest(known, {}).tests(mutant, 9.0)[0] == "tests/transformer/test_bad_input.py::test"
+
+
+def test_a_run_begins_with_what_is_kept_of_functions_that_are_as_they_were(tmp_path: Path):
+    files = {"a.py": SOURCE, "b.py": SOURCE.replace("x < 0", "x < 3")}
+    every = [mutant for file, source in files.items() for mutant in mutants(file, source)]
+    first, again = (Answers(tmp_path / name, files) for name in ("first", "again"))
+    for mutant, answer in zip(every, ("killed tests/a.py::test", "survived", "timed out", "cold"), strict=False):
+        first.note(mutant, answer)
+
+    again.begin(every, first.letters(every))
+
+    assert [again.of(mutant) for mutant in every[:5]] == ["killed", "survived", "killed", "", ""]
+    changed = files | {"a.py": SOURCE.replace("y - 1", "y - 4")}
+    other = Answers(tmp_path / "other", changed)
+    other.begin([m for file, source in changed.items() for m in mutants(file, source)], first.letters(every))
+    assert not any(other.known.values())
+
+
+def test_most_of_what_is_kept_is_of_the_functions_as_they_are():
+    sources = {name: (ROOT / name).read_text() for name in product([])}
+    every = [mutant for name, source in sources.items() for mutant in mutants(name, source)]
+    asked = Answers(Path("nowhere"), sources).by_function(every)
+
+    assert len(asked.keys() & kept_letters().keys()) > 0.8 * len(asked)
