@@ -8,12 +8,12 @@ Papers    "Language Models are Unsupervised Multitask Learners" (GPT-2); pre-nor
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import repeat
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from transformer.attention import AttentionCache
 from transformer.config import TransformerConfig
@@ -168,14 +168,5 @@ class DecoderOnly(TokenModel):
             return fast_steps.continuing(self, source, num_beams, room)
         return steps.continuing(self, source, num_beams, room, use_cache)
 
-    def tie_weights(self) -> None:
-        if self.config.tie_embeddings:
-            self.output.weight = self.source_embedding.weight
-
-    def untie_weights(self) -> None:
-        """Embedding and output get a matrix of their own each, with the numbers that it has now."""
-        for module in (self.source_embedding, self.output):
-            module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
-        if self.config.bias and self.output.bias is None:
-            self.output.bias = nn.Parameter(self.output.weight.new_zeros(self.config.vocab_size))
-        self.config = replace(self.config, tie_embeddings=False)
+    def token_matrices(self) -> tuple[Any, ...]:
+        return self.source_embedding, self.output

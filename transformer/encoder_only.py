@@ -7,7 +7,7 @@ Nothing is generated. A task reads the vectors: a mean over a sentence, or a gue
 Paper     "BERT: Pre-training of Deep Bidirectional Transformers" (arXiv 1810.04805)
 """
 
-from dataclasses import replace
+from typing import Any
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -77,16 +77,9 @@ class EncoderOnly(TokenModel):
         in_front = x.shape[1] - source.shape[1]  # what source_input put before the words is of segment 0
         return x + self.segment_embedding(F.pad(segments, (in_front, 0)))
 
-    def tie_weights(self) -> None:
-        if self.config.tie_embeddings and isinstance(self.output, MaskedWordHead):
-            self.output.words.weight = self.source_embedding.weight
-
-    def untie_weights(self) -> None:
-        """Embedding and head get a matrix of their own each, with the numbers that it has now."""
-        if isinstance(self.output, MaskedWordHead):
-            for module in (self.source_embedding, self.output.words):
-                module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
-        self.config = replace(self.config, tie_embeddings=False)
+    def token_matrices(self) -> tuple[Any, ...]:
+        head = (self.output.words,) if isinstance(self.output, MaskedWordHead) else ()
+        return self.source_embedding, *head
 
 
 class MaskedWordHead(nn.Module):

@@ -6,7 +6,7 @@ Paper     "Attention Is All You Need" (arXiv 1706.03762), figure 1;
           tied matrices: "Using the Output Embedding to Improve Language Models" (arXiv 1608.05859)
 """
 
-from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -109,15 +109,5 @@ class Transformer(TokenModel):
             return fast_steps.answering(self, source, num_beams, room)
         return steps.answering(self, source, num_beams, room, use_cache)
 
-    def tie_weights(self) -> None:
-        if self.config.tie_embeddings:
-            self.source_embedding.weight = self.target_embedding.weight
-            self.output.weight = self.target_embedding.weight
-
-    def untie_weights(self) -> None:
-        """Each of the three places gets a matrix of its own, with the numbers that it has now."""
-        for module in (self.source_embedding, self.target_embedding, self.output):
-            module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
-        if self.output.bias is None:
-            self.output.bias = nn.Parameter(self.output.weight.new_zeros(self.config.vocab_size))
-        self.config = replace(self.config, tie_embeddings=False)
+    def token_matrices(self) -> tuple[Any, ...]:
+        return self.target_embedding, self.source_embedding, self.output

@@ -4,6 +4,8 @@ x = dropout(√d_model · E[token] + position)          with a LayerNorm on the 
 """
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -96,8 +98,24 @@ class TokenModel(nn.Module):
                 nn.init.normal_(module.weight, std=1.0 / self.embedding_scale if self.config.scale_embeddings else 0.02)
         self.tie_weights()
 
+    def token_matrices(self) -> tuple[Any, ...]:
+        """The modules that hold a row for every token. Where the config ties them, they hold the first one's matrix."""
+        raise NotImplementedError
+
     def tie_weights(self) -> None:
         """Lets the model's matrices of tokens be one, where its config says so."""
+        if self.config.tie_embeddings:
+            first, *others = self.token_matrices()
+            for module in others:
+                module.weight = first.weight
+
+    def untie_weights(self) -> None:
+        """Each of them gets a matrix of its own, with the numbers that it has now; an output gets the bias that belongs to it."""
+        for module in self.token_matrices():
+            module.weight = nn.Parameter(module.weight.detach().clone(), module.weight.requires_grad)
+            if isinstance(module, nn.Linear) and module.bias is None and self.config.bias:
+                module.bias = nn.Parameter(module.weight.new_zeros(self.config.vocab_size))
+        self.config = replace(self.config, tie_embeddings=False)
 
 
 def embedding_norm(config: TransformerConfig) -> nn.Module:

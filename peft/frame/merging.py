@@ -75,12 +75,7 @@ def restore_gradients(core: Core) -> None:
 
 def untie_if_needed(model: nn.Module) -> None:
     """A matrix that was merged in one of its tied modules only is tied no more, and the config must say so."""
-    config = getattr(model, "config", None)
-    if not getattr(config, "tie_embeddings", False) or not hasattr(model, "output"):
+    if not getattr(getattr(model, "config", None), "tie_embeddings", False) or not hasattr(model, "token_matrices"):
         return
-    embedding = model.target_embedding if hasattr(model, "target_embedding") else model.source_embedding
-    matrix = getattr(
-        getattr(model.output, "words", model.output), "weight", None
-    )  # an encoder may have a head, or none
-    if matrix is not None and matrix.shape == embedding.weight.shape and matrix is not embedding.weight:
+    if len({id(module.weight) for module in model.token_matrices()}) > 1:
         model.untie_weights()

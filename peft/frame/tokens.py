@@ -14,9 +14,6 @@ from torch import Tensor, nn
 from peft.frame.casting import adapter_dtype
 from peft.frame.paths import base_modules
 
-TABLES = ("source_embedding", "target_embedding", "output", "output.words")
-"""Where a matrix may stand that has a row for every token. An encoder's `output` is a head, or nothing at all."""
-
 
 class TokenRows(nn.Module):
     """Stands in the slot of an embedding or of the output projection, beside a technique's layer."""
@@ -62,7 +59,8 @@ def check_tokens(tokens: Collection[int], vocab: int) -> None:
 def matrices_of_tokens(model: nn.Module) -> list[dict[str, nn.Module]]:
     """The modules that hold a row for every token, grouped by the matrix that they share (one group if it is tied)."""
     groups: dict[int, dict[str, nn.Module]] = {}
+    tables = {id(getattr(module, "adapted_base", module)) for module in getattr(model, "token_matrices", tuple)()}
     for path, module in base_modules(model):
-        if path.endswith(TABLES) and hasattr(module, "weight"):
+        if id(module) in tables:
             groups.setdefault(id(module.weight), {})[path] = module
     return list(groups.values())

@@ -17,6 +17,7 @@ from lessons.exercises.grading.result import FAILED, NOT_GRADED, PASSED
 from lessons.exercises.grading.sandbox import trial, view, wall
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.source import LIBRARY
+from lessons.exercises.stub import whole
 from lessons.exercises.student.workbook import Workbook
 from tests.exercises.hostile import EXERCISE, hostile, solution
 
@@ -241,6 +242,15 @@ def test_the_questions_are_drawn_after_the_file_is_loaded(grader):
     """
     lines = "\n".join(line.removeprefix("    ") for line in look.splitlines())
     assert grader.check(EXERCISE, f"{lines}\n{solution()}").status == PASSED
+
+
+@needs_wall
+def test_the_questions_follow_each_other(grader, tmp_path):
+    job = grader.probe_job(EXERCISE, whole(EXERCISE, solution()), tmp_path)
+
+    first, second = grader.server.run(job | {"kind": "probe"}, 60)["seeds"]
+
+    assert second == first + 1
 
 
 @needs_wall

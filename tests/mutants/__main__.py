@@ -20,12 +20,10 @@ import safetensors.torch  # noqa: F401
 import torch
 
 from tests.mutants.changes import Mutant, mutants
-from tests.mutants.keeping import Answers, equivalents, keep, kept_letters, killed, product, shown, table
+from tests.mutants.keeping import ROOT, Answers, equivalents, keep, kept_letters, killed, product, shown, table
 from tests.mutants.nearest import Nearest
 from tests.mutants.pool import forked
 from tests.mutants.warm import COLD, OPTIONS, TESTS, Warm, cold
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def arguments() -> argparse.Namespace:

@@ -25,7 +25,7 @@ class Ward:
     tuned: Callable[[], PeftModel]
     batches: Sequence[Example]
     chance: torch.Generator
-    turn: int = 0
+    turn: int
 
     def draw(self, *choices: float | str) -> float | str:
         """One of them: the next one at the next turn."""
