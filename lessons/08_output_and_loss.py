@@ -117,7 +117,13 @@ show_drawing(
 # ## The code
 
 # %%
-show_source(Transformer.read, Transformer.decode, Transformer.tie_weights, label_smoothed_cross_entropy)
+show_source(
+    Transformer.read,
+    Transformer.decode,
+    Transformer.token_matrices,
+    Transformer.tie_weights,
+    label_smoothed_cross_entropy,
+)
 
 # %% [markdown]
 # ## By hand
