@@ -37,7 +37,7 @@ def prepare(job: Job) -> None:
 
 
 def run_job(job: Job) -> Job:
-    bounds = Limits(seconds=job["seconds"])
+    bounds = Limits(**{name: job[name] for name in ("seconds", "memory") if name in job})
     if job["kind"] == "judge":
         limits.apply(bounds, limits.address_space())  # it reads what a student's file has written
         return judge(job["probe"], job["seeds"], Path(job["answer"]).read_bytes(), job["module"], job["targets"])

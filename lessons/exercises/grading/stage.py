@@ -20,6 +20,9 @@ FILES = ("data", "base", "adapters", "task/learning_rates.json")
 SECONDS = 240.0
 """Of processor time: a milestone takes less than a minute of a quiet core."""
 
+MEMORY = 4 << 30
+"""Bytes: a milestone trains the base, which maps 1.3 GB in 16 bits; a check's own limit is less."""
+
 LONGEST_WAIT = 1800.0
 
 
@@ -47,7 +50,8 @@ def perform(server: Forkserver, run: Run, texts: Mapping[str, str], exercises: I
     try:
         targets = {module: [t for each in chosen if each.module == module for t in each.targets] for module in texts}
         job: dict[str, Any] = {"kind": "many", "scratch": str(build(folder, texts)), "targets": targets}
-        job |= {"function": run.function, "given": dict(run.given), "seconds": SECONDS, "only_behind_wall": False}
+        job |= {"function": run.function, "given": dict(run.given), "only_behind_wall": False}
+        job |= {"seconds": SECONDS, "memory": MEMORY}
         reply = server.run(job, LONGEST_WAIT)
     except (TimeoutError, ConnectionError) as problem:
         return Performance(problem=f"it did not finish: {problem}")
