@@ -13,7 +13,8 @@ from peft import PeftModel
 from rlhf.heads import ScalarHead, value_head
 from rlhf.reward_model import RewardModel
 from transformer import Transformer, load_model, save_model
-from transformer.learning.checkpoint import load_state, read_tensors, write_tensors
+from transformer.learning.checkpoint import load_state
+from transformer.learning.formats import read_tensors, write_tensors
 
 VALUE, REWARD = "value_head.safetensors", "reward_head.safetensors"
 

@@ -3,19 +3,17 @@
 Paper     "Attention Is All You Need", Vaswani et al. 2017 (arXiv 1706.03762), section 3 and table 3
 """
 
-import math
 from dataclasses import asdict, dataclass
-from reprlib import repr as in_short
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
+
+from transformer.config_checks import check_possible
+from transformer.fields import check_fields
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
 NormOrder = Literal["post", "pre"]
 NormKind = Literal["layer", "rms"]
 PositionKind = Literal["sinusoidal", "learned", "rotary"]
 AttentionKind = Literal["math", "fused"]
-
-MOST_LAYERS, MOST_IN_A_TABLE, MOST_NUMBERS = 1024, 2**26, 2**40
-"""Of a stack, of a table of positions, of a model: beyond them a size is a mistake, and is refused before it takes memory."""
 
 
 @dataclass(frozen=True)
@@ -100,50 +98,8 @@ class TransformerConfig:
     gated: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "d_model", "num_heads", "d_ff", "max_length", "rope_original_length"):
-            require_integer(name, getattr(self, name), at_least=1)
-        for name in ("num_kv_heads", "head_size"):
-            if getattr(self, name) is not None:
-                require_integer(name, getattr(self, name), at_least=1)
-        for name in ("num_encoder_layers", "num_decoder_layers", "num_segments"):
-            require_integer(name, getattr(self, name), at_least=0)
-        self.check_sizes()
-        if self.head_size is None and self.d_model % self.num_heads:
-            raise ValueError(f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}")
-        for name in ("dropout", "layer_norm_eps"):
-            require_number(name, getattr(self, name))
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout is a probability in [0, 1), not {self.dropout}")
-        if not self.layer_norm_eps > 0.0:
-            raise ValueError(f"layer_norm_eps must be positive, not {self.layer_norm_eps}")
-        if self.num_heads % self.kv_heads:
-            raise ValueError(f"num_heads {self.num_heads} is not divisible by num_kv_heads {self.num_kv_heads}")
-        self.check_rotary()
-        for name, field in self.__dataclass_fields__.items():
-            value, kind = getattr(self, name), field.type
-            if get_origin(kind) is Literal and value not in get_args(kind):
-                raise ValueError(f"{name} is one of {', '.join(get_args(kind))}, not {in_short(value)}")
-            if kind in (bool, bool | None) and type(value) is not bool and (kind is bool or value is not None):
-                raise ValueError(f"{name} is True or False, not {in_short(value)}")
-        for name in ("pad_id", "bos_id", "eos_id"):
-            require_integer(name, getattr(self, name), at_least=0)
-            if getattr(self, name) >= self.vocab_size:
-                raise ValueError(f"{name} {getattr(self, name)} is outside the vocabulary of {self.vocab_size}")
-        if self.pad_id == self.eos_id and self.num_encoder_layers > 0:
-            raise ValueError(f"pad_id and eos_id are both {self.pad_id}: the end of a sequence would count as padding")
-
-    def check_rotary(self) -> None:
-        """Raises ValueError for turns that cannot be made."""
-        for name in ("rope_base", "rope_factor", "rope_low_freq_factor", "rope_high_freq_factor"):
-            require_number(name, getattr(self, name))
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if not self.rope_low_freq_factor < self.rope_high_freq_factor:
-            between = f"{self.rope_low_freq_factor} and {self.rope_high_freq_factor}"
-            raise ValueError(f"rope_low_freq_factor must be below rope_high_freq_factor, not {between}")
-        if self.positions == "rotary" and (self.d_head % 2 or self.num_encoder_layers):
-            has = f"heads of {self.d_head} and {self.num_encoder_layers} encoder layers"
-            raise ValueError(f"rotary positions turn pairs of numbers in a decoder-only model, not {has}")
+        check_fields(self)
+        check_possible(self)
 
     @property
     def d_head(self) -> int:
@@ -152,21 +108,6 @@ class TransformerConfig:
     @property
     def kv_heads(self) -> int:
         return self.num_kv_heads or self.num_heads
-
-    def check_sizes(self) -> None:
-        """Raises ValueError for a model that no machine holds."""
-        for name in ("num_encoder_layers", "num_decoder_layers"):
-            if getattr(self, name) > MOST_LAYERS:
-                raise ValueError(f"{name} must be at most {MOST_LAYERS}, not {getattr(self, name)}")
-        layers = self.num_encoder_layers + self.num_decoder_layers
-        for name, rows, most in (
-            ("vocab_size", self.vocab_size, MOST_NUMBERS),
-            ("d_ff", 2 * layers * self.d_ff, MOST_NUMBERS),
-            ("max_length", self.max_length if self.positions in ("sinusoidal", "learned") else 0, MOST_IN_A_TABLE),
-        ):
-            if rows * self.d_model > most:
-                sizes = f"{name} {getattr(self, name)} with d_model {self.d_model}"
-                raise ValueError(f"{sizes} makes {rows * self.d_model} numbers; {most} are the most that is taken")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -181,15 +122,3 @@ class TransformerConfig:
             return cls(**values)
         except TypeError as error:
             raise ValueError(f"incomplete configuration: {error}") from error
-
-
-def require_integer(name: str, value: Any, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{name} must be an integer, not {in_short(value)}")
-    if value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, not {value}")
-
-
-def require_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, not {in_short(value)}")

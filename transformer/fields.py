@@ -50,6 +50,18 @@ def fits(value: Any, kind: Any) -> bool:
     return isinstance(value, kind) if isinstance(kind, type) else True
 
 
+def require_integer(name: str, value: Any, at_least: int) -> None:
+    """Raises ValueError for what is no integer, or a smaller one."""
+    if not fits(value, int):
+        raise ValueError(f"{name} must be {in_words(int)}, not {in_short(value)}")
+    require_at_least(name, value, at_least)
+
+
+def require_at_least(name: str, value: float, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+
+
 def in_words(kind: Any) -> str:
     """What a value must be, as a message says it."""
     origin, inner = get_origin(kind), get_args(kind)

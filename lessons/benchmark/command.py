@@ -28,7 +28,7 @@ from lessons.task.outputs import out_folder
 from lessons.task.pretrain import base_config, pretraining_config, train_visibly
 from lessons.task.scoring import evaluate
 from transformer import TrainingConfig, Transformer, save_model
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 
 ACCENT = "cmu"
 STEPS, DEVELOPMENT_WORDS, LEARNT_WORDS, EVALUATE_EVERY = 32_000, 1000, 2000, 500

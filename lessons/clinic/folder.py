@@ -15,7 +15,7 @@ from peft.frame.config import PeftConfig
 from peft.frame.fingerprint import fingerprint
 from peft.frame.paths import base_modules
 from peft.frame.saving import load
-from transformer.learning.checkpoint import read_object, read_tensors
+from transformer.learning.formats import read_object, read_tensors
 
 ADAPTER, MODEL = "adapter_model.safetensors", "model.safetensors"
 OWN_PART = re.compile(r"\.(?=lora_|ia3_|vera_|token_adapter)")

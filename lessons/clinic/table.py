@@ -26,7 +26,7 @@ from lessons.language.choice import ENGLISH, speaking
 from lessons.task.finetuning import adapted, prepared_base, rate_of
 from lessons.task.shipped import by_accent
 from peft import RECIPES, PeftModel, recipe
-from transformer.learning.checkpoint import read_object, write_json
+from transformer.learning.formats import read_object, write_json
 
 KEPT = RESULTS / "clinic.json"
 FirstLooks = dict[tuple[str, str], bool]

@@ -39,7 +39,7 @@ from lessons.task.machine import set_threads
 from lessons.task.shipped import CARD, adapters_folder
 from lessons.task.techniques import rates_to_try
 from peft import recipe
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 
 def parser() -> argparse.ArgumentParser:

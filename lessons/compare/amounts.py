@@ -36,7 +36,7 @@ from lessons.task.techniques import (
 )
 from peft import recipe
 from transformer import TrainingConfig, Transformer, train
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 METHODS = ("full", "lora", "bitfit", SCRATCH)
 AMOUNTS = (100, 1_000, 10_000)

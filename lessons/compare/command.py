@@ -31,7 +31,7 @@ from lessons.compare.settings import TRAIN_WORDS, parse, row_settings
 from lessons.compare.table import print_table
 from lessons.drawing.progress import progress_bars
 from lessons.language.message import in_language
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 # Where there is no terminal whose width could be asked for.
 LOG_WIDTH = 120

@@ -14,7 +14,7 @@ from typing import Any
 
 from lessons.compare.ladder import best_inside, next_runs
 from lessons.task.finetuning import read_rates
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 Setting = Mapping[str, Any]
 DIGITS = 5

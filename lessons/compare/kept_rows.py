@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons.compare.row import UNTUNED
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 ANY = "*"
 NUMBER = float

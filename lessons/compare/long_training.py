@@ -16,7 +16,7 @@ from lessons.task.techniques import SCRATCH
 from peft import PeftModel, recipe
 from peft.frame.saving import TENSORS
 from transformer import TrainingConfig
-from transformer.learning.checkpoint import read_tensors, write_tensors
+from transformer.learning.formats import read_tensors, write_tensors
 
 LARGER: dict[str, dict[str, Any]] = {
     "lora": {"r": 32, "lora_alpha": 64},

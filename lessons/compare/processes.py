@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from lessons.compare.kept_rows import read_kept
 from lessons.compare.row import RowSetting
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 
 class Setting(Protocol):

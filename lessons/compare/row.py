@@ -29,7 +29,7 @@ from lessons.task.techniques import SCRATCH, import_techniques
 from peft import PeftModel, recipe
 from peft.recipes import as_it_is
 from transformer import Transformer, save_model
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 UNTUNED = "base"
 """The row of the base itself, before any fine-tuning."""

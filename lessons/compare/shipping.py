@@ -15,7 +15,7 @@ from lessons.compare.kept import REPORT
 from lessons.task.base import base_hash
 from lessons.task.shipped import adapters_folder
 from lessons.task.techniques import SCRATCH
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 TOO_LARGE = ("full", SCRATCH)
 

@@ -25,7 +25,7 @@ from lessons.task.scoring import evaluate, predict
 from lessons.task.techniques import rates_to_try
 from peft import PeftModel, recipe
 from transformer import train
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 DEVELOPMENT_WORDS = 400
 WORD_ERROR = {"word_error": NUMBER}

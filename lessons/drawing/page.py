@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from lessons.language.choice import CHINESE, language
-from transformer.learning.checkpoint import write_bytes
+from transformer.learning.formats import write_bytes
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --soft: #5b6470; --paper: #ffffff; --card: #f5f6f8;

@@ -17,7 +17,7 @@ from lessons.compare.study import RESULTS
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.scoring import evaluate
 from lessons.teaching import Values, claim, kept_claim
-from transformer.learning.checkpoint import read_object
+from transformer.learning.formats import read_object
 
 W = torch.tensor([[2.0, 1.0], [0.0, 3.0]])
 A, B, SCALE = torch.tensor([[0.5, -0.5]]), torch.tensor([[1.0], [0.5]]), 2.0

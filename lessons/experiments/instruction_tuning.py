@@ -19,7 +19,7 @@ from lessons.experiments.instruction_tuning_parts import LEARNT, in_sight, kinds
 from lessons.experiments.language_model import TEXT
 from lessons.task.machine import set_threads
 from lessons.teaching import quick
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 from transformer.learning.texts import Text
 
 KEPT = Path(__file__).resolve().parents[1] / "results" / "instruction_tuning.json"

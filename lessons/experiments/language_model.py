@@ -22,7 +22,7 @@ from lessons.experiments.language_model_parts import PARTS, positions
 from lessons.task.machine import set_threads
 from lessons.teaching import Values, claim, kept_claim, quick
 from transformer import TransformerConfig
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 from transformer.rotary import rotation
 
 KEPT = Path(__file__).resolve().parents[1] / "results" / "language_model.json"

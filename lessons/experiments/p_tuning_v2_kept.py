@@ -8,7 +8,7 @@ from lessons.compare.study import RESULTS
 from lessons.experiments.prompt_tuning import way
 from lessons.sentiment.prompt_study import DOMAIN, PROMPTS, VIRTUAL_TOKENS, load_prompt_study
 from lessons.teaching import Values, claim, kept_claim, kept_mean, kept_rows
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 COMMAND = "python -m lessons.sentiment.prompt_study"
 

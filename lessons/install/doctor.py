@@ -23,7 +23,7 @@ from lessons.task.base import base_folder, load_base
 from lessons.task.dictionary import ACCENTS, load, words
 from lessons.task.machine import best_device, bf16_pays, set_threads
 from lessons.task.scoring import evaluate
-from transformer.learning.checkpoint import read_json, read_tensors
+from transformer.learning.formats import read_json, read_tensors
 
 OLDEST_PYTHON = (3, 11)
 # The base is wrong on about a quarter of held-out words; one whose weights were hurt, on nearly all.

@@ -26,7 +26,7 @@ from lessons.memory.tally import OPTIMIZERS
 from lessons.task.outputs import out_folder
 from lessons.task.techniques import add_import_option, import_techniques
 from peft import RECIPES, recipe
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 # Where there is no terminal whose width could be asked for.
 LOG_WIDTH = 140

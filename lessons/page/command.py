@@ -23,7 +23,7 @@ from lessons.page.voices import page_folders
 from lessons.page.words import SCRIPTS, source, template
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_file
-from transformer.learning.checkpoint import write_bytes
+from transformer.learning.formats import write_bytes
 
 LARGEST = 8_000_000
 

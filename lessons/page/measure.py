@@ -20,7 +20,7 @@ from lessons.task.dictionary import words
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_file
 from lessons.task.scoring import predict, score
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 
 STRENGTHS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25)
 ACCENTS = ("american", "british")

@@ -30,7 +30,7 @@ from lessons.preferences.world import Arm, World, calibration, run_arm, start
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
 from lessons.task.parent import process_pool
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 
 WORLDS: dict[str, Any] = {"notes": notes_world, "words": words_world}
 QUICK: dict[str, dict[str, int]] = {

@@ -23,7 +23,7 @@ from peft import PeftModel, get_peft_model, recipe
 from rlhf import DPOConfig, Preferences, collate_preferences, dpo, read_preferences, roll_out, save_policy
 from rlhf.dpo import both_log_probs, epoch_steps, reference_of
 from rlhf.preferences import Preference
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 EPOCHS, RATE, BETA, BATCH = 4, 5e-4, 0.1, 32
 HELD_OUT_EVERY = 5

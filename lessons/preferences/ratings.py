@@ -25,7 +25,7 @@ from lessons.sentiment.updates import Updates
 from lessons.task.machine import best_device, bf16_pays
 from peft import get_peft_model, recipe
 from rlhf import preference_loss
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 VADER = {"tweets": 0.881, "movies": 0.451, "amazon": 0.565, "news": 0.492}
 """Pearson's r of VADER with the raters' mean, as its paper prints it (table 4)."""

@@ -32,7 +32,7 @@ from lessons.sentiment.table import print_table
 from lessons.task.machine import bf16_pays, set_threads
 from lessons.task.outputs import out_folder
 from peft.recipes import unknown_technique
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 from transformer.pretrained.folder import read_config, read_weights
 
 STEPS = 120

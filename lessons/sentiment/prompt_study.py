@@ -34,7 +34,7 @@ from lessons.sentiment.updates import train
 from lessons.task.machine import best_device
 from lessons.task.techniques import rates_to_try
 from peft import get_peft_model, recipe
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 DOMAIN, VIRTUAL_TOKENS, TEST_SENTENCES = "movies", 20, 1000
 PROMPTS = ("prompt_tuning", "p_tuning", "p_tuning_v2")

@@ -20,7 +20,7 @@ from lessons.sentiment.updates import train
 from lessons.task.finetuning import prepared_base
 from lessons.task.machine import best_device
 from peft import PeftModel, get_peft_model, recipe
-from transformer.learning.checkpoint import write_tensors
+from transformer.learning.formats import write_tensors
 
 HEAD, HEAD_RATE = "head", 5e-3
 RATES = {

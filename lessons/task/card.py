@@ -9,7 +9,7 @@ from rich.console import Console
 from lessons.task.dictionary import load, unseen_symbols, vocabulary, words
 from lessons.task.scoring import evaluate, moved
 from transformer import TrainingConfig, Transformer
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 BASELINE = "7.4 % of the symbols and 35.0 % of the American words wrong"
 """Phonetisaurus 0.3.0 on the same split, one run of `python -m tests.benchmarks.phonetisaurus`."""

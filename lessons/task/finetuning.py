@@ -21,7 +21,7 @@ from lessons.task.techniques import SCRATCH
 from peft import PeftModel, get_peft_model, recipe
 from quant import Linear4bit
 from transformer import TrainingConfig, Transformer, train
-from transformer.learning.checkpoint import read_object
+from transformer.learning.formats import read_object
 
 STEPS, MAX_TOKENS = 300, 1000
 VOWELS = {"letters": "aeiouy", "symbols": "iɪeɛæaɑɒɔoʊuʌəɜᵻ"}

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 ALL, CARD = "_all", "card.json"
 

@@ -19,7 +19,7 @@ from peft.frame.fingerprint import fingerprint
 from peft.frame.merging import unload
 from peft.frame.names import check_name
 from transformer.fields import in_one_line
-from transformer.learning.checkpoint import read_both, write_both
+from transformer.learning.one_save import read_both, write_both
 from transformer.learning.reading import as_object, require_folder
 
 CONFIG, TENSORS, OURS = "adapter_config.json", "adapter_model.safetensors", "finetune_by_hand"

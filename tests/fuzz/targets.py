@@ -42,7 +42,7 @@ from tests.peft.small import small_base, technique
 from tests.pretrained.conftest import CONFIGS, SHAPES
 from tests.pretrained.gguf_files import small_values
 from transformer import load_model, save_model
-from transformer.learning.checkpoint import read_tensors
+from transformer.learning.formats import read_tensors
 from transformer.pretrained import load_pretrained
 from transformer.pretrained.gguf.vocabulary import read_vocabulary
 

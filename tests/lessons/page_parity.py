@@ -29,7 +29,7 @@ from lessons.task.outputs import out_file
 from lessons.task.scoring import predict
 from lessons.teaching.notebooks import LESSONS
 from tests.lessons.page_browser import opened
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 
 KEPT = LESSONS / "results" / "page_parity.json"
 STRENGTHS = (0.0, 0.3, 0.6, 1.0, 1.25)

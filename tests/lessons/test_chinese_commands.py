@@ -24,7 +24,7 @@ from lessons.language.message import in_language, prose_in
 from lessons.language.words import say
 from lessons.preferences.prefer import Pair, judge
 from lessons.sentiment.table import print_table as print_sentiment
-from transformer.learning.checkpoint import read_object
+from transformer.learning.formats import read_object
 
 
 def english_in(printed):

@@ -21,7 +21,7 @@ from lessons.drawing.progress import progress_bars
 from lessons.task.base import base_hash, load_base
 from lessons.task.techniques import technique_names
 from peft import RECIPES
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 OTHERS = [name for name in technique_names() if name != "bitfit"]
 SMALL = ["--steps", "2", "--test-words", "5"]

@@ -6,7 +6,7 @@ import pytest
 
 from lessons.install import doctor, own_peft
 from lessons.install.doctor import main
-from transformer.learning.checkpoint import write_bytes
+from transformer.learning.formats import write_bytes
 
 
 @pytest.fixture(autouse=True)

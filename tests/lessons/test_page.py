@@ -25,7 +25,7 @@ from tests.lessons.page_browser import opened
 from tests.lessons.page_parity import KEPT, STRENGTHS, WORDS, about, compared, held_words
 from tests.lessons.page_pixels import contrast
 from tests.lessons.page_visits import BAD
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 METHODS = list(page_folders())
 FEW, PASSES = 3, 3

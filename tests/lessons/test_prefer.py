@@ -10,7 +10,7 @@ from lessons.preferences.prefer import Pair, judge, main, sampled_pairs
 from lessons.preferences.prefer_training import read_judged, speaker
 from lessons.task.dictionary import fine_tuning_words, vocabulary, words
 from rlhf import append_preference
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 PAIRS = [Pair("bath", ("bˈɑθ", "bˈæθ")), Pair("hot", ("hˈɑt", "hˈɒt")), Pair("new", ("njˈu", "nˈu"))]
 

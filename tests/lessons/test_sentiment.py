@@ -18,7 +18,7 @@ from lessons.sentiment.model import SentimentModel, as_batch
 from lessons.sentiment.rows import RATES, part_of, prepared
 from lessons.sentiment.table import as_markdown
 from tests.pretrained.conftest import CONFIGS, SHAPES
-from transformer.learning.checkpoint import read_tensors
+from transformer.learning.formats import read_tensors
 from transformer.pretrained import load_pretrained
 
 tokenizers = pytest.importorskip("tokenizers", reason="the lesson's tokenizer is an extra: make sentiment")

@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 import peft
 from tests.parity.language_models import LANGUAGE_MODELS
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 from transformer.pretrained import load_pretrained
 
 pytestmark = pytest.mark.parity

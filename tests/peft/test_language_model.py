@@ -7,7 +7,7 @@ from peft import RECIPES, LNTuningConfig, PrefixTuningConfig, PromptTuningConfig
 from peft.prefix_tuning import PrefixAttend
 from transformer import DecoderOnly, TransformerConfig, generate
 from transformer.add_norm import RMSNorm
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 
 LLAMA = TransformerConfig(
     vocab_size=31,

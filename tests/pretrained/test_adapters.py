@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from peft import IA3Config, LNTuningConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
-from transformer.learning.checkpoint import read_json
+from transformer.learning.formats import read_json
 from transformer.pretrained import adapter_from_hf, adapter_to_hf, load_pretrained
 from transformer.pretrained.adapter_folder import SHARED, read_adapter, write_adapter
 from transformer.pretrained.adapters import cut

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 RESULTS = "method_comparison/MetaMathQA/results"
 KEPT = Path(__file__).resolve().parents[2] / "lessons" / "results" / "hf_method_comparison.json"

@@ -18,9 +18,10 @@ from torch import nn
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
 from transformer import DecoderOnly, EncoderOnly, MaskedWordHead, load_model, save_model
-from transformer.learning import checkpoint
-from transformer.learning.checkpoint import load_state, read_json, read_tensors, write_bytes, write_json, write_tensors
+from transformer.learning import checkpoint, formats
+from transformer.learning.checkpoint import load_state
 from transformer.learning.files import is_running
+from transformer.learning.formats import read_json, read_tensors, write_bytes, write_json, write_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_a_full_disk_leaves_the_old_file_whole_and_no_rest_behind(tmp_path, monk
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from transformer.learning.checkpoint import write_bytes
+from transformer.learning.formats import write_bytes
 Path.replace = lambda self, target: os.kill(os.getpid(), signal.SIGKILL)
 write_bytes(Path(sys.argv[1]), b"new" * 1000)
 """
@@ -270,7 +271,7 @@ def test_json_is_indented_and_ends_with_its_line(tmp_path):
 
 
 def test_a_json_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "LARGEST_JSON", 4)
+    monkeypatch.setattr(formats, "LARGEST_JSON", 4)
     (tmp_path / "small.json").write_text("1234")
     (tmp_path / "large.json").write_text("12345")
 

@@ -18,7 +18,8 @@ from tests.kills import killed_at_every_call, killed_at_random, no_waiting_for_t
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
 from transformer import Transformer, load_model, save_model
-from transformer.learning.checkpoint import read_both, read_json, read_tensors, write_both, write_bytes
+from transformer.learning.formats import read_json, read_tensors, write_bytes
+from transformer.learning.one_save import read_both, write_both
 from transformer.learning.resume import keep, resume
 
 pytestmark = [
@@ -200,7 +201,7 @@ def test_who_reads_while_another_saves_gets_one_save(tmp_path: Path, monkeypatch
             write(1)
         return found
 
-    monkeypatch.setattr("transformer.learning.checkpoint.read_json", slowly)
+    monkeypatch.setattr("transformer.learning.formats.read_json", slowly)
     values, numbers = read_both(config, tensors)
 
     assert values["number"] == numbers["number"] == 1

@@ -23,7 +23,7 @@ from transformer import (
     parameter_groups,
     train,
 )
-from transformer.learning.checkpoint import read_tensors
+from transformer.learning.formats import read_tensors
 from transformer.learning.training import first_positions
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,41 +1,26 @@
-"""Saving and loading: safetensors for numbers, JSON for the rest, never pickle.
+"""A model in a folder: safetensors for numbers, JSON for the rest, never pickle.
 
     folder/config.json          the TransformerConfig; "model" says which kind it is of, if it is no Transformer
     folder/model.safetensors    every parameter once (tied matrices are stored under one name)
 
-The two files are one save. The tensors take their name first, so a run that is killed then leaves new tensors beside the old
-config. Tensors that come with another config than the one that stands there therefore carry it, and the digest of the old
-one. `read_both` finds the old one still there and takes what the tensors carry:
-
-    killed        on disk                          the config that counts
-    before        old tensors, old config          the file
-    in between    new tensors, old config          the one that the tensors carry
-    after         new tensors, new config          the file
+The two files are one save (one_save.py).
 """
 
-import hashlib
-import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from reprlib import repr as in_short
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
 from transformer.decoder_only import DecoderOnly
 from transformer.encoder_only import EncoderOnly, MaskedWordHead
 from transformer.fields import in_one_line, the_first
-from transformer.learning.files import replace
-from transformer.learning.reading import LARGEST_JSON, as_object, parse_json, require_folder
+from transformer.learning.one_save import read_both, write_both
+from transformer.learning.reading import require_folder
 from transformer.model import Transformer
-
-CARRIED, REPLACED = "config", "replaced_config_sha256"
-"""What a file of tensors says in its metadata where its config takes the place of another one."""
 
 ONE_STACK: dict[str, type[EncoderOnly] | type[DecoderOnly]] = {"EncoderOnly": EncoderOnly, "DecoderOnly": DecoderOnly}
 
@@ -128,95 +113,3 @@ def distinct_state(model: nn.Module) -> dict[str, Tensor]:
             seen.add(id(tensor))
             distinct[name] = tensor.detach()
     return distinct
-
-
-def write_both(config_path: Path, config: Any, tensors_path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """A config and its tensors as one save: after a kill at any instant `read_both` finds the old one or the new one.
-
-    Raises OSError that names the file; then both are as they were. Programs that know of no carried config see new tensors
-    beside the old config if the kill falls between the two renames, which follow on one another.
-    """
-    new = json_bytes(config)
-    old = config_path.read_bytes() if config_path.is_file() else new
-    carried = {} if old == new else {CARRIED: new.decode(), REPLACED: hashlib.sha256(old).hexdigest()}
-    replace({tensors_path: tensor_bytes(tensors, carried), config_path: new})
-
-
-def read_both(config_path: Path, tensors_path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Config and tensors of one save, also while another process saves anew. Raises what `read_object` and `read_tensors` do."""
-    standing = config_path.read_bytes() if config_path.is_file() else b""
-    config = read_object(config_path)
-    tensors, metadata = read_tensors(tensors_path)
-    if config_path.read_bytes() != standing:
-        return read_both(config_path, tensors_path)
-    if metadata.get(REPLACED) == hashlib.sha256(standing).hexdigest() and CARRIED in metadata:
-        warnings.warn(
-            f"{config_path} is of an older save than {tensors_path.name}, and so its own config, which it carries, is taken: "
-            "a save was cut short, or the file was put back by hand; saving again puts it right",
-            stacklevel=3,
-        )
-        config = as_object(
-            parse_json(metadata[CARRIED], f"{tensors_path}'s config", "save it again"), str(tensors_path)
-        )
-    return config, tensors
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    write_bytes(path, tensor_bytes(tensors, metadata or {}))
-
-
-def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return save(contiguous, {"format": "pt", **metadata})
-
-
-def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors and the metadata of a safetensors file. Raises ValueError for one that is broken or holds NaN."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is no whole safetensors file ({error}); it may be truncated: make it again"
-        ) from error
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise ValueError(
-                f"{path} holds NaN or infinite numbers in {in_one_line([name])}: it was damaged, or its training diverged"
-            )
-    return tensors, metadata or {}
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Raises ValueError, naming the file, for a value that holds NaN or infinity; what stood there stays."""
-    try:
-        data = json_bytes(value)
-    except ValueError as error:
-        raise ValueError(f"{path} is not written: a number in it is NaN or infinite ({error})") from error
-    write_bytes(path, data)
-
-
-def json_bytes(value: Any) -> bytes:
-    """Raises ValueError for NaN and infinity: they are not in JSON, and `read_json` would refuse the whole file."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def read_json(path: str | Path) -> Any:
-    """What a JSON file holds. Raises FileNotFoundError or ValueError, naming the file."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    if (size := Path(path).stat().st_size) > LARGEST_JSON:
-        raise ValueError(f"{path} has {size} bytes; {LARGEST_JSON} are the most that is read as JSON")
-    return parse_json(Path(path).read_bytes(), str(path), "it may be truncated: make it again")
-
-
-def read_object(path: str | Path) -> dict[str, Any]:
-    """The object that a JSON file holds. Raises what `read_json` raises, and ValueError for anything else in it."""
-    return as_object(read_json(path), str(path))
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Whole or not at all. Raises OSError that names the file."""
-    replace({path: data})

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from transformer.learning.checkpoint import read_tensors, write_tensors
 from transformer.learning.distributed import Processes
+from transformer.learning.formats import read_tensors, write_tensors
 from transformer.learning.shares import shared_like, whole
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")

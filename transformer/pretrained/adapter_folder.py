@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from transformer.fields import in_one_line
-from transformer.learning.checkpoint import read_both, write_both
+from transformer.learning.one_save import read_both, write_both
 
 CONFIG, TENSORS, START = "adapter_config.json", "adapter_model.safetensors", "base_model.model."
 OURS_ALONE = "finetune_by_hand"

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from transformer.config import require_integer
-from transformer.fields import in_one_line
-from transformer.learning.checkpoint import longest_side, read_object, read_tensors
+from transformer.fields import in_one_line, require_integer
+from transformer.learning.checkpoint import longest_side
+from transformer.learning.formats import read_object, read_tensors
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -34,7 +34,7 @@ from lessons.language.message import in_language
 from lessons.language.options import Options
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 STEPS, ITEMS = 30, 34
 QUICK_STEPS, QUICK_ITEMS, QUICK_METHODS = 2, 4, ("lora", "ia3")

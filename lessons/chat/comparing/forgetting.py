@@ -16,7 +16,7 @@ from lessons.chat.training.tuning import quickly
 from lessons.task.machine import best_device
 from transformer import generate
 from transformer.learning.batching import pad
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 from transformer.learning.texts import Text
 
 ENGLISH = (

@@ -18,7 +18,7 @@ from lessons.chat.comparing.items import TASKS
 from lessons.chat.comparing.report import Report, accuracy, by_method, lost, tasks_of
 from lessons.chat.comparing.table import lines_of, short_lines
 from lessons.drawing.grids import as_markdown
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 
 KEPT = Path(__file__).resolve().parents[2] / "results" / "chat.json"
 

@@ -23,7 +23,7 @@ from lessons.chat.training.tuning import COMPARED_TOKENS, fine_tune, open_tuned
 from lessons.drawing.means import curve
 from lessons.task.machine import best_device, peak_memory, set_threads
 from lessons.task.parent import end_with_parent
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 from transformer.learning.texts import Text
 
 UNTUNED, THREADS = "base", 1

@@ -26,7 +26,7 @@ from lessons.language.message import in_language
 from lessons.language.options import Options
 from lessons.task.machine import set_threads
 from lessons.task.outputs import out_folder
-from transformer.learning.checkpoint import write_json
+from transformer.learning.formats import write_json
 
 QUICK = {"steps": 2, "dpo_steps": 2, "grpo_steps": 2, "items": 4, "pairs": 2, "prompts": 2, "group": 2} | {
     "max_new_tokens": 8

@@ -13,7 +13,7 @@ from typing import Any
 
 from lessons.chat.preferring.table import lines_of, told
 from lessons.drawing.grids import as_markdown
-from transformer.learning.checkpoint import read_json, write_json
+from transformer.learning.formats import read_json, write_json
 
 KEPT = Path(__file__).resolve().parents[2] / "results" / "chat_preferences.json"
 

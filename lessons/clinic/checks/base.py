@@ -6,7 +6,7 @@ from lessons.clinic.measurement import Measurement
 from lessons.clinic.run import Run
 from peft.frame.core import Core
 from peft.frame.fingerprint import fingerprint
-from transformer.learning.checkpoint import read_object
+from transformer.learning.formats import read_object
 
 
 def check(run: Run) -> Iterator[Measurement]:

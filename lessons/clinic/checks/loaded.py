@@ -7,7 +7,7 @@ import torch
 from lessons.clinic.measurement import Measurement
 from lessons.clinic.run import Run
 from peft.frame.core import Core
-from transformer.learning.checkpoint import read_tensors
+from transformer.learning.formats import read_tensors
 
 
 def check(run: Run) -> Iterator[Measurement]:

@@ -13,7 +13,7 @@ from lessons.task.base import load_base
 from lessons.task.shipped import shipped
 from peft import PeftModel
 from transformer import save_model
-from transformer.learning.checkpoint import read_tensors, write_tensors
+from transformer.learning.formats import read_tensors, write_tensors
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from lessons.clinic import table
 from lessons.clinic.cases import CASES
 from lessons.clinic.table import row
 from lessons.clinic.world import pronunciation
-from transformer.learning.checkpoint import read_object
+from transformer.learning.formats import read_object
 
 
 @pytest.mark.slow
