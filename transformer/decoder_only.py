@@ -2,64 +2,26 @@
 
     logits_t = W_out · Stack(x_0, ..., x_t)          softmax(logits_t) = p(x_{t+1} | x_{0..t})
 
-There is no memory to look across at, so a layer is an encoder layer; what makes it a decoder is its causal mask.
+Its layers are in causal_stack.py.
 
-Papers    "Language Models are Unsupervised Multitask Learners" (GPT-2); pre-norm order: arXiv 2002.04745
+Paper     "Language Models are Unsupervised Multitask Learners", Radford et al. 2019 (GPT-2)
 """
 
-from collections.abc import Sequence
-from itertools import repeat
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from transformer.attention import AttentionCache
+from transformer.causal_stack import CausalStack
 from transformer.config import TransformerConfig
 from transformer.decoding import fast as fast_steps
 from transformer.decoding import steps
 from transformer.decoding.cache import PromptCache
 from transformer.embedding import embed_tokens
-from transformer.encoder import EncoderLayer
 from transformer.masks import causal_mask, places_in, prompt_mask, same_document
-from transformer.rotary import Rotate, rotation, unturned
-from transformer.stack import Stack
+from transformer.rotary import rotation, unturned
 from transformer.token_model import TokenModel, output_projection
-
-
-class CausalLayer(EncoderLayer):
-    """An encoder layer that can remember the keys and values of what it has read."""
-
-    def forward(
-        self,
-        x: Float[Tensor, "batch time d_model"],
-        mask: Bool[Tensor, "..."] | None = None,
-        rotate: Rotate = unturned,
-        cache: AttentionCache | None = None,
-    ) -> Float[Tensor, "batch time d_model"]:
-        """As `EncoderLayer.forward`; with a cache, `x` holds the new positions only."""
-        x = self.self_attention_norm(x, lambda x: self.self_attention(x, x, x, mask, cache, rotate))
-        return self.feed_forward_norm(x, self.feed_forward)
-
-
-class CausalStack(Stack):
-    """`num_decoder_layers` layers; in pre-norm order a last norm stands behind them."""
-
-    def __init__(self, config: TransformerConfig):
-        super().__init__(config, (CausalLayer(config) for _ in range(config.num_decoder_layers)))
-
-    def forward(
-        self,
-        x: Float[Tensor, "batch time d_model"],
-        mask: Bool[Tensor, "..."] | None = None,
-        caches: Sequence[AttentionCache] | None = None,
-        rotate: Rotate = unturned,
-    ) -> Float[Tensor, "batch time d_model"]:
-        """The last vector of every position. `mask` is causal and leaves padding out; `rotate` turns queries and keys."""
-        for layer, cache in zip(self.layers, caches or repeat(None)):
-            x = self.run(layer, x, mask, rotate, cache=cache)
-        return self.norm(x)
 
 
 class DecoderOnly(TokenModel):

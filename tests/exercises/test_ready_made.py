@@ -41,7 +41,7 @@ FUNCTIONAL = "return torch.nn.functional.layer_norm(x, x.shape[-1:], self.weight
 READY_MADE = [
     ("layer_norm", FUNCTIONAL),
     ("layer_norm", "from transformer.fused import FusedLayerNorm\nreturn FusedLayerNorm.forward(self, x)"),
-    ("encoder_layer", "import transformer.decoder_only as d\nreturn d.CausalLayer.forward(self, x, mask)"),
+    ("encoder_layer", "import transformer.causal_stack as d\nreturn d.CausalLayer.forward(self, x, mask)"),
     (
         "scaled_dot_product_attention",
         """
