@@ -21,7 +21,7 @@ from lessons.clinic.examination import diagnose, measure, numbers
 from lessons.clinic.measurement import Measurement
 from lessons.clinic.variants import VARIANTS, Variant
 from lessons.clinic.world import World, pronunciation
-from lessons.compare.study import RESULTS
+from lessons.compare.study_rows import RESULTS
 from lessons.language.choice import ENGLISH, speaking
 from lessons.task.finetuning import adapted, prepared_base, rate_of
 from lessons.task.shipped import by_accent

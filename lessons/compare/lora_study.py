@@ -18,7 +18,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lessons.compare.study import RESULTS, Variant, errors_at, parse, run_study
+from lessons.compare.study import Variant, parse, run_study
+from lessons.compare.study_rows import RESULTS, errors_at
 from lessons.drawing.means import mean_sd
 from lessons.drawing.style import BEFORE, INDIGO
 from lessons.task.finetuning import rate_of

@@ -19,7 +19,8 @@ from typing import Any
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from lessons.compare.study import RESULTS, Variant, errors_at, parse, run_study
+from lessons.compare.study import Variant, parse, run_study
+from lessons.compare.study_rows import RESULTS, errors_at
 from lessons.drawing.means import mean_sd
 from lessons.drawing.style import BEFORE, INDIGO, ORANGE, PINK
 from lessons.task.finetuning import rate_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from lessons.compare.kept import kept_report
 from lessons.compare.report import by_method
-from lessons.compare.study import RESULTS
+from lessons.compare.study_rows import RESULTS
 from lessons.task.base import load_base
 from lessons.task.dictionary import words
 from lessons.task.finetuning import adapted, learning_rates

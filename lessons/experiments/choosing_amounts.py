@@ -6,7 +6,7 @@ from functools import cache
 from statistics import mean
 from typing import Any
 
-from lessons.compare.study import RESULTS
+from lessons.compare.study_rows import RESULTS
 from lessons.teaching import Values, claim, highest, kept_claim, lowest
 
 Curve = list[dict[str, float]]

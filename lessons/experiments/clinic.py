@@ -13,7 +13,7 @@ from lessons.clinic.cases import CASES
 from lessons.clinic.checks import accumulation, diverged, forgetting, four_bits, merge, order, rows, shift
 from lessons.clinic.reading import logits_of, read, token_losses
 from lessons.clinic.world import Example, World, examples
-from lessons.compare.study import RESULTS
+from lessons.compare.study_rows import RESULTS
 from lessons.task.dictionary import fine_tuning_words, pairs, vocabulary
 from lessons.task.scoring import evaluate
 from lessons.teaching import Values, claim, kept_claim

@@ -5,7 +5,7 @@ from typing import Any
 
 from lessons.compare.kept import kept_report
 from lessons.compare.prompt_study import KINDS, LENGTHS, load_study, name_of, word_errors
-from lessons.compare.study import errors_at
+from lessons.compare.study_rows import errors_at
 from lessons.teaching import Values, about, claim, kept_claim, kept_mean, kept_rows, rises
 
 

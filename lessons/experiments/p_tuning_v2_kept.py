@@ -4,7 +4,7 @@ from statistics import mean
 from typing import Any
 
 from lessons.compare.kept import kept_report
-from lessons.compare.study import RESULTS
+from lessons.compare.study_rows import RESULTS
 from lessons.experiments.prompt_tuning import way
 from lessons.sentiment.prompt_study import DOMAIN, PROMPTS, VIRTUAL_TOKENS, load_prompt_study
 from lessons.teaching import Values, claim, kept_claim, kept_mean, kept_rows

@@ -1,7 +1,7 @@
 """Lesson 18's kept study of prompts: lengths, starts, and letters moved or in place."""
 
 from lessons.compare.prompt_study import IN_PLACE, KINDS, LENGTHS, load_study, name_of, word_errors
-from lessons.compare.study import mean_at
+from lessons.compare.study_rows import mean_at
 from lessons.task.finetuning import learning_rates
 from lessons.teaching import Values, claim, kept_claim
 

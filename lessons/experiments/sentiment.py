@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from lessons.compare.study import RESULTS
+from lessons.compare.study_rows import RESULTS
 from lessons.sentiment.examples import EXAMPLES, IN_CHINESE, IN_ENGLISH
 from lessons.sentiment.rows import HEAD
 from lessons.teaching import Values, claim, highest, kept_claim

@@ -23,7 +23,7 @@ import torch
 from lessons.compare.climbing import climb
 from lessons.compare.kept_rates import KeptRates
 from lessons.compare.kept_rows import NUMBER
-from lessons.compare.study import RESULTS, KeptRows
+from lessons.compare.study_rows import RESULTS, KeptRows
 from lessons.data.feedback import RatedSentence, load_ratings
 from lessons.sentiment.command import STEPS, weights_hash
 from lessons.sentiment.encoder import encode, encoder_folder, load_encoder, load_tokenizer

@@ -27,7 +27,9 @@ from lessons.compare.row import UNTUNED, RowSetting
 from lessons.exercises import catalogue
 from lessons.exercises.grading import wire
 from lessons.exercises.source import UnreadableSourceError
-from lessons.exercises.student.workbook import PROGRESS, Workbook, read_submission
+from lessons.exercises.student.files import read_submission
+from lessons.exercises.student.progress import PROGRESS
+from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.teacher.archives import members
 from lessons.exercises.teacher.submissions import submissions
 from lessons.task import dictionary

@@ -16,7 +16,7 @@ from lessons.clinic.cases import CASES
 from lessons.clinic.measurement import Finding
 from lessons.compare.kept_rates import KeptRates
 from lessons.compare.report import comparison
-from lessons.compare.study import RESULTS
+from lessons.compare.study_rows import RESULTS
 from lessons.compare.table import print_table
 from lessons.drawing.progress import SaidColumn
 from lessons.language.choice import speaking

@@ -8,9 +8,10 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from lessons.compare import lora_study, prompt_study, study
+from lessons.compare import lora_study, prompt_study, study, study_rows
 from lessons.compare.ladder import best_inside, on_ladder, rung_of
-from lessons.compare.study import KeptRows, Variant, run_study, trained
+from lessons.compare.study import Variant, run_study, trained
+from lessons.compare.study_rows import KeptRows
 from lessons.task.base import base_hash, load_base
 from lessons.task.dictionary import words
 from lessons.task.scoring import moved, predict
@@ -60,7 +61,7 @@ def test_every_variant_is_measured_at_the_equal_rate_and_at_its_own(tmp_path: Pa
     assert measured == [("a", 1e-2, 0), ("a", 1e-2, 1), ("a", 3e-3, 0), ("a", 3e-3, 1), ("b", 1e-2, 0), ("b", 1e-2, 1)]
     assert kept["own"] == {"a": 3e-3, "b": 1e-2}
     assert [(row["name"], row["rate"], row["seed"]) for row in kept["rows"]] == sorted(measured)
-    assert study.errors_at(kept["rows"], "a", 3e-3) == pytest.approx([0.3, 0.4])
+    assert study_rows.errors_at(kept["rows"], "a", 3e-3) == pytest.approx([0.3, 0.4])
 
 
 @pytest.mark.parametrize("name", ["lora_study", "prompt_study", "sentiment_prompts"])
@@ -105,7 +106,7 @@ def test_a_row_that_failed_is_kept_and_counts_nowhere(tmp_path: Path) -> None:
     kept.add("a", 0.1, 0, "ArithmeticError: the loss is nan")
 
     assert kept.wanted("a") == []
-    assert study.errors_at(kept.rows, "a", 0.1) == []
+    assert study_rows.errors_at(kept.rows, "a", 0.1) == []
 
 
 def test_a_prompt_in_place_leaves_every_letter_where_it_was() -> None:

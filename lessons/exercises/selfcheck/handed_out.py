@@ -7,7 +7,8 @@ from lessons.exercises.assignment import Assignment
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.source import attempted
 from lessons.exercises.stub import neighbours
-from lessons.exercises.student.workbook import Workbook, read_submission
+from lessons.exercises.student.files import read_submission
+from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.teacher.release import release_students
 
 

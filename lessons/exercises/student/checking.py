@@ -11,10 +11,11 @@ from lessons.exercises.source import UnreadableSourceError
 from lessons.exercises.student.arguments import Arguments
 from lessons.exercises.student.commands import asked_for, print_json
 from lessons.exercises.student.file_changes import saved_files
+from lessons.exercises.student.files import read_submission
 from lessons.exercises.student.milestones import after_pass
 from lessons.exercises.student.overviews import what_now
 from lessons.exercises.student.wording import WITHOUT_WALL, as_json, show, told, without_wall_text
-from lessons.exercises.student.workbook import Workbook, read_submission
+from lessons.exercises.student.workbook import Workbook
 from lessons.language.message import in_language
 from lessons.language.words import tell
 

@@ -12,8 +12,9 @@ from lessons.exercises.source import definition_text
 from lessons.exercises.stub import live_source
 from lessons.exercises.student import overviews
 from lessons.exercises.student.arguments import Arguments
+from lessons.exercises.student.files import write_whole
 from lessons.exercises.student.wording import told
-from lessons.exercises.student.workbook import Workbook, write_whole
+from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.tracks import TRACKS, track
 from lessons.language.words import say, tell
 

@@ -15,8 +15,9 @@ from lessons.exercises.milestones.plan import milestone as named
 from lessons.exercises.milestones.together import together
 from lessons.exercises.source import UnreadableSourceError
 from lessons.exercises.student.arguments import Arguments
+from lessons.exercises.student.files import read_submission
 from lessons.exercises.student.wording import without_wall_text
-from lessons.exercises.student.workbook import Workbook, read_submission
+from lessons.exercises.student.workbook import Workbook
 from lessons.language.message import in_language
 from lessons.language.words import say, tell
 

@@ -1,45 +1,22 @@
 """The workbook: a folder with one file for each exercise that a student has begun, and a text file of their progress."""
 
 import itertools
-import os
-import re
 import shlex
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from lessons.exercises.assignment import FILE, Assignment, assignment_beside
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, PASSED, Result
-from lessons.exercises.source import LIBRARY, LONGEST_FILE, UnreadableSourceError, attempted, lines_of
+from lessons.exercises.source import LIBRARY, UnreadableSourceError, attempted, lines_of
 from lessons.exercises.stub import stub_of
+from lessons.exercises.student.files import read_submission, write_whole
+from lessons.exercises.student.progress import PROGRESS, Progress, read_progress, write_progress
 from lessons.language.words import say, tell
 
 USUAL = "workbook"
-PROGRESS = "progress.txt"
 SAID = ".said.txt"
-HEADING = "# One line for each exercise: name | status | hints read. Written by `python -m lessons`.\n"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How one exercise stands."""
-
-    status: str = NOT_ATTEMPTED
-    hints: int = 0
-
-
-def read_submission(path: Path) -> str:
-    """A student's file as text. Raises UnreadableSourceError for one that is no readable Python file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    if path.stat().st_size > LONGEST_FILE:
-        raise UnreadableSourceError(f"{path} has {path.stat().st_size} bytes; {LONGEST_FILE} are the most that is read")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableSourceError(f"{path} is not UTF-8 text: {error}") from error
 
 
 class Workbook:
@@ -95,10 +72,7 @@ class Workbook:
 
     def entries(self) -> dict[str, Progress]:
         """What stands in the text file."""
-        path = self.folder / PROGRESS
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        matches = [re.fullmatch(r"(\w+) \| ([a-z ]+) \| (\d+)", line.strip()) for line in lines]
-        return {found[1]: Progress(found[2], int(found[3])) for found in matches if found}
+        return read_progress(self.folder / PROGRESS)
 
     def progress(self, exercise: Exercise) -> Progress:
         return self.entries().get(exercise.name, Progress())
@@ -182,8 +156,7 @@ class Workbook:
         before = self.progress(exercise)
         now = PASSED if before.status == PASSED else status or before.status
         entries[exercise.name] = Progress(now, before.hints if hints is None else hints)
-        lines = [f"{name} | {entry.status} | {entry.hints}\n" for name, entry in entries.items()]
-        write_whole(self.folder / PROGRESS, HEADING + "".join(lines))
+        write_progress(self.folder / PROGRESS, entries)
 
 
 def nearest_workbook() -> Workbook:
@@ -193,11 +166,3 @@ def nearest_workbook() -> Workbook:
         if (folder / "workbook" / PROGRESS).is_file():
             return Workbook(folder / "workbook")
     return Workbook((LIBRARY if here.is_relative_to(LIBRARY) else here) / "workbook")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Whole or not at all: a neighbour file takes the name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    neighbour = path.with_name(f".{path.name}.{os.getpid()}.part")
-    neighbour.write_text(text, encoding="utf-8")
-    neighbour.replace(path)

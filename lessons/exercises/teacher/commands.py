@@ -8,7 +8,7 @@ from rich.console import Console
 from lessons.exercises.assignment import Assignment, assigned
 from lessons.exercises.grading import tree
 from lessons.exercises.student.arguments import Arguments
-from lessons.exercises.student.workbook import write_whole
+from lessons.exercises.student.files import write_whole
 from lessons.exercises.teacher import grading
 from lessons.exercises.teacher.guide import guide as guide_text
 from lessons.exercises.teacher.release import must_be_empty, must_be_new_zip, release_autograder, release_students

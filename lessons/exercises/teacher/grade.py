@@ -9,7 +9,7 @@ from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading.check import Grader, Strictness
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.source import UnreadableSourceError
-from lessons.exercises.student.workbook import read_submission
+from lessons.exercises.student.files import read_submission
 from lessons.exercises.teacher.partial import Judge
 from lessons.exercises.teacher.submissions import file_of
 from lessons.task.cores import cores

@@ -19,7 +19,8 @@ from lessons.exercises.assignment import FILE, Assignment, as_toml
 from lessons.exercises.course import LESSONS
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.grading import tree
-from lessons.exercises.student.workbook import Workbook, write_whole
+from lessons.exercises.student.files import write_whole
+from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.teacher import release_texts as texts
 from lessons.exercises.teacher.wheel import copy_library
 

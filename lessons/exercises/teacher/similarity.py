@@ -15,7 +15,7 @@ from pathlib import Path
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.source import UnreadableSourceError, find, functions, is_empty, parse, statements
 from lessons.exercises.stub import live_source
-from lessons.exercises.student.workbook import read_submission
+from lessons.exercises.student.files import read_submission
 from lessons.exercises.teacher.submissions import file_of
 from lessons.exercises.teacher.tables import write_table
 

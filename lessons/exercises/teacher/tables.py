@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from lessons.exercises.grading.result import PASSED
+from lessons.exercises.student.files import write_whole
 from lessons.exercises.student.wording import result_text
-from lessons.exercises.student.workbook import write_whole
 from lessons.exercises.teacher.grade import Grade, possible, total
 
 LONGEST_NAME = 60
