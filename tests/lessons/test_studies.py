@@ -66,8 +66,8 @@ def test_every_variant_is_measured_at_the_equal_rate_and_at_its_own(tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["lora_study", "prompt_study", "sentiment_prompts"])
 def test_no_kept_best_of_a_study_is_an_edge(name: str) -> None:
-    searched = json.loads((study.RESULTS / f"{name}_rates.json").read_text(encoding="utf-8"))["methods"]
-    rows = json.loads((study.RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+    searched = json.loads((study_rows.RESULTS / f"{name}_rates.json").read_text(encoding="utf-8"))["methods"]
+    rows = json.loads((study_rows.RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
 
     for variant, entry in searched.items():
         assert entry["best"] in {row["rate"] for row in rows if row["name"] == variant}
@@ -78,7 +78,7 @@ def test_no_kept_best_of_a_study_is_an_edge(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["lora_study", "prompt_study", "amounts", "strength"])
 def test_what_is_kept_was_measured_on_the_shipped_base(name: str) -> None:
-    kept = json.loads((study.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    kept = json.loads((study_rows.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
     assert kept.get("setting", kept)["base"] == base_hash()
 

@@ -22,10 +22,10 @@ from lessons.teaching.redrawn import decoded
 from lessons.teaching.said import record
 from lessons.translate import command, glossary, po
 from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker, teller
-from lessons.translate.spoken import spoken
 from lessons.translate.checks import complaints, numbers
 from lessons.translate.command import problems
 from lessons.translate.po import ZH, Text, read_po, update, write_po
+from lessons.translate.spoken import spoken
 from lessons.translate.texts import README, around_map, names, texts
 from lessons.translate.words import VALUES
 
