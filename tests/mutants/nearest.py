@@ -1,5 +1,5 @@
-"""Which tests are asked about a mutant, and in which order: of those that run its lines by turns the nearest and quickest,
-and those that run most of its file."""
+"""Which tests are asked about a mutant, and in which order: of those that run its lines by turns the nearest, the quickest, and
+those that run most of its file."""
 
 import json
 from collections import Counter, defaultdict
@@ -40,7 +40,8 @@ class Nearest:
         chosen, seconds, seldom = [], 0.0, self.seldom(mutant, names)
         near = sorted(names, key=lambda name: (name not in seldom, *self.order(mutant, name)))
         deep = sorted(near, key=lambda name: -self.by_file[mutant.file][name])
-        for name in dict.fromkeys(chain.from_iterable(zip(near, deep, strict=True))):
+        quick = sorted(near, key=lambda name: self.known[name]["seconds"])
+        for name in dict.fromkeys(chain.from_iterable(zip(near, quick, deep, strict=True))):
             seconds += self.known[name]["seconds"]
             if chosen and seconds > budget:
                 break
@@ -58,7 +59,7 @@ class Nearest:
         test = Path(name.partition("::")[0])
         near = (
             0
-            if test.stem == f"test_{stem}" or name.startswith(DEFAULTS)
+            if test.stem.startswith(f"test_{stem}") or name.startswith(DEFAULTS)
             else 1
             if test.parent.name == Path(mutant.file).parts[0]
             else 2
