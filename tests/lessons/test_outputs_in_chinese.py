@@ -20,10 +20,10 @@ from lessons.language.outputs import OUTPUTS, asked_in, printed, template_of, to
 from lessons.language.po import po_of, translations
 from lessons.teaching import redrawn as redrawing
 from lessons.teaching.figures import drawn, new_figure
-from lessons.teaching.notebooks import NOTEBOOKS, sources
+from lessons.teaching.notebooks import sources
 from lessons.teaching.redrawn import decoded, laid_over, pixels, redrawn
 from lessons.translate import seen
-from lessons.translate.assemble import in_chinese, speaker, teller
+from lessons.translate.assemble import ZH_NOTEBOOKS
 from lessons.translate.checks import CODE, FORMULA, LINK, TAG
 from lessons.translate.command import problems
 from lessons.translate.staying import SENTENCES
@@ -179,8 +179,9 @@ def shown(notebook):
 
 @cache
 def left_in(name):
-    english = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    return [found for text in shown(in_chinese(english, speaker(name), teller())) for found in english_in(text)]
+    """In the kept notebook, which test_translate.py compares with what is made of the English one."""
+    kept = nbformat.read(ZH_NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    return [found for text in shown(kept) for found in english_in(text)]
 
 
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.stem)

@@ -1,9 +1,12 @@
 """Chinese beside English: an edit makes one entry fuzzy, what an entry must hold is checked, and the notebook is the same run."""
 
 import hashlib
+import io
 import json
 import re
+from base64 import b64encode
 from collections import Counter
+from functools import cache
 
 import nbformat
 import pytest
@@ -17,10 +20,11 @@ from lessons.experiments.choosing import prices
 from lessons.experiments.choosing_beside import agreement_table
 from lessons.experiments.clinic import symptoms
 from lessons.language.blocks import entries, translated
+from lessons.teaching import redrawn
 from lessons.teaching.notebooks import NOTEBOOKS, sources
 from lessons.teaching.redrawn import decoded
 from lessons.teaching.said import record
-from lessons.translate import command, glossary, po
+from lessons.translate import assemble, command, glossary, po
 from lessons.translate.assemble import MARK, ZH_NOTEBOOKS, in_chinese, readme_in_chinese, speaker, teller
 from lessons.translate.checks import complaints, numbers
 from lessons.translate.command import problems
@@ -319,6 +323,22 @@ def test_everything_that_is_read_can_be_taken_apart_and_told(name):
     assert all(text.english.strip() for text in found)
 
 
+@pytest.fixture(scope="module")
+def read_once():
+    """What all notebooks share, read once, and pictures made without the search for the fewest bytes."""
+
+    def encoded(image):
+        file = io.BytesIO()
+        image.save(file, format="png", compress_level=1)
+        return b64encode(file.getvalue()).decode("ascii")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(assemble, "translations", cache(assemble.translations))
+        patched.setattr(redrawn, "encoded", encoded)
+        yield
+
+
+@pytest.mark.usefixtures("read_once")
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.stem)
 def test_a_kept_chinese_notebook_is_the_english_one_in_chinese(source):
     """Cell for cell the same code, numbers and pictures: `python -m lessons translate build` makes it."""

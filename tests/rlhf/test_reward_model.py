@@ -83,7 +83,7 @@ def test_it_learns_a_preference_it_was_shown_and_holds_it_on_new_pairs(adapted):
     shown, new = (collate_preferences(pairs, PAD) for pairs in (preferring(4, 120)[:80], preferring(4, 120)[80:]))
     samples = (shown.source, shown.rejected)
 
-    history = train_reward_model(model, shown, RewardConfig(epochs=15, batch_size=20, learning_rate=1e-2), samples)
+    history = train_reward_model(model, shown, RewardConfig(epochs=8, batch_size=20, learning_rate=1e-2), samples)
 
     assert history[0]["loss"] == pytest.approx(math.log(2), abs=0.25)
     assert (margins(model, new) > 0).float().mean() >= 0.9
