@@ -9,7 +9,6 @@ os.environ["FT_LANG"] = "en"  # what a test reads is English, whoever runs it
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's matrix products are deterministic only with it
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -18,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHAPED_PACKAGES = ["transformer", "quant", "peft", "rlhf"]
 
 if importlib.util.find_spec("beartype"):
-    import tests.typechecking  # noqa: F401
+    import tests.typechecking
 
-    jaxtyping.install_import_hook(SHAPED_PACKAGES, "tests.typechecking.checked")
+    tests.typechecking.install(SHAPED_PACKAGES)
 
 # A command that a test calls sets the threads as well, so the number stands where commands and children look for it: two
 # processes with two threads each wait for each other on two cores, and everything takes twice as long.

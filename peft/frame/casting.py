@@ -7,6 +7,7 @@ the two together; `AdditiveLayer` and `SideNetwork` do it around a formula, `in_
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import chain
 from typing import Any, TypeVar
 
 import torch
@@ -26,7 +27,7 @@ def adapter_dtype(base: nn.Module) -> torch.dtype:
 
 def device_of(base: nn.Module) -> torch.device:
     """Where the base is: the device of its first tensor."""
-    return next(tensor.device for tensor in (*base.parameters(), *base.buffers()))
+    return next(tensor.device for tensor in chain(base.parameters(), base.buffers()))
 
 
 def settle(module: nn.Module, base: nn.Module) -> None:

@@ -25,3 +25,10 @@ def base_modules(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Mod
     yield path, model
     for name, child in model.named_children():
         yield from base_modules(child, f"{path}.{name}" if path else name)
+
+
+def base_module(model: nn.Module, path: str) -> nn.Module:
+    """The module of the base that has this path."""
+    for name in filter(None, path.split(".")):
+        model = getattr(getattr(model, "adapted_base", model), name)
+    return getattr(model, "adapted_base", model)

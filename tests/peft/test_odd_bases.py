@@ -33,7 +33,7 @@ def test_disabled_saved_merged_and_cached_are_the_same(method: str, kind: str, t
     loaded = PeftModel.from_pretrained(prepared(method, odd_base(kind)), tmp_path)
     torch.testing.assert_close(loaded(*batch()), said, atol=1e-5, rtol=1e-5)
     source, _ = batch()
-    assert torch.equal(generate(model, source, 6), generate(model, source, 6, use_cache=False))
+    assert torch.equal(generate(model, source, 4), generate(model, source, 4, use_cache=False))
     if all(layer.merges for layer in model.adapters["default"].layers.values()):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a quantized base says that it merges with its rounding
