@@ -14,7 +14,7 @@ from peft.frame.config import PeftConfig
 from peft.frame.context import CallContext
 from peft.frame.layers import Slot
 from peft.frame.names import check_name
-from peft.frame.paths import base_modules
+from peft.frame.paths import base_module
 
 BASE = "__base__"
 """The name of no adapter: rows of a mixed batch that are run by the base."""
@@ -75,7 +75,7 @@ class Core(nn.Module):
     def slot(self, path: str) -> Slot:
         """The slot at a base path, made when the first adapter comes there."""
         parent_path, _, name = path.rpartition(".")
-        parent = dict(base_modules(self.base_model))[parent_path]
+        parent = base_module(self.base_model, parent_path)
         present = getattr(parent, name)
         if not isinstance(present, Slot):
             present = Slot(present, self.context).train(present.training)

@@ -25,3 +25,10 @@ def base_modules(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Mod
     yield path, model
     for name, child in model.named_children():
         yield from base_modules(child, f"{path}.{name}" if path else name)
+
+
+def base_module(model: nn.Module, path: str) -> nn.Module:
+    """The one at this path, without a walk through the others."""
+    for name in path.split(".") if path else ():
+        model = getattr(getattr(model, "adapted_base", model), name)
+    return getattr(model, "adapted_base", model)
