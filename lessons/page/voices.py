@@ -13,6 +13,7 @@ from lessons.task.base import load_base
 from lessons.task.finetuning import prepared_base
 from lessons.task.shipped import by_accent
 from peft import RECIPES, PeftModel
+from peft.frame.saving import load
 from quant import Linear4bit
 from transformer import Transformer
 
@@ -50,7 +51,7 @@ def page_voice(method: str, folder: Path) -> PeftModel:
 
     Raises ValueError for an adapter of another base.
     """
-    exact_voice(method, folder)  # which asks whether the adapter belongs to this base
+    load(folder, prepared_base(method, load_base()))  # which asks whether the adapter belongs to this base
     model = PeftModel.from_pretrained(in_fp32(prepared_base(method, page_base())), folder, check_base=False)
     adapter = model.adapters["default"]
     shared = [] if adapter.shared is None else list(adapter.shared.buffers())

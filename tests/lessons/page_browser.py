@@ -10,13 +10,19 @@ import pytest
 from lessons.site.screenshots import find_chromium
 
 
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """The browser; skips the test with a sentence where there is none."""
+def installed() -> tuple[Any, str]:
+    """(playwright, the browser's path); skips the test with a sentence where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
     program = find_chromium()
     if program is None:
         pytest.skip("there is no Chromium to open pages in: apt-get install chromium")
+    return playwright, program
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """The browser; skips the test with a sentence where there is none."""
+    playwright, program = installed()
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield browser

@@ -5,7 +5,7 @@ import os
 import re
 import statistics
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from lessons.page.voices import page_base, page_folders, page_voice
 from lessons.task.dictionary import vocabulary
 from lessons.task.scoring import predict
 from lessons.teaching.notebooks import LESSONS
-from tests.lessons.page_browser import opened
+from tests.lessons.page_browser import installed, opened
 from tests.lessons.page_parity import KEPT, STRENGTHS, WORDS, about, compared, held_words
 from tests.lessons.page_pixels import contrast
 from tests.lessons.page_visits import BAD
@@ -83,6 +83,7 @@ def test_the_kept_curves_are_of_this_base_and_of_every_technique() -> None:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    installed()
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(page(*contents(page_folders())), encoding="utf-8")
     return path
@@ -113,27 +114,28 @@ def test_the_page_says_what_pytorch_says(visit: Any, method: str) -> None:
             assert (found - logits).abs().max() < 1e-3
 
 
-def share(method: str, strength: float) -> list[str]:
+def share(held: Sequence[str], method: str, strength: float) -> list[str]:
     """The words of one pair: each pass deals all words out once over all pairs of technique and strength."""
     pairs = len(METHODS) * len(STRENGTHS)
     pair = METHODS.index(method) * len(STRENGTHS) + STRENGTHS.index(strength)
-    dealt = [held_words()[(pair + 37 * number) % pairs :: pairs] for number in range(PASSES)]
+    dealt = [held[(pair + 37 * number) % pairs :: pairs] for number in range(PASSES)]
     return [word for words in dealt for word in words]
 
 
 def test_every_word_is_dealt_to_as_many_pairs_as_there_are_passes() -> None:
-    counts = Counter(word for method in METHODS for strength in STRENGTHS for word in share(method, strength))
-    assert counts == dict.fromkeys(held_words(), PASSES)
+    held = held_words()
+    counts = Counter(word for method in METHODS for strength in STRENGTHS for word in share(held, method, strength))
+    assert counts == dict.fromkeys(held, PASSES)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_page_says_3_000_words_as_pytorch_does(visit: Any, method: str) -> None:
     """Every technique at every strength, each word at three of these pairs; the whole product is a command (page_parity)."""
-    model = page_voice(method, page_folders()[method])
+    model, held = page_voice(method, page_folders()[method]), held_words()
     for strength in STRENGTHS:
         with at_strength(model, strength), torch.no_grad():
-            assert compared(visit, model, method, strength, share(method, strength))["wrong"] == [], strength
+            assert compared(visit, model, method, strength, share(held, method, strength))["wrong"] == [], strength
 
 
 def test_the_kept_comparison_is_of_this_base_and_these_scripts_and_no_word_is_said_in_another_way() -> None:

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from quant import blockwise
 from tests.mutants import pool
-from tests.mutants.changes import mutants
+from tests.mutants.changes import Mutant, mutants
 from tests.mutants.keeping import Answers, equivalents, kept_letters, product
 from tests.mutants.learning import processor_seconds
 from tests.mutants.nearest import Nearest
@@ -26,6 +27,11 @@ def f(x, y=2, *, flag=True):
     x.scale = g(x.clone(), factor=y - 1)
     return sorted(x) if flag and y else -x
 '''
+
+
+@cache
+def mutants_of(file: str) -> list[Mutant]:
+    return mutants(file, (ROOT / file).read_text())
 
 
 def test_every_kind_of_mistake_is_made():
@@ -68,11 +74,7 @@ def test_a_mutant_of_a_function_runs_in_place_and_the_default_waits_for_an_impor
 def test_what_is_judged_equivalent_is_still_a_mutant():
     judged = equivalents()
 
-    names = {
-        mutant.name
-        for file in {name.split()[0] for name in judged}
-        for mutant in mutants(file, (ROOT / file).read_text())
-    }
+    names = {mutant.name for file in {name.split()[0] for name in judged} for mutant in mutants_of(file)}
 
     assert judged
     assert set(judged) <= names
@@ -135,7 +137,7 @@ def test_a_run_begins_with_what_is_kept_of_functions_that_are_as_they_were(tmp_p
 
 def test_most_of_what_is_kept_is_of_the_functions_as_they_are():
     sources = {name: (ROOT / name).read_text() for name in product([])}
-    every = [mutant for name, source in sources.items() for mutant in mutants(name, source)]
+    every = [mutant for name in sources for mutant in mutants_of(name)]
     asked = Answers(Path("nowhere"), sources).by_function(every)
 
     assert len(asked.keys() & kept_letters().keys()) > 0.8 * len(asked)

@@ -1,5 +1,7 @@
 """The patients of lesson 31's exercises: sick as found, well after the repair, on random runs and on the shipped base."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from lessons.clinic import diagnose
 from lessons.clinic.cases import CASES
 from lessons.clinic.command import main
 from lessons.clinic.patients import PATIENTS
-from lessons.clinic.patients.look import on_the_base, real, shown
+from lessons.clinic.patients.look import on_the_base, shown
 from lessons.clinic.patients.ward import small
 from lessons.exercises.catalogue import exercises_of
 
@@ -17,12 +19,20 @@ def test_every_patient_is_an_exercise_with_an_illness_of_the_clinic_and_each_of_
     assert len({CASES[patient.case].group for patient in PATIENTS.values()}) == len(PATIENTS) == 6
 
 
-@pytest.mark.parametrize("seed", range(6))
+SEEDS = [0, 1, 5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))]
+
+
+@cache
+def graded(name: str, seed: int) -> dict[str, torch.Tensor]:
+    return PATIENTS[name].graded(seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", PATIENTS)
 def test_the_repair_changes_what_is_measured(name: str, seed: int):
     patient = PATIENTS[name]
 
-    sick, well = patient.measured(small(seed), treated=False), patient.graded(seed)
+    sick, well = patient.measured(small(seed), treated=False), graded(name, seed)
 
     assert list(sick) == list(well)
     assert any(not torch.equal(sick[what], well[what]) for what in well if shown(what))
@@ -31,7 +41,7 @@ def test_the_repair_changes_what_is_measured(name: str, seed: int):
 
 @pytest.mark.parametrize("name", PATIENTS)
 def test_what_is_drawn_differs_and_the_same_seed_gives_the_same(name: str):
-    found = [PATIENTS[name].graded(seed) for seed in (1, 1, 2)]
+    found = [graded(name, 1), PATIENTS[name].graded(1), graded(name, 2)]
 
     assert all(torch.equal(value, found[1][what]) for what, value in found[0].items())
     assert any(
@@ -63,11 +73,12 @@ def test_questions_that_follow_each_other_show_every_form():
 
 @pytest.mark.parametrize("name", ["exported_model", "silent_adapter"])
 def test_on_the_shipped_base_the_tuned_losses_come_back(name: str):
-    sick, well = (PATIENTS[name].measured(real(1), treated) for treated in (False, True))
     exported = "nats per token, exported" if name == "exported_model" else "nats per token with the adapter"
 
-    assert sick[exported] > 10 * well[exported]
-    assert any(line.startswith(exported) for line in on_the_base(name))
+    (line,) = [line for line in on_the_base(name) if line.startswith(f"{exported}: ")]
+
+    sick, well = map(float, line.removeprefix(f"{exported}: ").split(", and after your repair "))
+    assert sick > 10 * well
 
 
 def test_the_command_shows_the_symptom_the_sick_lines_and_no_diagnosis(capsys: pytest.CaptureFixture[str]):
