@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from peft import AdapterConfig, PeftModel, get_peft_model
+from peft import AdapterConfig, LoraConfig, PeftModel, get_peft_model
+from peft.frame.paths import base_module, base_modules
 from tests.peft.small import batch, small_base, take_steps
 from tests.reference import adapters as reference
 
@@ -199,3 +200,11 @@ def test_the_narrowest_and_the_widest_bottleneck_are_taken(bottleneck: int) -> N
 def test_a_style_without_a_place_in_the_sites_is_refused() -> None:
     with pytest.raises(ValueError, match="feed_forward within the sites cross"):
         adapted("parallel", sites=("cross",))
+
+
+def test_a_module_of_the_base_is_found_at_its_path_also_below_a_slot():
+    model = adapted("parallel")
+    model.add_adapter("b", LoraConfig(target_modules=["fc1", "q_proj"]))
+
+    for path, module in base_modules(model.base_model):
+        assert base_module(model.base_model, path) is module
