@@ -8,6 +8,9 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist worksteal
 # $(call quick) is "--quick" after `make ... QUICK=1`, and nothing otherwise.
 quick = $(if $(QUICK),--quick)
 
+# Many images set it, and every process would compile the packages anew: ten seconds before its first test.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all lint notebooks bench parity mutants sentiment site feedback-data smollm clean
 
