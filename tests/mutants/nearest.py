@@ -12,9 +12,19 @@ from tests.mutants.learning import Lines
 DEFAULTS = "tests/test_defaults.py"
 """It reads what was made when the packages were imported, and so runs no line of theirs."""
 
-
 SELDOM = 5
 """Where at most one of so many tests goes."""
+
+
+def cases_apart(names: list[str]) -> list[str]:
+    """The first case of every test, then the second of each that has one, and so on: one sees what its neighbours see."""
+    seen: Counter[str] = Counter()
+    turns = {}
+    for name in names:
+        function = name.partition("[")[0]
+        seen[function] += 1
+        turns[name] = seen[function]
+    return sorted(names, key=lambda name: turns[name])
 
 
 class Nearest:
@@ -41,7 +51,8 @@ class Nearest:
         near = sorted(names, key=lambda name: (name not in seldom, *self.order(mutant, name)))
         deep = sorted(near, key=lambda name: -self.by_file[mutant.file][name])
         quick = sorted(near, key=lambda name: self.known[name]["seconds"])
-        for name in dict.fromkeys(chain.from_iterable(zip(near, quick, deep, strict=True))):
+        by_turns = zip(*map(cases_apart, (near, quick, deep)), strict=True)
+        for name in dict.fromkeys(chain.from_iterable(by_turns)):
             seconds += self.known[name]["seconds"]
             if chosen and seconds > budget:
                 break

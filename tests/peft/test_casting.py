@@ -102,3 +102,20 @@ def own_tensors(layer: AdaptedLayer) -> list[Tensor]:
 def test_an_adapted_model_can_be_taken_to_half_precision_whole() -> None:
     model = get_peft_model(small_base(), LoraConfig(r=2, target_modules="all-linear")).bfloat16()
     assert model(*batch()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("types", "one"),
+    [
+        ((torch.float32, torch.bfloat16), torch.bfloat16),
+        ((torch.float16, torch.float64), torch.float16),
+        ((torch.float64, torch.float32), torch.float64),
+    ],
+)
+def test_of_several_types_a_formula_gets_the_half_one_or_the_wider_one(types: tuple, one: torch.dtype) -> None:
+    tensors = [torch.ones(2, dtype=dtype) for dtype in (*types, torch.long)]
+
+    *features, ids = in_one_type(lambda *given: given)(*tensors)
+
+    assert [each.dtype for each in features] == [one, one]
+    assert ids.dtype == torch.long

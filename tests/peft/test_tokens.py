@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from peft import LoraConfig, get_peft_model
+from peft.frame.tokens import TokenRows
 from tests.peft.small import batch, small_base, technique
 from transformer import EncoderOnly, TransformerConfig
 from transformer.encoder_only import MaskedWordHead
@@ -79,3 +80,29 @@ def test_a_head_that_is_merged_alone_is_tied_no_more() -> None:
 def encoder_shape(**changes: object) -> TransformerConfig:
     fields = {"vocab_size": 31, "d_model": 24, "num_heads": 3, "num_encoder_layers": 1, "num_decoder_layers": 0}
     return TransformerConfig(**fields, d_ff=40, dropout=0.0, max_length=16, num_segments=2, **changes)
+
+
+def test_which_tokens_have_rows_stands_in_the_config_and_not_among_the_numbers() -> None:
+    rows = TokenRows(torch.tensor([3]), nn.Parameter(torch.randn(1, 4)))
+    assert set(rows.state_dict()) == {"rows"}
+
+
+def test_a_base_in_half_precision_has_rows_in_full_precision_and_says_what_it_says_in_its_own() -> None:
+    base = small_base(tie_embeddings=False).to(torch.bfloat16)
+    model = get_peft_model(base, LoraConfig(r=2, target_modules=("q_proj",), trainable_token_indices=(0, 3)))
+
+    assert {rows.dtype for rows in model.adapters["default"].token_rows().values()} == {torch.float32}
+    assert model.source_embedding(torch.tensor([[0, 5]])).dtype == torch.bfloat16
+    assert model(*batch()).dtype == torch.bfloat16
+
+
+def test_under_autocast_a_bias_of_the_output_changes_no_type() -> None:
+    model = technique("lora", small_base(output_bias=True), trainable_token_indices=(3,))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(*batch()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("tokens", [(3, 3), (-1,), (48,)], ids=["twice", "below 0", "beyond the last"])
+def test_tokens_that_are_none_are_refused(tokens: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"must be different ids of the vocabulary 0\.\."):
+        technique("lora", trainable_token_indices=tokens)

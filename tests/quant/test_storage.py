@@ -1,10 +1,13 @@
 import json
+import zlib
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load, save
 
 from quant import UNIFORM_CODEBOOK, dequantize_4bit, from_tensors, quantize_4bit, to_tensors
+from quant.storage import checksum, is_shape
 
 
 @pytest.fixture
@@ -75,3 +78,26 @@ def test_a_layout_that_cannot_be_read_is_refused(stored):
         from_tensors({"codes": stored["codes"]}, "fc1")
     with pytest.raises(ValueError, match=r"layout of fc1 is no JSON"):
         from_tensors(stored | {"layout": stored["layout"][:-5]}, "fc1")
+
+
+def test_a_shape_is_of_some_numbers_and_of_no_more_than_2_to_the_40():
+    assert all(map(is_shape, ([], [1], [7, 33], [2**40], [2**20, 2**20])))
+    assert not any(map(is_shape, ([0], [3, 0], [-1], [1.0], [True], ["7"], [2**40 + 1], [2**20, 2**21], [0, 2**41])))
+
+
+def test_the_checksum_is_crc_32_of_the_bytes_by_name():
+    tensors = {"b": torch.tensor([3], dtype=torch.uint8), "a": torch.tensor([1, 2], dtype=torch.uint8)}
+    assert checksum(tensors) == zlib.crc32(b"\1\2\3")
+
+
+def test_what_lies_apart_in_memory_is_written_side_by_side():
+    quantized = quantize_4bit(torch.randn(7, 33))
+    apart = replace(quantized, codebook=quantized.codebook[:, None].repeat(1, 2)[:, 0])
+    assert not apart.codebook.is_contiguous()
+    assert to_tensors(apart)["codebook"].is_contiguous()
+
+
+@pytest.mark.parametrize("changes", [{"block_size": 48}, {"block_size": 128}, {"shape": torch.Size([7, 31])}], ids=str)
+def test_parts_that_do_not_fit_together_are_no_quantized_tensor(changes):
+    with pytest.raises(ValueError, match="power of two|expected"):
+        replace(quantize_4bit(torch.randn(7, 33)), **changes)
