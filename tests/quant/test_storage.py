@@ -99,5 +99,5 @@ def test_what_lies_apart_in_memory_is_written_side_by_side():
 
 @pytest.mark.parametrize("changes", [{"block_size": 48}, {"block_size": 128}, {"shape": torch.Size([7, 31])}], ids=str)
 def test_parts_that_do_not_fit_together_are_no_quantized_tensor(changes):
-    with pytest.raises(ValueError, match="power of two|expected"):
+    with pytest.raises(ValueError, match=r"power of two|expected"):
         replace(quantize_4bit(torch.randn(7, 33)), **changes)
