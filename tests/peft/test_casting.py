@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from peft import LoraConfig, LoraLinear, get_peft_model
 from peft.bottleneck import Bottleneck
-from peft.frame.casting import in_one_type, widened
+from peft.frame.casting import FULL_PRECISION, in_one_type, widened
 from peft.frame.layers import AdaptedLayer
 from peft.ia3 import scaled
 from peft.prompt_tuning import in_front
@@ -107,8 +107,8 @@ def test_an_adapted_model_can_be_taken_to_half_precision_whole() -> None:
 @pytest.mark.parametrize(
     ("types", "one"),
     [
-        ((torch.float32, torch.bfloat16), torch.bfloat16),
-        ((torch.float16, torch.float64), torch.float16),
+        *(((full, half), half) for full in FULL_PRECISION for half in HALF),
+        *(((half, full), half) for full in FULL_PRECISION for half in HALF),
         ((torch.float64, torch.float32), torch.float64),
     ],
 )

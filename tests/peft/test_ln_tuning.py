@@ -57,3 +57,12 @@ def test_a_module_that_is_saved_whole_keeps_its_plain_name() -> None:
 
 def test_it_starts_as_the_base() -> None:
     assert torch.equal(tuned().eval()(*batch()), small_base()(*batch()))
+
+
+def test_its_config_names_the_norms_that_are_left_after_the_exclusions() -> None:
+    model = get_peft_model(small_base(), LNTuningConfig(exclude_modules=("cross_attention_norm.norm",)))
+    config = model.adapters["default"].config
+
+    assert config.exclude_modules == ()
+    assert config.target_modules
+    assert not any("cross_attention_norm" in path for path in config.target_modules)

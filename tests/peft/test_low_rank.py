@@ -7,7 +7,7 @@ from torch import nn
 
 from peft import LoraLinear
 from peft.frame.layers import UpLinear
-from peft.low_rank import at_most_full_rank
+from peft.low_rank import at_most_full_rank, deltas_in_one_product
 from tests.peft.layers import D_IN, D_OUT, linear
 
 
@@ -50,3 +50,12 @@ def test_under_autocast_it_answers_in_bf16_like_any_linear_layer() -> None:
 @pytest.mark.parametrize("rank", [1, min(D_IN, D_OUT)])
 def test_the_smallest_and_the_full_rank_are_taken(rank: int) -> None:
     assert LoraLinear(linear(), rank, alpha=2.0).lora_A.weight.shape == (rank, D_IN)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_where_one_of_them_drops_in_this_call_there_is_no_one_product(training: bool) -> None:
+    layers = {name: LoraLinear(linear(), rank=2, alpha=3, dropout=p) for name, p in (("a", 0.5), ("b", 0.0))}
+    for layer in layers.values():
+        layer.train(training)
+
+    assert (deltas_in_one_product(layers, ["a", "b"], torch.randn(2, 3, D_IN)) is None) == training

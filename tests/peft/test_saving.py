@@ -16,6 +16,7 @@ from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.frame.adapter import misfits
 from peft.frame.config import CONFIGS
 from peft.frame.fingerprint import fingerprint
+from peft.frame.names import check_name
 from peft.frame.saving import config_from_json
 from quant import quantize_model
 from tests.kills import killed_at_every_call, killed_at_random, no_waiting_for_the_disk
@@ -197,6 +198,10 @@ IMPOSSIBLE = [
     "é" * 101,
 ]
 IMPOSSIBLE += ["__base__", "NUL", "com1", "keys", "training", "_modules"]
+
+
+def test_a_name_may_have_a_hundred_letters() -> None:
+    check_name("é" * 100)
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE, ids=ascii)

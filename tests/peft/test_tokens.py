@@ -102,7 +102,14 @@ def test_under_autocast_a_bias_of_the_output_changes_no_type() -> None:
         assert model(*batch()).dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("tokens", [(3, 3), (-1,), (48,)], ids=["twice", "below 0", "beyond the last"])
+@pytest.mark.parametrize("tokens", [(3, 3), (-1,), (3, 48)], ids=["twice", "below 0", "one beyond the last"])
 def test_tokens_that_are_none_are_refused(tokens: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be different ids of the vocabulary 0\.\."):
         technique("lora", trainable_token_indices=tokens)
+
+
+def test_a_merge_beside_the_matrix_of_tokens_leaves_it_tied() -> None:
+    merged = get_peft_model(small_base(), LoraConfig(r=2, target_modules=("q_proj",))).merge_and_unload()
+
+    assert merged.config.tie_embeddings
+    assert merged.output.weight is merged.source_embedding.weight

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from peft.frame.weights import linear_like, norm_like, own_copy
+from peft.frame.weights import linear_like, norm_like, own_copy, weight_of
 from transformer import LayerNorm
 
 
@@ -34,3 +34,12 @@ def test_a_layer_like_another_has_its_numbers_in_its_type_and_is_frozen(dtype: t
         assert not any(parameter.requires_grad for parameter in layer.parameters())
         given = {tensor.untyped_storage().data_ptr() for tensor in (weight, bias)}
         assert not given & {parameter.untyped_storage().data_ptr() for parameter in layer.parameters()}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_a_weight_in_half_precision_is_computed_with_in_full(dtype: torch.dtype) -> None:
+    base = nn.Linear(3, 2, dtype=dtype)
+    wanted = torch.float32 if dtype == torch.bfloat16 else dtype
+
+    assert weight_of(base).dtype == wanted
+    assert torch.equal(weight_of(base), base.weight.to(wanted))

@@ -106,6 +106,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
         (b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian"),
         (header(keys=2**63), f"{2**63} keys are more than 65536"),
         (header(tensors=2**63), f"{2**63} tensors are more than 65536"),
+        (header(keys=2**16), "the table of 65536 keys takes 851968 bytes or more"),
         (header(keys=60000), "the table of 60000 keys takes 780000 bytes or more, and 0 are left"),
         (header(keys=1) + struct.pack("<Q", 2**63) + bytes(9), "the name of key 0 takes 9223372036854775808 bytes or more"),
         (header(keys=1) + text("k") + struct.pack("<IQ", 8, 2**62), "key 'k' takes 4611686018427387904 bytes"),
