@@ -1,5 +1,6 @@
 """The mutation tool: it makes the mistakes that it promises, each of them valid, and puts them into a running function."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,9 +14,9 @@ import pytest
 from quant import blockwise
 from tests.mutants import pool
 from tests.mutants.changes import Mutant, mutants
-from tests.mutants.keeping import Answers, equivalents, kept_letters, product
+from tests.mutants.keeping import RESULT, Answers, equivalents, kept_letters, product
 from tests.mutants.learning import processor_seconds
-from tests.mutants.nearest import Nearest
+from tests.mutants.nearest import Nearest, cases_apart
 from tests.mutants.swap import Functions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,6 +120,11 @@ def test_the_test_that_goes_into_a_branch_is_asked_about_its_condition_first() -
     assert Nearest(known, {}).tests(mutant, 9.0)[0] == "tests/transformer/test_bad_input.py::test"
 
 
+def test_other_tests_are_asked_before_further_cases_of_one() -> None:
+    names = ["a.py::one[1]", "a.py::one[2]", "a.py::one[3]", "a.py::other[1]", "b.py::third"]
+    assert cases_apart(names) == ["a.py::one[1]", "a.py::other[1]", "b.py::third", "a.py::one[2]", "a.py::one[3]"]
+
+
 def test_a_run_begins_with_what_is_kept_of_functions_that_are_as_they_were(tmp_path: Path):
     files = {"a.py": SOURCE, "b.py": SOURCE.replace("x < 0", "x < 3")}
     every = [mutant for file, source in files.items() for mutant in mutants(file, source)]
@@ -141,3 +147,11 @@ def test_most_of_what_is_kept_is_of_the_functions_as_they_are():
     asked = Answers(Path("nowhere"), sources).by_function(every)
 
     assert len(asked.keys() & kept_letters().keys()) > 0.8 * len(asked)
+
+
+def test_of_what_was_asked_nineteen_in_twenty_are_seen_and_nearly_all_was_asked():
+    kept = json.loads(RESULT.read_text())
+
+    assert kept["score"] >= 0.95
+    assert kept["all"]["unasked"] < 0.1 * kept["all"]["mutants"]
+    assert len(kept["survivors"]) == kept["all"]["survived"]
