@@ -87,6 +87,7 @@ def test_the_changelog_tells_of_the_version_that_is_installed():
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_tests_import_the_checkouts_peft_where_another_is_on_the_path(tmp_path):
     (tmp_path / "peft").mkdir()
     (tmp_path / "peft" / "__init__.py").write_text("raise ImportError('this is another peft')")

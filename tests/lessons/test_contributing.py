@@ -99,6 +99,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_new_technique_passes_its_own_tests(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["row_gain"]) == 0
 

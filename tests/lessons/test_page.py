@@ -25,13 +25,16 @@ from tests.lessons.page_browser import installed, opened
 from tests.lessons.page_parity import KEPT, STRENGTHS, WORDS, about, compared, held_words
 from tests.lessons.page_pixels import contrast
 from tests.lessons.page_visits import BAD
+from tests.peft import small
 from transformer.learning.formats import read_json
 
 METHODS = list(page_folders())
 FEW, PASSES = 3, 3
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [method if method in small.FEW else pytest.param(method, marks=pytest.mark.slow) for method in METHODS]
+)
 def test_at_1_it_is_the_technique_at_0_the_base_and_afterwards_whole_again(method: str) -> None:
     model = page_voice(method, page_folders()[method])
     source, target = torch.tensor([vocabulary().encode_word("tomato")]), torch.tensor([[1, 30, 40]])

@@ -211,6 +211,7 @@ def test_smollm2_is_what_it_is_said_to_be():
     assert sorted(set(file.formats.values())) == ["F32", "Q4_1", "Q8_0"]
 
 
+@pytest.mark.slow
 @needs_smollm
 def test_smollm2_s_weights_are_the_reference_s_to_the_last_bit():
     import gguf

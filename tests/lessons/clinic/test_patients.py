@@ -71,7 +71,7 @@ def test_questions_that_follow_each_other_show_every_form():
         assert {small(seed).draw(*range(count)) for seed in range(7, 7 + count)} == {*range(count)}
 
 
-@pytest.mark.parametrize("name", ["exported_model", "silent_adapter"])
+@pytest.mark.parametrize("name", ["exported_model", pytest.param("silent_adapter", marks=pytest.mark.slow)])
 def test_on_the_shipped_base_the_tuned_losses_come_back(name: str):
     exported = "nats per token, exported" if name == "exported_model" else "nats per token with the adapter"
 
