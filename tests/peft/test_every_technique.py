@@ -104,13 +104,21 @@ def test_merged_computes_what_the_adapter_does_or_says_why_not(tuned: tuple[str,
     torch.testing.assert_close(merged(*batch()), expected, atol=2e-5, rtol=2e-5)
 
 
-@pytest.mark.parametrize("beams", [1, 3])
-def test_decoding_with_a_cache_says_the_same(tuned: tuple[str, PeftModel], beams: int) -> None:
+def test_step_by_step_with_a_cache_it_gives_the_logits_of_all_at_once(tuned: tuple[str, PeftModel]) -> None:
+    _, model = tuned
+    source, target = batch()
+    with torch.inference_mode():
+        _, next_logits = model.decoding(source, 1, target.shape[1])
+        steps = [next_logits(target[:, :length], None) for length in range(1, target.shape[1] + 1)]
+        torch.testing.assert_close(torch.stack(steps, dim=1), model(source, target), atol=1e-5, rtol=1e-5)
+
+
+def test_beams_with_a_cache_say_the_same(tuned: tuple[str, PeftModel]) -> None:
     _, model = tuned
     source, _ = batch()
-    cached = generate(model, source, 5, num_beams=beams)
-    assert torch.equal(cached, generate(model, source, 5, num_beams=beams, use_cache=False))
-    assert torch.equal(cached, model.generate(source, 5, num_beams=beams))
+    cached = generate(model, source, 5, num_beams=3)
+    assert torch.equal(cached, generate(model, source, 5, num_beams=3, use_cache=False))
+    assert torch.equal(cached, model.generate(source, 5, num_beams=3))
 
 
 def test_padding_and_neighbours_change_nothing(tuned: tuple[str, PeftModel]) -> None:
