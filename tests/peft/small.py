@@ -76,3 +76,11 @@ def take_steps(model: PeftModel, count: int = 3, learning_rate: float = 0.02) ->
         (logits.float() * wanted).mean().backward()
         optimizer.step()
     model.eval()
+
+
+def step_by_step(model: PeftModel, source: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """The logits of decoding with a cache, which is given these tokens one after the other."""
+    with torch.inference_mode():
+        start, next_logits = model.decoding(source, 1, tokens.shape[1])
+        lengths = range(start.shape[1], tokens.shape[1] + 1)
+        return torch.stack([next_logits(tokens[:, :length], None) for length in lengths], dim=1)

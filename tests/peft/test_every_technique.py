@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from peft import RECIPES, PeftModel
-from tests.peft.small import CONFIG, UNSEEN, batch, config_of, prepared, small_base, take_steps, technique
+from tests.peft.small import CONFIG, UNSEEN, batch, config_of, prepared, small_base, step_by_step, take_steps, technique
 from transformer import generate
 
 METHODS = list(RECIPES)
@@ -107,10 +107,7 @@ def test_merged_computes_what_the_adapter_does_or_says_why_not(tuned: tuple[str,
 def test_step_by_step_with_a_cache_it_gives_the_logits_of_all_at_once(tuned: tuple[str, PeftModel]) -> None:
     _, model = tuned
     source, target = batch()
-    with torch.inference_mode():
-        _, next_logits = model.decoding(source, 1, target.shape[1])
-        steps = [next_logits(target[:, :length], None) for length in range(1, target.shape[1] + 1)]
-        torch.testing.assert_close(torch.stack(steps, dim=1), model(source, target), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(step_by_step(model, source, target), model(source, target), atol=1e-5, rtol=1e-5)
 
 
 def test_beams_with_a_cache_say_the_same(tuned: tuple[str, PeftModel]) -> None:
