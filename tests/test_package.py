@@ -24,6 +24,11 @@ def setup_cfg() -> configparser.ConfigParser:
     return parser
 
 
+def install_requires() -> list[str]:
+    """What the package cannot run without."""
+    return setup_cfg()["options"]["install_requires"].split()
+
+
 def requirements() -> dict[str, Requirement]:
     """What the package and all of its extras ask for, but for the extras that contain another."""
     config = setup_cfg()
@@ -46,6 +51,12 @@ def python(*arguments: str, cwd: Path, path: Path) -> subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
     )
+
+
+def test_the_environment_of_the_comparison_has_all_that_the_package_runs_with() -> None:
+    """Its processes import the course too, and a missing package would be seen there alone."""
+    needed = {canonicalize_name(Requirement(line).name) for line in install_requires()}
+    assert needed <= pins("tests/parity/requirements.txt").keys()
 
 
 def test_nothing_that_is_installed_depends_on_hugging_face_s_peft_or_transformers():
