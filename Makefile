@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist worksteal
 # $(call quick) is "--quick" after `make ... QUICK=1`, and nothing otherwise.
 quick = $(if $(QUICK),--quick)
 
-# Many images set it, and every process would compile the packages anew: ten seconds before its first test.
+# Many images set it, and every process would compile the packages anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

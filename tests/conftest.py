@@ -16,7 +16,9 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
-COURSE = [ROOT / "tests" / part for part in ("lessons", "exercises")]
+AS_USERS = [ROOT / "tests" / part for part in ("lessons", "exercises", "fuzz", "bad_input/test_in_process.py")]
+"""Where signatures are not enforced: the course, which is not what they are about, and mistakes that our own checks must see."""
+
 SHAPED_PACKAGES = ["transformer", "quant", "peft", "rlhf"]
 
 if importlib.util.find_spec("beartype"):
@@ -53,11 +55,8 @@ def seed() -> int:
 
 @pytest.fixture(autouse=True)
 def signatures(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Enforced where the packages themselves are tested. The course's tests run them as users have them: a third faster."""
-    if not any(request.path.is_relative_to(folder) for folder in COURSE):
-        yield
-        return
-    jaxtyping.config.update("jaxtyping_disable", True)
+    """Enforced where the packages themselves are tested; elsewhere they run as users have them."""
+    jaxtyping.config.update("jaxtyping_disable", any(request.path.is_relative_to(part) for part in AS_USERS))
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
 

@@ -1,5 +1,6 @@
-"""What `make` says: after an installation how to go on, and nothing of it before another target's work."""
+"""What `make` says, after an installation how to go on and nothing of it before another target's work; what it hands on."""
 
+import os
 import shutil
 import subprocess
 
@@ -30,3 +31,20 @@ def test_an_installation_ends_by_saying_how_to_go_on():
 @pytest.mark.parametrize("target", ["test", "lint", "demo"])
 def test_who_asks_for_something_else_is_not_told(target):
     assert not said(target)
+
+
+def test_python_keeps_its_bytecode_even_where_an_image_forbids_it(tmp_path):
+    more = tmp_path / "more.mk"
+    more.write_text("shown:\n\t@env\n")
+
+    made = subprocess.run(
+        ["make", "-s", "-f", "Makefile", "-f", str(more), "shown"],
+        cwd=LIBRARY,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "PATH=" in made.stdout
+    assert "PYTHONDONTWRITEBYTECODE" not in made.stdout

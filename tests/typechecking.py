@@ -20,7 +20,7 @@ def install(packages: Sequence[str]) -> None:
 
 
 def shaped(function: Callable | None = None, *, typechecker: Callable) -> Callable:
-    """What jaxtyping.jaxtyped enforces, in a third of its time: that binds every call's arguments and checks them twice."""
+    """What jaxtyping.jaxtyped enforces, which binds every call's arguments and checks them twice: here each is checked once."""
     if function is None:
         return functools.partial(shaped, typechecker=typechecker)
     if not isinstance(function, types.FunctionType) or inspect.isgeneratorfunction(function):

@@ -58,6 +58,7 @@ def require_integer(name: str, value: Any, at_least: int) -> None:
 
 
 def require_at_least(name: str, value: float, least: int) -> None:
+    """Raises ValueError for a smaller one."""
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
 

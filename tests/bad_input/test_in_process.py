@@ -4,7 +4,6 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-import jaxtyping
 import pytest
 
 from tests.bad_input.mistakes import MISTAKES
@@ -20,14 +19,6 @@ def little_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-@pytest.fixture(autouse=True)
-def types_are_not_enforced() -> Iterator[None]:
-    """As for a user: a check of ours speaks, and not the type of a signature before it."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -1,9 +1,7 @@
 """Whatever is read from outside is read or refused, in one line, within two seconds and a gigabyte; nothing is written."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import jaxtyping
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,14 +13,6 @@ CALMLY = {
     **QUIETLY,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors],
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def as_users_have_it() -> Iterator[None]:
-    """Without the types that the tests enforce: they would refuse a value before our own checks see it."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ SECONDS = 240.0
 """Of processor time: a milestone takes less than a minute of a quiet core."""
 
 MEMORY = 4 << 30
-"""Bytes: a milestone trains the base, which maps 1.3 GB in 16 bits; a check's own limit is less."""
+"""Bytes: a milestone trains the base, for which a check's own limit leaves no room."""
 
 LONGEST_WAIT = 1800.0
 
