@@ -34,8 +34,13 @@ torch.set_num_threads(int(os.environ.get("FT_THREADS", "2")))
 torch.use_deterministic_algorithms(True)
 
 
-def pytest_configure() -> None:
-    """Stops at once where `import peft` would find Hugging Face PEFT instead of ours."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Hides the GPUs from all tests but those of tests/gpu, so that every machine computes the same numbers.
+
+    Stops at once where `import peft` would find Hugging Face PEFT instead of ours.
+    """
+    if not any("gpu" in Path(asked.partition("::")[0]).parts for asked in config.args):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     found = importlib.util.find_spec("peft")
     if found and found.origin and not Path(found.origin).resolve().is_relative_to(ROOT):
         pytest.exit(

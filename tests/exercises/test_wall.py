@@ -120,6 +120,16 @@ def family(grader):
     return found
 
 
+def test_a_process_may_end_while_its_children_are_looked_for():
+    for _ in range(40):
+        if not (pid := os.fork()):
+            os._exit(0)
+        ended = threading.Thread(target=os.waitpid, args=(pid, 0))
+        ended.start()
+        while ended.is_alive():
+            assert wall.children(pid) == []
+
+
 def test_a_file_inherits_nothing_of_the_environment_in_which_one_grades(monkeypatch):
     monkeypatch.setenv("FAKE_TEACHERS_TOKEN", "hunter2")
     grader = Grader()

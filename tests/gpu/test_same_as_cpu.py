@@ -21,7 +21,7 @@ from transformer import DecoderOnly, TransformerConfig, generate, train
 from transformer.dropout import apply_dropout
 from transformer.fused import fast_dropout
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU, or not asked for: pytest tests/gpu")
 METHODS = list(RECIPES)
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 

@@ -124,9 +124,10 @@ class Room:
 
 
 def children(pid: int) -> list[int]:
-    """Those of all its threads; none if it has ended meanwhile."""
+    """Those of all its threads; none if it has ended meanwhile, which may happen between any two lines here."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += map(int, path.read_text().split())
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
     return found
