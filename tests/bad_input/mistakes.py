@@ -1,14 +1,9 @@
-"""What users get wrong, and what they must be told. Started as a program it makes every mistake and prints the answers.
-
-The tests enforce the shapes and types of every signature, which users do not: a mistake of type would be caught there
-before our own checks see it. So this runs in a process of its own, without that.
-"""
+"""What users get wrong, and what they must be told."""
 
 import json
 import math
-import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +22,7 @@ from peft import (
     recipe,
     set_stage,
 )
-from quant import INT4_CODEBOOK, NF4_CODEBOOK, Linear4bit, LinearQ4, quantize_4bit, quantize_model
+from quant import NF4_CODEBOOK, Linear4bit, LinearQ4, quantize_4bit, quantize_model
 from rlhf import DPOConfig, GRPOConfig, PPOConfig, Preferences, dpo, dpo_loss, ipo_loss, preference_loss
 from transformer import TrainingConfig, Transformer, TransformerConfig, generate, load_model, save_model, train
 from transformer.pretrained import load_pretrained
@@ -278,35 +273,3 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a preference outside the vocabulary": (lambda: prefer(40), "the preferences' chosen responses hold ids from 2 to 40; the vocabulary is 0..16"),
 }  # fmt: skip
 """What is done, and how the message begins. It is a ValueError where nothing else is said; FOLDER is where the files lie."""
-
-
-def consequences() -> Mapping[str, str]:
-    """For each mistake what was raised; each has two seconds of a processor."""
-    raised = {}
-    signal.signal(signal.SIGPROF, too_slow)
-    for name, (mistake, _) in MISTAKES.items():
-        try:
-            signal.setitimer(signal.ITIMER_PROF, 2)
-            mistake()
-            raised[name] = "nothing was said"
-        except Exception as error:
-            raised[name] = f"{type(error).__name__}: {error}"
-    signal.setitimer(signal.ITIMER_PROF, 0)
-    return raised
-
-
-def too_slow(number: int, frame: object) -> None:
-    raise TimeoutError("it took more than two seconds")
-
-
-def accepted() -> None:
-    """What must not be refused by the way: INT4 has one level below -1, which no weight takes."""
-    quantize_4bit(torch.randn(4, 64), INT4_CODEBOOK)
-    assert len(run()) == 3  # the first optimizer of a process takes seconds, which count for no mistake
-    LoraConfig(r=2, lora_alpha=3, target_modules=["fc1"], alpha_pattern={"fc1": 2})
-    ppo(gamma=1, lam=0, kl_target=2, stop_at=0.1)
-
-
-if __name__ == "__main__":
-    accepted()
-    print(json.dumps(consequences()))

@@ -17,7 +17,7 @@ from tests.mutants.pool import forked
 from tests.mutants.swap import Functions, stand_in
 
 FOLDERS = ("transformer", "peft", "quant", "rlhf", "pretrained", "exercises/graders")
-TESTS = ("tests/test_defaults.py", "tests/bad_input/test_in_process.py", *(f"tests/{folder}" for folder in FOLDERS))
+TESTS = ("tests/test_defaults.py", "tests/bad_input/test_library.py", *(f"tests/{folder}" for folder in FOLDERS))
 OPTIONS = ("-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=no", "-m", "not slow and not parity")
 SURVIVED, UNREACHED, COLD = "survived", "no test runs it", "cold"
 Report = Callable[[Mutant, str], None]

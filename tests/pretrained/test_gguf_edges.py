@@ -3,6 +3,7 @@
 import os
 import struct
 
+import gguf
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from tests.pretrained.gguf_files import TOKENS, gguf_bytes, small_tensors, small
 from tests.pretrained.test_gguf_container import entry, header
 from transformer.pretrained.gguf import container, read_gguf
 from transformer.pretrained.gguf import header as header_module
+from transformer.pretrained.gguf.blocks import FORMATS, OTHERS, format_of
 from transformer.pretrained.gguf.container import read_container
 from transformer.pretrained.gguf.header import Header
 from transformer.pretrained.gguf.hf_config import LARGEST, hf_config, whole
@@ -137,13 +139,72 @@ def test_a_header_has_its_largest_number_of_strings(tmp_path, monkeypatch):
         read_container(path)
 
 
-def test_names_may_be_as_long_as_is_said(tmp_path):
-    path = tmp_path / "a.gguf"
-    path.write_bytes(gguf_bytes({"k" * 256: 1}, {"t" * 64: ("F32", np.ones(1, np.float32))}))
+def test_names_may_be_as_long_as_is_said_and_a_tensor_may_have_four_sizes(tmp_path):
+    path, one = tmp_path / "a.gguf", ("F32", np.ones((1, 1, 1, 1), np.float32))
+    path.write_bytes(gguf_bytes({"k" * 256: 1}, {"t" * 64: one}))
 
     read = read_container(path)
 
     assert (list(read.values), list(read.entries)) == (["k" * 256], ["t" * 64])
+    for data, message in (
+        (gguf_bytes({"k" * 257: 1}, {}), "257 bytes; at most 256"),
+        (gguf_bytes({}, {"t" * 65: one}), "65 bytes; at most 64"),
+        (header(tensors=1) + entry(sizes=(1,) * 5), "has 5 dimensions; 1 to 4 are known"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=message):
+            read_container(path)
+
+
+VALUES = {
+    "UINT8": 200,
+    "INT8": -100,
+    "UINT16": 60_000,
+    "INT16": -30_000,
+    "UINT32": 2**32 - 1,
+    "INT32": -(2**31),
+    "FLOAT32": 0.5,
+    "BOOL": True,
+    "STRING": "é",
+    "UINT64": 2**64 - 1,
+    "INT64": -(2**63),
+    "FLOAT64": 0.1,
+}
+
+
+def test_values_of_every_type_that_the_reference_writes_are_read(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "a.gguf", "llama")
+    for kind, value in VALUES.items():
+        writer.add_key_value(kind, value, gguf.GGUFValueType[kind])
+        writer.add_key_value(f"list of {kind}", [value] * 2, gguf.GGUFValueType.ARRAY, gguf.GGUFValueType[kind])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+
+    read = read_container(tmp_path / "a.gguf").values
+
+    assert set(VALUES) | {"ARRAY"} == {kind.name for kind in gguf.GGUFValueType}
+    assert {kind: read[kind] for kind in VALUES} == VALUES
+    # The writer chooses an array's type by its values.
+    assert {kind: list(read[f"list of {kind}"]) for kind in VALUES} == {
+        kind: [value] * 2 for kind, value in VALUES.items()
+    }
+
+
+def test_a_format_is_known_or_refused_under_the_references_name():
+    names = {number: block.name for number, block in FORMATS.items()} | OTHERS
+
+    assert names == {number: gguf.GGMLQuantizationType(number).name for number in names}
+    for number, name in OTHERS.items():
+        with pytest.raises(ValueError, match=f"has the type {number}, {name}; known are F32, F16, Q4_0, Q4_1, Q8_0"):
+            format_of(number)
+
+
+@pytest.mark.parametrize("key", ["expert_count", "expert_used_count"])
+def test_a_model_may_say_that_it_has_no_experts(key):
+    assert hf_config(small_values() | {f"llama.{key}": 0}, len(TOKENS)) == hf_config(small_values(), len(TOKENS))
+    with pytest.raises(ValueError, match=key):
+        hf_config(small_values() | {f"llama.{key}": 1}, len(TOKENS))
 
 
 def test_an_array_of_truths_is_read(tmp_path):

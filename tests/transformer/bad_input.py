@@ -1,11 +1,5 @@
-"""What users get wrong. Started as a program it makes every mistake once and prints what each raised, as JSON.
+"""What users get wrong."""
 
-The tests enforce the shapes and types of every signature, which users do not: a mistake of type would be caught there
-before our own checks see it. So this runs in a process of its own, without that.
-"""
-
-import json
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +79,7 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "mask without the heads' axis": lambda: attend(torch.ones(2, 3, 3, dtype=torch.bool)),
     # sizes and kinds
     "heads do not divide": lambda: config(num_heads=5),
+    "segments of an encoder-decoder": lambda: Transformer(config(num_segments=2)),
     "heads do not divide in attention": lambda: MultiHeadAttention(12, 5),
     "size as text": lambda: config(d_model="12"),
     "size as a fraction": lambda: config(d_ff=20.5),
@@ -116,19 +111,3 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "top_p zero": lambda: generate(MODEL, IDS, 4, do_sample=True, top_p=0.0),
     "top_p above one": lambda: generate(MODEL, IDS, 4, do_sample=True, top_p=1.5),
 }
-
-
-def consequences() -> dict[str, tuple[str, str, str]]:
-    """For each mistake: the error, its message, and the file that raised it."""
-    raised = {}
-    for name, mistake in MISTAKES.items():
-        try:
-            mistake()
-            raised[name] = ("nothing", "", "")
-        except Exception as error:
-            raised[name] = (type(error).__name__, str(error), traceback.extract_tb(error.__traceback__)[-1].filename)
-    return raised
-
-
-if __name__ == "__main__":
-    print(json.dumps(consequences()))
