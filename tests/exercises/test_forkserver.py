@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from lessons.exercises.source import LIBRARY
 
 NOTEBOOK = """
@@ -23,6 +25,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_an_interrupted_notebook_leaves_no_traceback_and_no_process():
     for warm in (0.2, 4.0):  # while it loads, and while it waits for a job
         kernel = subprocess.Popen(

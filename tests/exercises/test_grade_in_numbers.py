@@ -27,6 +27,7 @@ def hand_in(folder: Path, count: int) -> dict[str, Path]:
     return students
 
 
+@pytest.mark.slow
 @needs_wall
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not tie a process to a core")
 def test_many_workers_on_one_core_give_the_points_of_one(tmp_path: Path) -> None:

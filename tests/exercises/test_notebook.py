@@ -63,6 +63,7 @@ def test_a_cell_is_graded_and_how_it_ended_is_kept_as_in_the_terminal(power, sta
     assert Workbook(folder / "workbook").progress(get("layer_norm")).status == status
 
 
+@pytest.mark.slow
 def test_a_student_goes_through_an_exercise_in_a_notebook(folder):
     count = "sum({0} for p in parameters if p.requires_grad), sum({0} for p in parameters)"
     mine = "def trainable_and_all(parameters):\n    return {}\n\ncheck('trainable_numbers', trainable_and_all)"

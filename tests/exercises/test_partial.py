@@ -37,6 +37,7 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[float | 
     return {mine[0].student: (mine[0].points, mine[0].result.message) for mine in grades}
 
 
+@pytest.mark.slow
 def test_each_function_that_is_right_earns_its_share(points: dict[str, tuple[float | None, str]]) -> None:
     earned = {student: value for student, (value, _) in points.items()}
     half = EXERCISE.worth / 2

@@ -152,6 +152,7 @@ WITHOUT_CHANCE = [
 ]
 
 
+@pytest.mark.slow
 def test_the_judge_alone_passes_the_solution_and_fails_what_is_none(grader):
     """As when the tests were fooled."""
     right, wrong = (

@@ -190,6 +190,7 @@ def test_setup_installs_a_python_that_is_new_enough_and_torch_for_processors(aut
     shutil.rmtree(autograder / "environment")
 
 
+@pytest.mark.slow
 def test_gradescope_gets_a_result_for_a_submission(autograder: Path) -> None:
     python = autograder / "environment" / "bin" / "python"
     python.parent.mkdir(parents=True)

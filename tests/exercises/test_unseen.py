@@ -65,6 +65,7 @@ def test_an_argument_that_is_used_twice_is_not_said_to_be_unused():
     assert "parameters is not used" not in said
 
 
+@pytest.mark.slow
 def test_a_cause_that_no_grader_knows_reaches_the_card_from_behind_the_wall():
     exercise = get("layer_norm")
     source = edited(exercise, live_source(exercise), Wrong("torch.rsqrt(variance", "torch.sqrt(variance", ""))

@@ -51,6 +51,7 @@ def test_the_shipped_ones_were_searched_inside_and_under_the_setting_of_today(me
     assert min(map(float, kept["tried"])) < kept["best"] < max(map(float, kept["tried"]))
 
 
+@pytest.mark.slow
 def test_a_making_searches_trains_larger_and_writes_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 

@@ -60,6 +60,7 @@ def test_the_kept_run_is_of_this_training_and_the_help_says_its_errors() -> None
         assert sentence in benchmark.__doc__
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_run_is_not_written_over(tmp_path: Path) -> None:
     run(tmp_path)
 

@@ -215,6 +215,7 @@ class KeptProcesses(RowProcesses):
             yield setting, made
 
 
+@pytest.mark.slow
 def test_finished_rows_are_kept_and_the_report_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "RowProcesses", KeptProcesses)
     monkeypatch.setattr(command, "own_answers", lambda *_: [])

@@ -41,7 +41,8 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("methods", [FEW, pytest.param(MORE, marks=pytest.mark.slow)], ids=["few", "all others"])
+@pytest.mark.slow
+@pytest.mark.parametrize("methods", [FEW, MORE], ids=["few", "all others"])
 def test_two_processes_give_the_losses_and_the_adapter_of_one(methods, gguf, tmp_path):  # noqa: F811
     for method in FEW:  # begun by one process, and stopped: two go on
         with pytest.raises(KeyboardInterrupt):

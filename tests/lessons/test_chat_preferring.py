@@ -145,6 +145,7 @@ def test_the_reward_rises_and_the_margin_grows(gguf, tmp_path, small_tasks, monk
         assert arm.upper() in told(arm, found[task][arm])
 
 
+@pytest.mark.slow
 def test_the_command_keeps_what_it_finds(gguf, tmp_path, small_tasks, monkeypatch, capsys):  # noqa: F811
     monkeypatch.setattr(forgetting, "PROMPTS", ("ab",))
     arguments = ["chat", "--preferences", "--quick", "--tasks", "sentiment", "--model", str(gguf), "--seed", "3"]

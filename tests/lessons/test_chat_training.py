@@ -140,6 +140,7 @@ def test_a_file_that_is_not_there_is_said(gguf, tmp_path, capsys):  # noqa: F811
     assert "--train takes spelling, sentiment or a file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_kept_spellings_are_those_that_the_rules_find():
     assert read_spellings() == british_spellings()
     assert read_spellings()["theaters"] == "theatres"

@@ -144,6 +144,7 @@ def len_in_cells(line):
     return Console().measure(line.rstrip()).maximum
 
 
+@pytest.mark.slow
 def test_learning_from_preferences_is_told_in_chinese(tmp_path, drawn):
     found = kept_report()
     pictures = preference_figures.draw_all(found, tmp_path)

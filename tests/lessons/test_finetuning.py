@@ -46,6 +46,7 @@ def test_a_technique_without_a_rate_says_how_to_find_one() -> None:
         rate_of("nothing")
 
 
+@pytest.mark.slow
 def test_letters_at_later_positions_cost_this_base_next_to_nothing() -> None:
     """With five empty places in front, as behind five prompts but without any: it was pretrained with such beginnings."""
     asked = words("american", "development", 400)

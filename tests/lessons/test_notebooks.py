@@ -130,6 +130,7 @@ def test_a_hidden_cell_stays_folded_for_jupyter_colab_and_the_site(written):
     assert build_notebooks.main(["--check"]) == 1
 
 
+@pytest.mark.slow
 def test_a_figures_words_stay_beside_it(written):
     draw = 'from lessons.teaching import new_figure, show_figure\nshow_figure(new_figure()[0], title="It is {x}", alt="Empty.", x=1)\n'
     folder = written(lesson_01_good=GOOD + "\n# %%\n" + draw)

@@ -137,6 +137,7 @@ def test_pairs_of_another_accent_are_not_added_to_a_file(tmp_path: Path):
         main(["--accent", "british", "--out", str(path)])
 
 
+@pytest.mark.slow
 def test_training_moves_the_policy_towards_the_chosen_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = a_file(tmp_path / "a.jsonl")
 

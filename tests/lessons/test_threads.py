@@ -42,6 +42,7 @@ def test_what_is_named_counts_for_each_process(monkeypatch):
     assert (set_threads(), set_threads(5)) == (3, 5)
 
 
+@pytest.mark.slow
 def test_two_processes_of_torchrun_have_no_more_threads_than_there_are_cores(tmp_path):
     script = tmp_path / "threads.py"
     script.write_text("from lessons.task.machine import set_threads; print('threads', set_threads(), flush=True)")
