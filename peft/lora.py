@@ -90,16 +90,11 @@ class LoraConfig(LoraFiles):
         return "dora" if self.use_dora else str(self.init_lora_weights)
 
     def check(self) -> None:
-        """Raises ValueError for an impossible rank or dropout, and for starts that are unknown or do not go together."""
+        """Raises ValueError for an impossible rank or dropout, and for settings that do not go together."""
         if self.r < 1:
             raise ValueError(f"rank {self.r} must be at least 1")
         if not 0.0 <= self.lora_dropout < 1.0:
             raise ValueError(f"lora_dropout is a probability in [0, 1), not {self.lora_dropout}")
-        starts = sorted({"gaussian", *self.variants} - {"dora"})
-        if not isinstance(self.init_lora_weights, bool) and self.init_lora_weights not in starts:
-            raise ValueError(
-                f"init_lora_weights is True, False or one of {', '.join(starts)}, not {self.init_lora_weights!r}"
-            )
         if self.use_dora and self.init_lora_weights in self.variants:
             raise ValueError(
                 f"use_dora and init_lora_weights {self.init_lora_weights!r} do not go together: choose one"

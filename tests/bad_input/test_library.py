@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
 from quant import INT4_CODEBOOK, quantize_4bit
-from tests.bad_input.mistakes import MISTAKES, ppo, run
+from tests.bad_input.mistakes import FIELDS, MISTAKES, base, ppo, run
+from transformer import TransformerConfig
 
 SECONDS, ROOM = 2, 4 << 30
 
@@ -62,3 +63,12 @@ def test_a_mistake_is_refused_in_one_line_with_its_numbers(mistake: str):
     assert told.startswith(wanted)
     assert "\n" not in told
     assert len(told) < 1500
+
+
+def test_the_largest_sizes_that_are_taken():
+    for layers in ("num_encoder_layers", "num_decoder_layers"):
+        assert getattr(TransformerConfig(**FIELDS | {layers: 1024}), layers) == 1024
+    TransformerConfig(**FIELDS | {"d_model": 64, "num_heads": 1, "max_length": 2**20})
+    TransformerConfig(**FIELDS | {"d_model": 1024, "num_heads": 1, "vocab_size": 2**30})
+    model = get_peft_model(base(), LoraConfig(r=1, lora_dropout=0.0, target_modules=".*q_proj|" + "q" * 991), "n" * 100)
+    assert model.active == ("n" * 100,)
