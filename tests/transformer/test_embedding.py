@@ -44,11 +44,12 @@ def test_learned_positions_start_as_the_field_starts_them():
     assert abs(float(LearnedPositions(200, 50).weight.detach().std()) - 0.02) < 0.001
 
 
-@pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])
+@pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions, RotaryPositions])
 def test_an_offset_continues_where_the_past_ended(kind):
     positions = kind(10, 6)
 
     assert torch.equal(torch.cat([positions(4), positions(3, offset=4)]), positions(7))
+    assert torch.equal(positions(10)[:7], positions(7))
 
 
 @pytest.mark.parametrize("kind", [SinusoidalPositions, LearnedPositions])

@@ -1,6 +1,6 @@
 """Settings are of their annotated types, and a message about names from a file is one short line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import pytest
@@ -19,6 +19,7 @@ CASES = [
     (Sequence[str], [["a"], ("a", "b")], ["ab", [1], ["a", 1]]),
     (Mapping[str, int], [{"a": 1}, {}], [{"a": "1"}, {1: 1}, {"a": 1, "b": None}, ["a"]]),
     (Any, [object()], []),
+    (Callable[[int], int], [abs, "what no check can tell"], []),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 import pickle
 
 import numpy as np
@@ -322,3 +323,18 @@ def test_a_response_keeps_its_type():
 def test_ids_of_a_source_that_cannot_be_read_are_refused_where_it_is_encoded():
     with pytest.raises(ValueError, match="17"):
         small.model().encode(torch.tensor([[5, 17]]))
+
+
+def test_a_new_model_has_glorot_s_matrices_and_no_bias():
+    torch.manual_seed(0)
+    model = Transformer(small.config(d_model=48, d_ff=80))
+
+    linears = [
+        module for module in model.modules() if isinstance(module, torch.nn.Linear) and module is not model.output
+    ]
+    assert len(linears) == 3 * 2 + 4 * 5
+    for linear in linears:
+        bound = math.sqrt(6 / (linear.in_features + linear.out_features))
+        assert 0.98 * bound < linear.weight.abs().max() <= bound
+        assert linear.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+        assert not linear.bias.any()
