@@ -246,6 +246,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "generating with broken weights": (lambda: generate(broken(), SOURCE, 4), "the model's logits are not finite: its weights are broken"),
     "beams with broken weights": (lambda: generate(broken(), SOURCE, 4, num_beams=2), "the model's logits are not finite: its weights are broken"),
     # four bits
+    "a level just beyond INT4's lowest": (lambda: quantize_4bit(torch.randn(4, 64), NF4_CODEBOOK - 0.2 * (NF4_CODEBOOK == -1)), "a codebook's levels lie in [-1, 1]"),
     "a codebook outside [-1, 1]": (lambda: quantize_4bit(torch.randn(4, 64), 3 * NF4_CODEBOOK), "a codebook's levels lie in [-1, 1]"),
     "a block size that is no integer": (lambda: quantize_4bit(torch.randn(4, 64), block_size=64.0), "TypeError: block_size is an integer, not 64.0"),
     "a codebook by its name": (lambda: quantize_4bit(torch.randn(4, 64), "nf4"), "TypeError: a codebook is a floating-point tensor of 16 levels, not str"),
@@ -260,6 +261,10 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "blocks of 32 of another width": (lambda: LinearQ4.from_linear(nn.Linear(64, 3))(torch.randn(2, 65)), "the layer reads 64 features, and x is (2, 65)"),
     "blocks of 32 on integers": (lambda: LinearQ4.from_linear(nn.Linear(64, 3))(torch.ones(2, 64, dtype=torch.long)), "TypeError: the layer reads floating-point numbers, not torch.int64"),
     # preferences
+    "PPO's rate of 0": (lambda: ppo(learning_rate=0.0), "learning_rate must be positive, not 0.0"),
+    "GRPO's rate of 0": (lambda: GRPOConfig(steps=1, learning_rate=0.0), "learning_rate must be positive, not 0.0"),
+    "DPO's rate of 0": (lambda: DPOConfig(learning_rate=0.0), "learning_rate must be positive, not 0.0"),
+    "GRPO without steps": (lambda: GRPOConfig(steps=0), "steps must be at least 1, not 0"),
     "gamma of 7": (lambda: ppo(gamma=7.0), "gamma must lie in [0, 1], not 7.0"),
     "lam of -1": (lambda: ppo(lam=-1.0), "lam must lie in [0, 1], not -1.0"),
     "clip of -1": (lambda: ppo(clip=-1.0), "clip must be positive, not -1.0"),

@@ -93,6 +93,7 @@ def test_tensors_may_lie_close_and_in_another_order_than_their_table(tmp_path, a
     [
         (header(version=0), "version 0 is not 2 or 3"),
         (header(tensors=65536), "the table of 65536 tensors takes 2097152 bytes"),
+        (header(tensors=65537), "65537 tensors are more than 65536"),
         (header(tensors=2) + bytes(63), "the table of 2 tensors takes 64 bytes or more, and 63 are left"),
         (header(tensors=1) + entry(sizes=(32, 0)), r"tensor 't' has the sizes \[32, 0\]"),
         (header(keys=1) + text("k") + struct.pack("<IIQ", 9, 5, 2) + bytes(7), "key 'k' takes 8 bytes or more, and 7"),

@@ -51,6 +51,13 @@ def test_scales_of_thousands_do_not_overflow():
     torch.testing.assert_close(DirectQ4.from_blocks(*blocks)(x), exact, rtol=0.02, atol=0.02 * exact.std().item())
 
 
+def test_a_cast_leaves_the_constants_to_the_kernel_and_casts_the_bias():
+    direct = DirectQ4.from_blocks(*encode_q4_1(torch.randn(D_OUT, D_IN)), bias=torch.ones(D_OUT)).double()
+
+    assert direct.constants.dtype == torch.bfloat16
+    assert direct.bias.dtype == torch.float64
+
+
 def test_the_bias_is_a_copy():
     bias = torch.ones(D_OUT)
     direct = DirectQ4.from_blocks(*encode_q4_1(torch.randn(D_OUT, D_IN)), bias=bias)

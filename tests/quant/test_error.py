@@ -26,6 +26,17 @@ def test_errors_on_normal_weights_are_the_measured_ones(table, name):
     assert error.snr == pytest.approx(snr, abs=0.05)
 
 
+def test_a_format_has_its_bits(table):
+    bits = {name: round(bits, 3) for name, (bits, _) in table.items()}
+
+    one_scale, scales_in_8_bits = 4 + 32 / 64, round(4 + 8 / 64 + 32 / (64 * 256), 3)
+    assert bits == dict.fromkeys(FORMATS, one_scale) | {
+        "NF4, double quantization": scales_in_8_bits,
+        "INT4, affine": bits["INT4, affine"],
+    }
+    assert bits["INT4, affine"] > one_scale
+
+
 def test_nf4_is_not_the_best_in_everything(table):
     """Affine INT4 has the lower mean square on normal weights (and half a bit more); NF4 the lower mean."""
     (_, nf4), (_, affine) = table["NF4"], table["INT4, affine"]

@@ -126,6 +126,7 @@ def test_entropy_is_minus_the_mean_logarithm():
     p = (logits / 0.7).softmax(dim=-1)
 
     torch.testing.assert_close(token_entropy(logits, 0.7), -(p * p.log()).sum(dim=-1))
+    assert torch.equal(token_entropy(logits), token_entropy(logits, 1.0))
 
 
 def test_the_last_token_is_the_last_real_one():

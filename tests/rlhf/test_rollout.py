@@ -195,6 +195,7 @@ def test_log_probabilities_are_taken_in_single_precision_at_least():
 
     assert torch.equal(token_log_probs(logits, responses), token_log_probs(logits.float(), responses))
     assert token_log_probs(logits.double(), responses).dtype == torch.float64
+    assert torch.equal(token_log_probs(logits, responses), token_log_probs(logits, responses, 1.0))
 
 
 def test_prompts_lose_only_the_padding_that_all_of_them_share():

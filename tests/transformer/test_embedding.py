@@ -69,6 +69,7 @@ def test_a_model_places_the_rows_of_a_source_where_it_is_told_to():
 
     for row, start in enumerate((0, 3, 7)):
         assert torch.equal(placed[[row]], model.place_source(x[[row]], start))
+    assert torch.equal(placed[:1], model.place_source(x[:1]))
     torch.testing.assert_close(placed[1], x[1] + model.source_positions(8)[3:])
 
 

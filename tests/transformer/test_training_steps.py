@@ -11,7 +11,7 @@ from transformer import TrainingConfig, collate, train
 from transformer.learning import step, training
 from transformer.learning.batching import Pairs
 from transformer.learning.distributed import Processes
-from transformer.learning.step import one_step, shared_once
+from transformer.learning.step import one_step, shared_once, summed_losses
 from transformer.learning.training import numbered_batches
 
 PAIRS = [([5, 6, 2], [7, 2]), ([4, 2], [8, 9, 3, 2])]
@@ -38,6 +38,17 @@ def test_the_parts_of_a_batch_count_by_their_tokens():
     torch.testing.assert_close(loss, expected)
     small.assert_equal(gradients, expected_gradients)
     assert not loss.requires_grad
+
+
+def test_alone_every_part_counts_and_the_step_is_the_first():
+    model, batches = small.model(), [batch(PAIRS[0]), batch(PAIRS[1])]
+
+    losses = list(summed_losses(model, batches, TrainingConfig(1), pad_id=0))
+
+    assert [loss.item() > 0 for loss in losses] == [True, True]
+    torch.nn.init.constant_(model.output.weight, float("nan"))
+    with pytest.raises(ValueError, match=r"^step 1: the loss is nan"):
+        stepped(model, batches)
 
 
 @pytest.mark.parametrize("idle", [1, 2])

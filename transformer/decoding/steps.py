@@ -22,9 +22,7 @@ NextLogits = Callable[[Tensor, Tensor | None], Tensor]
 Decoding = tuple[Tensor, NextLogits]
 
 
-def answering(
-    model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int, use_cache: bool = True
-) -> Decoding:
+def answering(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int, use_cache: bool) -> Decoding:
     """The decoding of an encoder-decoder, with room for so many new tokens: it answers the source."""
     memory, memory_mask = model.encode(source)
     memory = memory.repeat_interleave(num_beams, dim=0)
@@ -42,9 +40,7 @@ def answering(
     return model.start(source), next_logits
 
 
-def continuing(
-    model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int, use_cache: bool = True
-) -> Decoding:
+def continuing(model: Any, source: Int[Tensor, "batch source"], num_beams: int, room: int, use_cache: bool) -> Decoding:
     """The same of a model that has no encoder: it goes on with the source, the first part of the tokens."""
     real = prompt_mask(source, model.config.pad_id).repeat_interleave(num_beams, dim=0)
     cache = model.new_cache(room) if use_cache else None
