@@ -69,6 +69,10 @@ def test_the_largest_sizes_that_are_taken():
     for layers in ("num_encoder_layers", "num_decoder_layers"):
         assert getattr(TransformerConfig(**FIELDS | {layers: 1024}), layers) == 1024
     TransformerConfig(**FIELDS | {"d_model": 64, "num_heads": 1, "max_length": 2**20})
-    TransformerConfig(**FIELDS | {"d_model": 1024, "num_heads": 1, "vocab_size": 2**30})
+    wide = FIELDS | {"d_model": 1024, "num_heads": 1}
+    TransformerConfig(**wide | {"vocab_size": 2**30})
+    TransformerConfig(**wide | {"d_ff": 2**27, "num_decoder_layers": 3})
+    TransformerConfig(**FIELDS | {"num_encoder_layers": 0, "positions": "rotary", "max_length": 2**40})
+    assert TransformerConfig(**FIELDS | {"eos_id": 16}).eos_id == 16
     model = get_peft_model(base(), LoraConfig(r=1, lora_dropout=0.0, target_modules=".*q_proj|" + "q" * 991), "n" * 100)
     assert model.active == ("n" * 100,)

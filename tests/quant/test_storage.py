@@ -31,6 +31,18 @@ def test_a_file_gives_back_the_same_weights(dtype, double_quant):
     assert (restored.dtype, restored.shape, restored.nbytes) == (dtype, quantized.shape, quantized.nbytes)
 
 
+@pytest.mark.parametrize("double_quant", [False, True])
+def test_it_moves_as_a_whole(double_quant):
+    moved = quantize_4bit(torch.randn(7, 33), double_quant=double_quant).to("meta")
+
+    assert {tensor.device.type for tensor in moved.tensors().values()} == {"meta"}
+
+
+def test_parts_in_blocks_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="a power of two"):
+        replace(quantize_4bit(torch.randn(1, 63), block_size=64), block_size=63)
+
+
 @pytest.mark.parametrize("name", ["codes", "codebook", "scale_codes", "scale_constants"])
 def test_a_missing_tensor_is_named(stored, name):
     del stored[name]

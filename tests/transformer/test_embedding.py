@@ -40,6 +40,10 @@ def test_what_can_be_computed_is_no_parameter_and_is_not_saved(kind):
     assert kind(5, 4).state_dict() == {}
 
 
+def test_positions_move_with_their_model():
+    assert SinusoidalPositions(5, 4).to("meta").table.is_meta
+
+
 def test_learned_positions_start_as_the_field_starts_them():
     assert abs(float(LearnedPositions(200, 50).weight.detach().std()) - 0.02) < 0.001
 
