@@ -30,7 +30,7 @@ UNSEEN = {
         ),
     ],
     "slowed_rotary": [
-        ("2π|π|pi|twice|half|turns", ("(2 * math.pi)", "math.pi")),
+        ("2π|π|pi|twice|half|turns|factor 2 is missing", ("(2 * math.pi)", "math.pi")),
         (
             "low|high|changed places|other way",
             ("low, high = config.rope_low_freq_factor, config", "high, low = config.rope_low_freq_factor, config"),
