@@ -27,6 +27,15 @@ def cases_apart(names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: turns[name])
 
 
+def distance(file: str, test: Path) -> int:
+    """0 for tests that are named as the file is, or begin or end so; then those of its folder, of the one above, all others."""
+    *folders, stem = Path(file).with_suffix("").parts
+    topic = test.stem.removeprefix("test_")
+    if topic.startswith(stem) or stem.startswith(topic) or topic.endswith(f"_{stem}"):
+        return 0
+    return 1 + [*reversed(folders), test.parent.name].index(test.parent.name)
+
+
 class Nearest:
     """Learned lines, and which tests have killed a file's mutants before: they are asked first."""
 
@@ -66,15 +75,7 @@ class Nearest:
 
     def order(self, mutant: Mutant, name: str) -> tuple:
         seconds = self.known[name]["seconds"]
-        stem = Path(mutant.file).stem
-        test = Path(name.partition("::")[0])
-        near = (
-            0
-            if test.stem.startswith(f"test_{stem}") or name.startswith(DEFAULTS)
-            else 1
-            if test.parent.name == Path(mutant.file).parts[0]
-            else 2
-        )
+        near = 0 if name.startswith(DEFAULTS) else distance(mutant.file, Path(name.partition("::")[0]))
         killed = self.killers[mutant.function or mutant.file][name]
         return (-killed, near, seconds, -self.by_file[mutant.file][name])
 

@@ -16,7 +16,7 @@ from tests.mutants import pool
 from tests.mutants.changes import Mutant, mutants
 from tests.mutants.keeping import RESULT, Answers, equivalents, kept_letters, product
 from tests.mutants.learning import processor_seconds
-from tests.mutants.nearest import Nearest, cases_apart
+from tests.mutants.nearest import Nearest, cases_apart, distance
 from tests.mutants.swap import Functions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,6 +113,16 @@ def test_a_test_that_lets_a_child_work_costs_what_the_child_costs() -> None:
     subprocess.run([sys.executable, "-c", "sum(range(20_000_000))"], check=True)
 
     assert processor_seconds() - began > 0.1
+
+
+def test_tests_are_near_by_their_names_and_then_by_their_folders() -> None:
+    file = "transformer/pretrained/gguf/blocks.py"
+    tests = ("pretrained/test_gguf_blocks", "pretrained/test_load", "transformer/test_model", "peft/test_lora")
+
+    near = [distance(file, Path("tests") / f"{test}.py") for test in tests]
+
+    assert near == [0, *sorted(set(near[1:]))]
+    assert distance("transformer/config_checks.py", Path("tests/transformer/test_config.py")) == 0
 
 
 def test_the_test_that_goes_into_a_branch_is_asked_about_its_condition_first() -> None:
