@@ -3,14 +3,20 @@ those that run most of its file."""
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
 from tests.mutants.changes import Mutant
+from tests.mutants.depending import depending
+from tests.mutants.keeping import ROOT
 from tests.mutants.learning import Lines
 
 DEFAULTS = "tests/test_defaults.py"
 """It reads what was made when the packages were imported, and so runs no line of theirs."""
+
+MISTAKES = "bad_input"
+"""What is refused, and the largest values that are not, of all packages."""
 
 SELDOM = 5
 """Where at most one of so many tests goes."""
@@ -31,7 +37,7 @@ def distance(file: str, test: Path) -> int:
     """0 for tests that are named as the file is, or begin or end so; then those of its folder, of the one above, all others."""
     *folders, stem = Path(file).with_suffix("").parts
     topic = test.stem.removeprefix("test_")
-    if topic.startswith(stem) or stem.startswith(topic) or topic.endswith(f"_{stem}"):
+    if topic.startswith(stem) or stem.startswith(topic) or topic.endswith(f"_{stem}") or test.parent.name == MISTAKES:
         return 0
     return 1 + [*reversed(folders), test.parent.name].index(test.parent.name)
 
@@ -53,14 +59,19 @@ class Nearest:
     def tests(self, mutant: Mutant, budget: float) -> list[str]:
         """At most `budget` seconds of tests, and at least one where there is any."""
         first, last = mutant.lines
-        names = set().union(*(self.by_line.get((mutant.file, line), ()) for line in range(first, last + 1)))
+        lines = range(first, mutant.last + 1)
+        names = self.through(mutant.file, range(first, last + 1))
         if not mutant.function:
-            names = set(self.by_file[mutant.file]) | {name for name in self.known if name.startswith(DEFAULTS)}
-        chosen, seconds, seldom = [], 0.0, self.seldom(mutant, names)
-        near = sorted(names, key=lambda name: (name not in seldom, *self.order(mutant, name)))
+            lines = sorted(depending((ROOT / mutant.file).read_text(), first))
+            names = self.through(mutant.file, lines) or set(self.by_file[mutant.file])
+            names |= {name for name in self.known if name.startswith(DEFAULTS)}
+        chosen, seconds, seldom = [], 0.0, self.seldom(mutant.file, lines, names)
+        near = sorted(names, key=lambda name: self.order(mutant, name))
         deep = sorted(near, key=lambda name: -self.by_file[mutant.file][name])
         quick = sorted(near, key=lambda name: self.known[name]["seconds"])
-        by_turns = zip(*map(cases_apart, (near, quick, deep)), strict=True)
+        there = [name for name in near if name in seldom]
+        apart = [name for name in near if name not in seldom]
+        by_turns = zip([*there, *cases_apart(apart)], cases_apart(quick), cases_apart(deep), strict=True)
         for name in dict.fromkeys(chain.from_iterable(by_turns)):
             seconds += self.known[name]["seconds"]
             if chosen and seconds > budget:
@@ -68,10 +79,14 @@ class Nearest:
             chosen.append(name)
         return chosen
 
-    def seldom(self, mutant: Mutant, names: set[str]) -> set[str]:
+    def through(self, file: str, lines: Iterable[int]) -> set[str]:
+        """The tests that run one of these lines."""
+        return set().union(*(self.by_line.get((file, line), ()) for line in lines))
+
+    def seldom(self, file: str, lines: Iterable[int], names: set[str]) -> set[str]:
         """The tests that went where few go: into the branch that raises, for one."""
-        lines = [self.by_line.get((mutant.file, line), set()) for line in range(mutant.lines[0], mutant.last + 1)]
-        return {name for those in lines if SELDOM * len(those) <= len(names) for name in those}
+        several = [self.by_line.get((file, line), set()) for line in lines]
+        return {name for those in several if SELDOM * len(those) <= len(names) for name in those}
 
     def order(self, mutant: Mutant, name: str) -> tuple:
         seconds = self.known[name]["seconds"]

@@ -14,6 +14,7 @@ import pytest
 from quant import blockwise
 from tests.mutants import pool
 from tests.mutants.changes import Mutant, mutants
+from tests.mutants.depending import depending
 from tests.mutants.keeping import RESULT, Answers, equivalents, kept_letters, product
 from tests.mutants.learning import processor_seconds
 from tests.mutants.nearest import Nearest, cases_apart, distance
@@ -113,6 +114,14 @@ def test_a_test_that_lets_a_child_work_costs_what_the_child_costs() -> None:
     subprocess.run([sys.executable, "-c", "sum(range(20_000_000))"], check=True)
 
     assert processor_seconds() - began > 0.1
+
+
+def test_what_runs_at_import_is_asked_of_the_tests_that_run_what_depends_on_it() -> None:
+    source = 'MOST, LEAST = 3, 1\n\ndef f(x,\n    y=2):\n    """Of x."""\n    if x > MOST:\n        return y\n    return LEAST\n'
+
+    assert depending(source, 1) == {6, 8}
+    assert depending(source, 4) == {5, 6, 7, 8}
+    assert depending(source, 6) == set()
 
 
 def test_tests_are_near_by_their_names_and_then_by_their_folders() -> None:
