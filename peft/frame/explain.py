@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch import nn
 
 from peft.frame.core import Core
@@ -18,11 +18,9 @@ WIDEST = 60
 def explain(core: Core, console: Console | None = None) -> list[dict[str, Any]]:
     """Prints a table and returns its rows, one for every site of every adapter; the table writes equal rows as one."""
     rows = [row for name in core.adapters for row in adapter_rows(core, name)]
-    table = Table("site", box=None, pad_edge=False)
+    table = Table(Column("site", overflow="fold"), box=None, pad_edge=False)
     for header in ("×", "parameters"):
         table.add_column(header, justify="right")
-    for column in table.columns:
-        column.no_wrap = True
     for heading, alike in grouped(rows).items():
         table.add_row(f"[bold]{heading}[/bold]")
         for pattern, count in written_as_one([row["site"] for row in alike], WIDEST):

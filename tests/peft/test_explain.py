@@ -57,6 +57,16 @@ def test_at_80_columns_every_path_can_be_read_and_counted(method: str) -> None:
     assert sum(int(number.replace(",", "")) for *_, number in listed) == model.get_nb_trainable_parameters()[0]
 
 
+def test_at_50_columns_paths_go_on_in_the_next_line_and_numbers_stay_whole() -> None:
+    model = get_peft_model(base_of_six_layers("lora"), config_of("lora"))
+    wide, narrow = (printed(model, width) for width in (80, 50))
+
+    assert max(map(len, narrow)) <= 50
+    assert "…" not in "".join(narrow)
+    counted = [[line.split()[-2:] for line in lines if line.startswith("  ")] for lines in (wide, narrow)]
+    assert counted[0] == counted[1]
+
+
 def test_equal_sites_stand_in_one_line() -> None:
     config = LoraConfig(r=2, target_modules=["q_proj", "k_proj", "v_proj", "out_proj"])
     lines = printed(get_peft_model(base_of_six_layers("lora"), config))

@@ -111,6 +111,17 @@ def test_a_layer_in_four_bits_is_scaled_and_shifted() -> None:
     torch.testing.assert_close(layer(x), layer.ssf_scale * base(x) + layer.ssf_shift)
 
 
+def test_what_a_merge_makes_of_a_layer_in_four_bits_is_as_frozen_as_it_was() -> None:
+    base = torch.nn.Sequential(Linear4bit.from_linear(torch.nn.Linear(64, 5, bias=False)))
+    with pytest.warns(UserWarning, match="keeps the rounding of its 4 bits"):
+        merged = get_peft_model(base, SSFConfig()).merge_and_unload()
+
+    assert {name: parameter.requires_grad for name, parameter in merged.named_parameters()} == {
+        "0.weight": False,
+        "0.bias": False,
+    }
+
+
 def test_a_base_without_an_operation_in_its_sites_is_refused() -> None:
     base = EncoderOnly(replace(CONFIG, num_decoder_layers=0))
     with pytest.raises(ValueError, match="no operation to scale within the sites cross"):

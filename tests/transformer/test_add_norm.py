@@ -62,6 +62,10 @@ def test_a_single_number_can_be_normed(norm):
     assert norm(1)(torch.tensor([[3.0]])).shape == (1, 1)
 
 
+def test_the_usual_epsilons():
+    assert (LayerNorm(3).eps, RMSNorm(3).eps) == (1e-5, 1e-5)
+
+
 def test_post_norm_normalizes_the_sum():
     module, x = shaken(AddNorm(D_MODEL, norm="post")), random(BATCH, TIME, D_MODEL)
 
