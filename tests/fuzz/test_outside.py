@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=40, **CALMLY)
+@settings(max_examples=25, **CALMLY)
 @given(data=st.data())
 def test_it_is_read_or_refused_in_one_line(target: str, folder: Path, data: st.DataObject):
     TARGETS[target](data.draw, folder)

@@ -42,6 +42,10 @@ def distance(file: str, test: Path) -> int:
     return 1 + [*reversed(folders), test.parent.name].index(test.parent.name)
 
 
+def away(mutant: Mutant, name: str) -> int:
+    return 0 if name.startswith(DEFAULTS) else distance(mutant.file, Path(name.partition("::")[0]))
+
+
 class Nearest:
     """Learned lines, and which tests have killed a file's mutants before: they are asked first."""
 
@@ -66,12 +70,12 @@ class Nearest:
             names = self.through(mutant.file, lines) or set(self.by_file[mutant.file])
             names |= {name for name in self.known if name.startswith(DEFAULTS)}
         chosen, seconds, seldom = [], 0.0, self.seldom(mutant.file, lines, names)
-        near = sorted(names, key=lambda name: self.order(mutant, name))
+        near = sorted(names, key=lambda name: (name not in seldom, *self.order(mutant, name)))
         deep = sorted(near, key=lambda name: -self.by_file[mutant.file][name])
         quick = sorted(near, key=lambda name: self.known[name]["seconds"])
-        there = [name for name in near if name in seldom]
-        apart = [name for name in near if name not in seldom]
-        by_turns = zip([*there, *cases_apart(apart)], cases_apart(quick), cases_apart(deep), strict=True)
+        close = [name for name in near if name in seldom or away(mutant, name) == 0]
+        near = [*close, *cases_apart([name for name in near if name not in close])]
+        by_turns = zip(near, cases_apart(quick), cases_apart(deep), strict=True)
         for name in dict.fromkeys(chain.from_iterable(by_turns)):
             seconds += self.known[name]["seconds"]
             if chosen and seconds > budget:
@@ -90,9 +94,8 @@ class Nearest:
 
     def order(self, mutant: Mutant, name: str) -> tuple:
         seconds = self.known[name]["seconds"]
-        near = 0 if name.startswith(DEFAULTS) else distance(mutant.file, Path(name.partition("::")[0]))
         killed = self.killers[mutant.function or mutant.file][name]
-        return (-killed, near, seconds, -self.by_file[mutant.file][name])
+        return (-killed, away(mutant, name), seconds, -self.by_file[mutant.file][name])
 
     def note(self, mutant: Mutant, answer: str) -> None:
         """Remembers who killed it."""
