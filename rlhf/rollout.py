@@ -84,7 +84,7 @@ def reference_log_probs(
     policy: PeftModel,
     source: Int[Tensor, "batch source"],
     responses: Int[Tensor, "batch time"],
-    temperature: float = 1.0,
+    temperature: float,
 ) -> Float[Tensor, "batch time"]:
     with reference(policy):
         _, logits = states_and_logits(policy, source, responses)

@@ -1,5 +1,6 @@
 """What every test can rely on: our own packages, their shapes enforced, one number of threads, one seed."""
 
+import importlib
 import importlib.util
 import os
 import random
@@ -22,10 +23,9 @@ AS_USERS = [ROOT / "tests" / part for part in (*COURSE, *MISTAKES)]
 
 SHAPED_PACKAGES = ["transformer", "quant", "peft", "rlhf"]
 
-if importlib.util.find_spec("beartype"):
-    import tests.typechecking
-
-    tests.typechecking.install(SHAPED_PACKAGES)
+typechecking = importlib.import_module("tests.typechecking") if importlib.util.find_spec("beartype") else None
+if typechecking:
+    typechecking.install(SHAPED_PACKAGES)
 
 # A command that a test calls sets the threads as well, so the number stands where commands and children look for it: two
 # processes with two threads each wait for each other on two cores, and everything takes twice as long.
@@ -62,6 +62,8 @@ def seed() -> int:
 @pytest.fixture(autouse=True)
 def signatures(request: pytest.FixtureRequest) -> Iterator[None]:
     """Enforced where the packages themselves are tested; elsewhere they run as users have them."""
+    if typechecking:
+        typechecking.checks.clear()
     jaxtyping.config.update("jaxtyping_disable", any(request.path.is_relative_to(part) for part in AS_USERS))
     yield
     jaxtyping.config.update("jaxtyping_disable", False)

@@ -14,7 +14,7 @@ import rlhf
 import transformer
 
 pytest.importorskip("beartype")
-from tests.typechecking import checked, shaped
+from tests.typechecking import ENOUGH, checked, shaped
 
 Row = Float[Tensor, " width"]
 
@@ -45,6 +45,13 @@ def test_what_fits_is_computed_and_every_call_has_sizes_of_its_own():
 def test_what_does_not_fit_is_refused(arguments):
     with pytest.raises(jaxtyping.TypeCheckError):
         larger(*arguments)
+
+
+def test_in_a_test_the_first_calls_of_a_function_are_checked():
+    for _ in range(ENOUGH):
+        larger(torch.ones(3), torch.ones(3))
+
+    assert larger(torch.ones(1), torch.ones(2)).tolist() == [2, 2]
 
 
 def test_a_call_within_a_call_leaves_the_sizes_of_the_outer_one():

@@ -28,7 +28,8 @@ def test_every_cause_of_the_catalogue_is_told_in_chinese(name):
             assert spoken(sentence) != sentence
 
 
-@pytest.mark.parametrize("is_long", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_long", [False, True])
 def test_every_name_of_what_the_judge_compares_is_chinese(is_long):
     probes = [each.probe for each in EXERCISES.values() if (each.topic == LONG) == is_long]
     for compared in names_in(probes):

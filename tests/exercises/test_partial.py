@@ -44,6 +44,7 @@ def test_each_function_that_is_right_earns_its_share(points: dict[str, tuple[flo
     assert earned == {"right": 2 * half, "first": half, "second": half, "forger": half, "neither": 0, "refused": 0}
 
 
+@pytest.mark.slow
 def test_the_student_is_told_which(points: dict[str, tuple[float | None, str]]) -> None:
     assert f"the judge confirms 1 of 2 functions: {PACK}" in points["first"][1]
     assert f"the judge confirms 1 of 2 functions: {UNPACK}" in points["second"][1]

@@ -87,6 +87,7 @@ def test_a_signal_by_way_of_a_pipes_owner_reaches_nobody(grader, bystander):
     assert bystander.poll() is None
 
 
+@pytest.mark.slow
 @needs_wall
 def test_nothing_outlives_the_process_that_grades():
     """Not even what asked the kernel not to be killed with its parent."""
@@ -263,6 +264,7 @@ def test_the_questions_follow_each_other(grader, tmp_path):
     assert second == first + 1
 
 
+@pytest.mark.slow
 @needs_wall
 def test_two_files_at_a_time_do_not_meet(grader):
     """One waits; the other kills every process that it can name, and looks for the first one's files."""

@@ -193,9 +193,12 @@ def test_values_of_every_type_that_the_reference_writes_are_read(tmp_path):
 
 
 def test_a_format_is_known_or_refused_under_the_references_name():
-    names = {number: block.name for number, block in FORMATS.items()} | OTHERS
+    names = ["F32", "F16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]
+    names += ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "BF16"]
 
-    assert names == {number: gguf.GGMLQuantizationType(number).name for number in names}
+    found = {number: block.name for number, block in FORMATS.items()} | OTHERS
+
+    assert found == {gguf.GGMLQuantizationType[name].value: name for name in names}
     for number, name in OTHERS.items():
         with pytest.raises(ValueError, match=f"has the type {number}, {name}; known are F32, F16, Q4_0, Q4_1, Q8_0"):
             format_of(number)

@@ -18,6 +18,7 @@ from transformer.learning.distributed import process_group
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_and_the_weights_of_one(tmp_path):
     alone = fresh_model(dropout=0.0).double()
     wanted = train(alone, pairs(), settings(8, first_position=5))
