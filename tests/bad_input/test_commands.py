@@ -73,6 +73,7 @@ def test_release_where_the_tests_were_not_installed(
     assert "run from a checkout" in refused(["release", "students"], capsys)
 
 
+@pytest.mark.slow
 def test_a_rates_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "rates.json").write_text("[]")
 

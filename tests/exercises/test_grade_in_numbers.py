@@ -52,6 +52,7 @@ def graded_at_the(times: int, count: dict[str, int]):
     return graded
 
 
+@pytest.mark.slow
 @needs_wall
 def test_what_could_not_be_graded_is_tried_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count: dict[str, int] = {}

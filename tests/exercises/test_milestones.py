@@ -107,6 +107,7 @@ def test_what_is_no_python_or_empty_is_left_out_and_says_so():
     assert "nothing is written" in left_out["add_norm"]
 
 
+@pytest.mark.slow
 def test_a_pass_is_heard_with_the_students_own_file_and_a_wrong_file_is_heard_too(server):
     right = after_pass(server, *solved("scaled_dot_product_attention"))
     wrong = after_pass(

@@ -94,6 +94,7 @@ def test_whole_numbers_have_no_digits_behind_a_point():
     assert row_text(np.array([243.0, 7.0]), 0).split() == ["243", "7"]
 
 
+@pytest.mark.slow
 def test_a_warning_is_one_line_with_no_path_of_torchs_own():
     source = live_source(get("split_heads")).replace(
         "return rearrange(x, ",

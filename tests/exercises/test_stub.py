@@ -123,6 +123,7 @@ def test_a_body_follows_the_students_indentation():
     assert "\n\tone = 1\n\ttwo = 2\n" in filled("def first():\n\tpass\n", LIVE, ["first"]).text
 
 
+@pytest.mark.slow
 def test_a_mistake_is_told_at_the_students_line_however_long_what_was_put_back(grader):
     exercise = get("multi_head_attention")
     stub = stub_of(exercise).replace(

@@ -361,6 +361,7 @@ def test_without_a_wall_nothing_is_run_where_it_must_not_be(no_rooms):
     assert "no permission for namespaces" in result.message
 
 
+@pytest.mark.slow
 def test_without_a_wall_grade_refuses_unless_it_is_told(no_rooms, tmp_path):
     (tmp_path / "class").mkdir()
     (tmp_path / "class" / "ada.py").write_text(solution(), encoding="utf-8")

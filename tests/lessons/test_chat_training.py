@@ -13,10 +13,11 @@ from lessons.chat.training.conversations import read_conversations, texts_of
 from lessons.chat.training.spelling import KINDS, rewritten, spelling_items
 from lessons.chat.training.tuning import Q4_1, open_tuned
 from lessons.data.spelling import FALSE, british_spellings, read_spellings, stem
-from peft import RECIPES, PeftModel
+from peft import PeftModel
 from quant import LinearQ4
 from tests.lessons.test_chat_command import gguf  # noqa: F401  a fixture
 from tests.lessons.test_chat_template import said
+from tests.peft.small import METHODS
 from transformer.learning.answer_mask import encode_parts
 
 CONVERSATIONS = [said("he?", "hello!"), said("hell", "12", "34, he", "hello, he!"), said("abe", "1 2 3")]
@@ -80,7 +81,7 @@ def test_what_is_stopped_goes_on_to_the_same_adapter(gguf, conversations, tmp_pa
     assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-@pytest.mark.parametrize("method", [*RECIPES, Q4_1])
+@pytest.mark.parametrize("method", [*METHODS, Q4_1])
 def test_every_technique_has_a_place_or_says_why_not(method, gguf):  # noqa: F811
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -61,7 +61,11 @@ def is_gone(process: int, seconds: float = 20.0) -> bool:
     return False
 
 
-@pytest.mark.parametrize("program", [STARTS_A_ROW, STARTS_A_POOL, COMPARES], ids=["pipe", "pool", "compare"])
+@pytest.mark.parametrize(
+    "program",
+    [STARTS_A_ROW, pytest.param(STARTS_A_POOL, marks=pytest.mark.slow), pytest.param(COMPARES, marks=pytest.mark.slow)],
+    ids=["pipe", "pool", "compare"],
+)
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path, program: str) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "program.py").write_text(program)

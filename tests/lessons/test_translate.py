@@ -339,7 +339,13 @@ def read_once():
 
 
 @pytest.mark.usefixtures("read_once")
-@pytest.mark.parametrize("source", sources(), ids=lambda source: source.stem)
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] if number % 4 else [], id=each.stem)
+        for number, each in enumerate(sources())
+    ],
+)
 def test_a_kept_chinese_notebook_is_the_english_one_in_chinese(source):
     """Cell for cell the same code, numbers and pictures: `python -m lessons translate build` makes it."""
     english = nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)

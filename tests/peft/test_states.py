@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from peft import RECIPES, AdapterConfig, LoraConfig, PeftModel, drop_encoders, get_peft_model
-from tests.peft.small import batch, config_of, prepared, small_base, take_steps, technique
+from peft import AdapterConfig, LoraConfig, PeftModel, drop_encoders, get_peft_model
+from tests.peft.small import METHODS, batch, config_of, prepared, small_base, take_steps, technique
 
-METHODS = list(RECIPES)
 every_method = pytest.mark.parametrize("method", METHODS)
 every_mode = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 
