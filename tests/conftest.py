@@ -1,4 +1,4 @@
-"""What every test can rely on: our own packages, their shapes enforced, one number of threads, one seed."""
+"""What every test can rely on: our own packages, their shapes enforced, no GPU, one number of threads, one seed."""
 
 import importlib
 import importlib.util

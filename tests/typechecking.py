@@ -11,8 +11,8 @@ from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeCallHintViolation
 
 ENOUGH = 3
-"""Calls of a function that are checked in a test. It is called hundreds of times by a training, and each check takes longer than
-what is checked."""
+"""Calls of a function that are checked in a test. A training calls it hundreds of times, and all checks would take as long as
+all that is checked."""
 
 checks: Counter[Callable] = Counter()
 """How often each was checked since the test began; conftest.py empties it."""
@@ -22,7 +22,7 @@ jaxtyped = jaxtyping.jaxtyped
 
 
 def install(packages: Sequence[str]) -> None:
-    """Enforces every signature in these packages, as soon as they are imported."""
+    """Enforces every signature in these packages, at the first calls, as soon as they are imported."""
     jaxtyping.jaxtyped = shaped
     jaxtyping.install_import_hook(packages, f"{__name__}.checked")
 

@@ -9,7 +9,7 @@ import torch
 from peft import RECIPES, get_peft_model
 from quant import LinearQ4
 from tests.lessons.test_chat_command import gguf  # noqa: F401  a fixture
-from tests.lessons.test_chat_training import conversations, trained  # noqa: F401  a fixture
+from tests.lessons.test_chat_training import conversations, whole_and_stopped  # noqa: F401  a fixture
 from tests.peft.small import step_by_step
 from tests.peft.test_language_model import REFUSED, TEXT, base, tuned
 from tests.transformer.test_language_model import FAMILIES, language_model
@@ -93,19 +93,6 @@ def test_a_conversation_is_taught_and_what_was_stopped_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = torch.nn.utils.clip_grad_norm_
-    steps: list[int] = []
+    whole, cut = whole_and_stopped(gguf, conversations, tmp_path, monkeypatch, "--method", method)
 
-    def stops(*arguments: object) -> torch.Tensor:
-        steps.append(1)
-        if len(steps) == 3:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    assert trained(gguf, conversations, tmp_path / "whole", "--method", method) == 0
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", stops)
-    assert trained(gguf, conversations, tmp_path / "cut", "--method", method) == 130
-    assert trained(gguf, conversations, tmp_path / "cut", "--method", method) == 0
-
-    name = "adapter_model.safetensors"
-    assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert cut == whole

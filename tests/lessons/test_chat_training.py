@@ -61,8 +61,9 @@ def test_a_trained_adapter_is_kept_and_taken_by_chat(gguf, conversations, tmp_pa
     assert not (tmp_path / "out" / "run.safetensors").exists()
 
 
-def test_what_is_stopped_goes_on_to_the_same_adapter(gguf, conversations, tmp_path, monkeypatch):  # noqa: F811
-    assert trained(gguf, conversations, tmp_path / "whole") == 0
+def whole_and_stopped(gguf, conversations, folder, monkeypatch, *more: str) -> tuple[bytes, bytes]:  # noqa: F811
+    """The adapter of a run, and that of one which was interrupted at its third step and called again."""
+    assert trained(gguf, conversations, folder / "whole", *more) == 0
     real = torch.nn.utils.clip_grad_norm_
     steps = []
 
@@ -73,12 +74,17 @@ def test_what_is_stopped_goes_on_to_the_same_adapter(gguf, conversations, tmp_pa
         return real(*arguments)
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", stops)
-    assert trained(gguf, conversations, tmp_path / "cut") == 130
-    assert trained(gguf, conversations, tmp_path / "cut") == 0
-
+    assert trained(gguf, conversations, folder / "cut", *more) == 130
+    assert trained(gguf, conversations, folder / "cut", *more) == 0
     assert len(steps) == 3 + 2
-    name = "adapter_model.safetensors"
-    assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    whole, cut = ((folder / run / "adapter_model.safetensors").read_bytes() for run in ("whole", "cut"))
+    return whole, cut
+
+
+def test_what_is_stopped_goes_on_to_the_same_adapter(gguf, conversations, tmp_path, monkeypatch):  # noqa: F811
+    whole, cut = whole_and_stopped(gguf, conversations, tmp_path, monkeypatch)
+
+    assert cut == whole
 
 
 @pytest.mark.parametrize("method", [*METHODS, Q4_1])

@@ -19,7 +19,7 @@ IMPOSSIBLE = {
     "layer_norm_eps": (0.0, "layer_norm_eps must be positive, not 0.0"),
     "pad_id": (17, "pad_id 17 is outside the vocabulary of 17"),
     "bos_id": (-1, "bos_id must be at least 0, not -1"),
-    "eos_id": (40, "eos_id 40 is outside the vocabulary of 17"),
+    "eos_id": (17, "eos_id 17 is outside the vocabulary of 17"),
     "num_segments": (-1, "num_segments must be at least 0, not -1"),
     "rope_base": (0.0, "rope_base must be positive, not 0.0"),
     "rope_factor": (-2.0, "rope_factor must be positive, not -2.0"),
