@@ -1,5 +1,6 @@
 """What `make` says, after an installation how to go on and nothing of it before another target's work; what it hands on."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -48,3 +49,8 @@ def test_python_keeps_its_bytecode_even_where_an_image_forbids_it(tmp_path):
 
     assert "PATH=" in made.stdout
     assert "PYTHONDONTWRITEBYTECODE" not in made.stdout
+
+
+@pytest.mark.parametrize("path", sorted((LIBRARY / "tests/benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_finds_what_it_imports(path):
+    importlib.import_module(f"tests.benchmarks.{path.stem}")

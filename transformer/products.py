@@ -3,12 +3,15 @@
     y = W x + b          ∂L/∂x = Wᵀ ∂L/∂y          W gets no gradient: fine-tuning trains what stands beside it
 
 In fp32 on a CPU torch asks MKL, which takes half of the width of an AMD processor; oneDNN takes the whole. Inside
-`faster_products` the modules are called as ever, and the formula is the same but for rounding. What it saves:
-tests/benchmarks/README.md.
+`faster_products` the modules are called as ever, and the formula is the same but for rounding. On an Intel processor MKL is
+as fast, and nothing changes. What it saves: tests/benchmarks/README.md.
 """
 
+import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,10 +28,20 @@ MANY = 256
 STEP = 64
 """oneDNN writes a program for every number of rows and keeps it. So they are filled up to a multiple, and programs are few."""
 
+CPUINFO = Path("/proc/cpuinfo")
+"""Where Linux tells of the processor; elsewhere its name says who made it."""
 
-def onednn_serves(weight: Tensor) -> bool:
-    """Whether its kernels take this matrix."""
-    return weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+
+def onednn_pays(weight: Tensor) -> bool:
+    """Whether its kernels take this matrix, and are the faster ones for it."""
+    taken = weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    return taken and not mkl_takes_the_whole_width()
+
+
+@cache
+def mkl_takes_the_whole_width() -> bool:
+    """Whether the processor comes from Intel, as MKL does."""
+    return "GenuineIntel" in (CPUINFO.read_text() if CPUINFO.is_file() else platform.processor())
 
 
 def by_onednn(
@@ -82,9 +95,10 @@ class FasterProducts(TorchFunctionMode):
         learns = weight.requires_grad or (bias is not None and bias.requires_grad)
         if (learns and torch.is_grad_enabled()) or torch.is_autocast_enabled("cpu") or x.dtype != weight.dtype:
             return False
-        return weight.numel() >= self.large and x.numel() >= MANY * x.shape[-1] and onednn_serves(weight)
+        return weight.numel() >= self.large and x.numel() >= MANY * x.shape[-1] and onednn_pays(weight)
 
 
 def faster_products(large: int = LARGE) -> AbstractContextManager[Any]:
     """A context in which products with frozen matrices of so many numbers are faster. torch.compile finds its own way."""
-    return nullcontext() if torch.compiler.is_compiling() else FasterProducts(large)
+    nothing_to_gain = torch.compiler.is_compiling() or mkl_takes_the_whole_width()
+    return nullcontext() if nothing_to_gain else FasterProducts(large)

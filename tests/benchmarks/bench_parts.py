@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from tests.benchmarks.timing import by_turns, machine, ratio
-from transformer.decoding.fast_blocks import product
+from transformer.decoding.fast_products import product
 from transformer.dropout import apply_dropout
 from transformer.fused import fast_dropout
 
@@ -50,10 +50,9 @@ def main() -> None:
         compare("dropout, 2,850 × 128, forward and backward", beside, *dropout)
     for d_out, d_in in ((1024, 256), (1536, 576)):
         weight, bias = torch.randn(d_out, d_in), torch.randn(d_out)
-        few = product(weight, bias)
         for rows in (1, 64):
             x = torch.randn(rows, d_in)
-            forms = partial(few, x), partial(F.linear, x, weight, bias)
+            forms = partial(product(weight, bias, rows), x), partial(F.linear, x, weight, bias)
             compare(f"a product, {rows} × {d_in} → {d_out:,}, as the fast step makes it", "torch's", *forms)
     console.print(table)
 

@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from peft import BitFitConfig, LoraConfig, get_peft_model
+from quant import DirectQ4, Linear4bit, LinearQ4
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
-from transformer import DecoderOnly, generate
-from transformer.decoding import fast_blocks
+from transformer import DecoderOnly, Transformer, TransformerConfig, generate, products
+from transformer.decoding import fast_blocks, fast_memory, fast_products
+from transformer.feed_forward import FeedForward
 
 KINDS = {
     "paper": {},
@@ -29,10 +32,20 @@ ALONE = {
     "qwen3": LLAMA | {"norm_heads": True, "attention": "math"},
 }
 ROOM = 7
+ABOUT = {torch.bfloat16: {"atol": 0.3, "rtol": 0.1}}
 PROMPTS = {
     "padded": torch.tensor([[0, 0, 7, 5], [0, 4, 9, 6], [3, 5, 6, 11]]),
     "whole": torch.tensor([[8, 4, 7, 5], [1, 4, 9, 6], [3, 5, 6, 11]]),
 }
+
+
+def pack_q4(linear: nn.Linear) -> LinearQ4:
+    return LinearQ4.from_linear(linear)
+
+
+def pack_direct(linear: nn.Linear) -> DirectQ4:
+    packed = pack_q4(linear)
+    return DirectQ4.from_blocks(packed.codes, packed.scales, packed.minimums, linear.bias)
 
 
 def decoder_only(**changes) -> DecoderOnly:
@@ -105,15 +118,126 @@ def test_it_says_the_same(kind, settings):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("limits", [{"CACHED": 0, "by_inputs": None}, {"MANY": 1}], ids=["large matrices", "many rows"])
 @pytest.mark.parametrize("kind", ["paper", "qwen2"])
-def test_large_matrices_and_many_rows_say_the_same(kind, limits, dtype, monkeypatch):
+@pytest.mark.parametrize("intel", [True, False])
+def test_large_matrices_and_many_rows_say_the_same(intel, kind, limits, dtype, monkeypatch):
     model, source = decoder_only(**ALONE[kind]).to(dtype), PROMPTS["padded"]
     tokens = torch.cat([source, TARGET], dim=1)
+    monkeypatch.setattr(products, "mkl_takes_the_whole_width", lambda: intel)
     for name, value in limits.items():  # by_inputs: a large matrix is not copied
-        monkeypatch.setattr(fast_blocks, name, value)
+        monkeypatch.setattr(fast_products, name, value)
 
     fast, clear = (logits(model, source, 1, fast, tokens) for fast in (True, False))
 
-    torch.testing.assert_close(fast, clear, **({"atol": 0.3, "rtol": 0.1} if dtype == torch.bfloat16 else {}))
+    torch.testing.assert_close(fast, clear, **ABOUT.get(dtype, {}))
+
+
+@pytest.mark.parametrize("rows", [1, 2, fast_products.MANY])
+@pytest.mark.parametrize("intel", [True, False])
+@pytest.mark.parametrize("d_in", [12, 2**15, 2**15 + 1])
+def test_a_product_takes_its_weights_in_the_fastest_way(rows, intel, d_in, monkeypatch):
+    monkeypatch.setattr(products, "mkl_takes_the_whole_width", lambda: intel)
+    copied, asked = spied(monkeypatch, "by_inputs"), spied(monkeypatch, "by_onednn")
+    large = d_in > 2**15  # 2¹⁸ numbers
+
+    fast_products.product(torch.randn(8, d_in), torch.randn(8), rows)(torch.randn(rows, d_in))
+
+    onednn = not intel and (large or rows == fast_products.MANY) and torch.backends.mkldnn.is_available()
+    assert len(asked) == onednn
+    assert len(copied) == (not onednn and not large and rows > 1)
+
+
+def test_the_copy_has_the_weights_of_an_input_side_by_side():
+    weight = torch.randn(5, 3)
+
+    assert torch.equal(by_inputs := fast_products.by_inputs(weight), weight.T)
+    assert by_inputs.is_contiguous()
+
+
+def test_packed_and_plain_matrices_may_stand_side_by_side():
+    layers = [nn.Linear(32, 32) for _ in range(3)]
+    layers[1] = pack_q4(layers[1])
+    x = torch.randn(2, 32)
+
+    with torch.no_grad():
+        expected = torch.cat([layer(x) for layer in layers], dim=-1)
+        torch.testing.assert_close(fast_products.side_by_side(layers, 2)(x), expected)
+
+
+def spied(monkeypatch, name):
+    """The calls of a function of fast_products.py."""
+    calls, function = [], getattr(fast_products, name)
+    monkeypatch.setattr(fast_products, name, lambda *args: calls.append(args) or function(*args))
+    return calls
+
+
+@pytest.mark.parametrize("kind", ["paper", "qwen2"])
+def test_many_rows_ask_by_the_formula_where_nothing_is_masked(kind, monkeypatch):
+    model, asked = decoder_only(**ALONE[kind]), []
+    formula = fast_blocks.scaled_dot_product_attention
+    monkeypatch.setattr(fast_blocks, "MANY_ROWS", 3)
+    monkeypatch.setattr(fast_blocks, "BATCHED", 4 * 6)
+    monkeypatch.setattr(
+        fast_blocks, "scaled_dot_product_attention", lambda *args: asked.append(args[1].shape) or formula(*args)
+    )
+    for prompt, source in PROMPTS.items():
+        tokens = torch.cat([source, TARGET], dim=1)
+        fast, clear = (logits(model, source, 1, fast, tokens) for fast in (True, False))
+
+        torch.testing.assert_close(fast, clear)
+        if prompt == "padded":
+            assert asked == []
+    assert {shape[2] for shape in asked} == set(range(6, tokens.shape[1] + 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("source", [[5, 4, 9, 0, 0], [5, 4, 9, 3], [5, 4, 9, 3, 7], [0, 0]], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_single_short_source_is_absorbed_into_the_weights(kind, source, beams, dtype, monkeypatch):
+    model, source, absorbed = small.model(**KINDS[kind]).to(dtype), torch.tensor([source]), []
+    block = fast_memory.absorbed_block
+    monkeypatch.setattr(fast_memory, "absorbed_block", lambda *args: absorbed.append(args) or block(*args))
+    tokens = TARGET[:1].repeat(beams, 1)
+
+    fast, clear = (logits(model, source, beams, fast, tokens) for fast in (True, False))
+
+    torch.testing.assert_close(fast, clear, **ABOUT.get(dtype, {}))
+    words = int((source != 0).sum())
+    attention = model.decoder.layers[0].cross_attention
+    fits = 0 < words <= attention.d_head and not model.config.norm_heads
+    assert len(absorbed) == fits * len(model.decoder.layers)
+    assert all(memory.shape[1] == words for _, memory, _ in absorbed)
+
+
+@pytest.mark.parametrize("pack", [pack_q4, pack_direct, Linear4bit.from_linear])
+@pytest.mark.parametrize("encoder", [0, 1])
+def test_packed_weights_are_read_in_their_own_way(encoder, pack):
+    torch.manual_seed(0)
+    model = (Transformer if encoder else DecoderOnly)(TransformerConfig(40, 32, 2, encoder, 2, 64, 0.0, 24)).eval()
+    for _, module in list(model.decoder.named_modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Linear:
+                setattr(module, name, pack(child))
+    source, tokens = torch.tensor([[5, 4, 9], [3, 7, 8]]), torch.randint(3, 40, (2, 6))
+    tokens = tokens if encoder else torch.cat([source, tokens], dim=1)
+
+    fast, clear = (logits(model, source, 1, fast, tokens) for fast in (True, False))
+
+    torch.testing.assert_close(fast, clear, **(ABOUT[torch.bfloat16] if pack is pack_direct else {}))
+    assert torch.equal(*(generate(model, source, 6, fast=fast) for fast in (True, False)))
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_gelu_of_a_single_row_is_written_out(rows, monkeypatch):
+    asked, gelu = [], fast_blocks.gelu_of_few
+    monkeypatch.setattr(fast_blocks, "gelu_of_few", lambda x: asked.append(x) or gelu(x))
+    block = fast_blocks.feed_forward_block(FeedForward(8, 20, "gelu").double(), rows)
+
+    block(torch.randn(rows, 8, dtype=torch.float64))
+
+    assert len(asked) == (rows == 1)
+    x = torch.linspace(-6, 6, 99, dtype=torch.float64)
+    torch.testing.assert_close(gelu(x), F.gelu(x))
 
 
 def test_weights_that_an_adapter_has_put_in_place_are_the_ones_it_reads():

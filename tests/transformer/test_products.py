@@ -12,7 +12,15 @@ from transformer import DecoderOnly, Transformer, TransformerConfig, generate, p
 from transformer.learning.texts import NextTokens
 from transformer.products import LARGE, MANY, STEP, faster_products
 
+READ_ANEW = products.mkl_takes_the_whole_width.__wrapped__
+
 pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+
+
+@pytest.fixture(autouse=True)
+def not_from_intel(monkeypatch):
+    """A processor of which MKL takes half of the width, whichever this one is."""
+    monkeypatch.setattr(products, "mkl_takes_the_whole_width", lambda: False)
 
 
 @pytest.fixture
@@ -142,7 +150,7 @@ def test_a_step_of_lora_asks_for_the_frozen_matrices_and_gets_the_same_gradients
 
     found = gradients()
     asked = len(shapes)
-    monkeypatch.setattr(products, "onednn_serves", lambda weight: False)
+    monkeypatch.setattr(products, "onednn_pays", lambda weight: False)
     plain = gradients()
 
     forward = 2 * 2  # two layers of two matrices
@@ -168,6 +176,25 @@ def test_what_torch_compile_looks_at_is_left_to_it(monkeypatch):
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
 
     assert isinstance(faster_products(), nullcontext)
+
+
+def test_an_intel_processor_keeps_torch_s_products(monkeypatch):
+    monkeypatch.setattr(products, "mkl_takes_the_whole_width", lambda: True)
+
+    assert isinstance(faster_products(), nullcontext)
+    assert not products.onednn_pays(frozen().weight)
+
+
+@pytest.mark.parametrize("maker", ["GenuineIntel", "AuthenticAMD"])
+@pytest.mark.parametrize("linux", [True, False])
+def test_who_made_the_processor_is_read_where_the_system_says_it(maker, linux, monkeypatch, tmp_path):
+    told = tmp_path / "cpuinfo"
+    if linux:
+        told.write_text(f"processor\t: 0\nvendor_id\t: {maker}\n")
+    monkeypatch.setattr(products, "CPUINFO", told)
+    monkeypatch.setattr(products.platform, "processor", lambda: f"Family 6 Model 207, {'' if linux else maker}")
+
+    assert READ_ANEW() == (maker == "GenuineIntel")
 
 
 def test_linear_is_the_function_that_modules_call():

@@ -8,7 +8,7 @@ With one new position and few rows, calling modules and moving axes takes longer
     beams                ask the memory of their source together, as if they were its positions
 
 The clear decoder (decoder.py) says what is right and is the default; a test holds this one to it. It reads the weights of a
-plain model in evaluation: an adapter must be merged first. `generate(..., fast=True)` uses it.
+plain model in evaluation, packed weights (quant/) too: an adapter must be merged first. `generate(..., fast=True)` uses it.
 """
 
 from functools import partial
@@ -21,15 +21,14 @@ from torch import Tensor, nn
 
 from transformer.add_norm import AddNorm
 from transformer.decoding.fast_blocks import (
-    Block,
     SelfAttention,
     feed_forward_block,
-    linear,
-    memory_block,
     norm_function,
     post_norm,
     pre_norm,
 )
+from transformer.decoding.fast_memory import memory_block
+from transformer.decoding.fast_products import Block, linear
 from transformer.decoding.steps import Decoding
 from transformer.embedding import PositionModule, embed_tokens
 from transformer.products import faster_products
@@ -40,13 +39,13 @@ def answering(model: Any, source: Int[Tensor, "batch source"], num_beams: int, r
     """What steps.py says with the same name: the decoding of an encoder-decoder."""
     check_plain(model)
     rows = num_beams * len(source)
-    decoder = FastDecoder(model, model.target_embedding, model.target_norm, model.target_positions, 0)
+    decoder = FastDecoder(model, model.target_embedding, model.target_norm, model.target_positions, 0, rows)
     with faster_products(large=1):
         memory, mask = model.encode(source)
         for layer in model.decoder.layers:
-            decoder.add(SelfAttention(layer.self_attention, rows, room), layer.self_attention_norm)
-            decoder.add(memory_block(layer.cross_attention, memory, mask), layer.cross_attention_norm)
-            decoder.add(feed_forward_block(layer.feed_forward), layer.feed_forward_norm)
+            decoder.add(SelfAttention(layer.self_attention, rows, room, memory), layer.self_attention_norm)
+            decoder.add(memory_block(layer.cross_attention, memory, mask, rows), layer.cross_attention_norm)
+            decoder.add(feed_forward_block(layer.feed_forward, rows), layer.feed_forward_norm)
     return model.start(source), decoder.next_logits
 
 
@@ -55,14 +54,15 @@ def continuing(model: Any, source: Int[Tensor, "batch source"], num_beams: int, 
     check_plain(model)
     cache = model.new_cache(room)
     after_prompt = model.decode(source.repeat_interleave(num_beams, dim=0), cache)[:, -1]
+    rows = len(after_prompt)
     real_tokens = cache.real[:, 0, 0, : source.shape[1]].sum(dim=1)
-    decoder = FastDecoder(model, model.source_embedding, model.source_norm, model.source_positions, real_tokens)
+    decoder = FastDecoder(model, model.source_embedding, model.source_norm, model.source_positions, real_tokens, rows)
     for layer, past in zip(model.decoder.layers, cache.layers, strict=True):
-        block = SelfAttention(layer.self_attention, len(after_prompt), cache.capacity)
         keys, values = past.stored
+        block = SelfAttention(layer.self_attention, rows, cache.capacity, keys)
         block.begin(keys, values, cache.length, cache.real if cache.padded else None)
         decoder.add(block, layer.self_attention_norm)
-        decoder.add(feed_forward_block(layer.feed_forward), layer.feed_forward_norm)
+        decoder.add(feed_forward_block(layer.feed_forward, rows), layer.feed_forward_norm)
 
     def next_logits(tokens: Tensor, rows: Tensor | None) -> Tensor:
         return after_prompt if tokens.shape[1] == source.shape[1] else decoder.next_logits(tokens, rows)
@@ -83,6 +83,7 @@ class FastDecoder:
         norm: nn.Module,
         positions: PositionModule,
         position: int | Int[Tensor, " rows"],
+        rows: int,
     ):
         self.table = partial(F.embedding, weight=embedding.weight)
         self.scale, self.norm = model.embedding_scale, norm
@@ -91,7 +92,7 @@ class FastDecoder:
         self.position = position
         self.blocks: list[Block] = []
         self.pasts: list[SelfAttention] = []
-        self.last_norm, self.output = model.decoder.norm, linear(model.output)
+        self.last_norm, self.output = model.decoder.norm, linear(model.output, rows)
 
     def add(self, block: Block, around: AddNorm) -> None:
         """Puts the block behind those that are there, within its residual connection."""
@@ -139,7 +140,7 @@ def more_than_weights(model: Any) -> str:
         return "leaves dropout out: call eval() first"
     for path, module in model.named_modules():
         plain = type(module) in (nn.Linear, nn.Embedding, nn.Identity, nn.ModuleList)
-        plain = plain or type(module).__module__.startswith("transformer.")
+        plain = plain or type(module).__module__.split(".")[0] in ("transformer", "quant")
         if not plain or module._forward_hooks or module._forward_pre_hooks:
             what = "has a hook" if plain else f"is a {type(module).__name__}"
             return f"reads plain weights, but {path or 'the model'} {what}: merge adapters first"

@@ -1,6 +1,5 @@
 """The blocks of the fast step (fast.py): functions of one new position of every row."""
 
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -9,55 +8,52 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer.add_norm import LayerNorm, RMSNorm
-from transformer.attention import MultiHeadAttention, for_every_query
+from transformer.attention import MultiHeadAttention, scaled_dot_product_attention
+from transformer.decoding.fast_products import Block, linear, side_by_side
 from transformer.feed_forward import ACTIVATIONS, FeedForward, GatedFeedForward
 from transformer.fused import fused_attention
-from transformer.products import by_onednn, onednn_serves
 from transformer.rotary import Rotate, unturned
 
-Block = Callable[[Float[Tensor, "rows d_model"]], Float[Tensor, "rows d_model"]]
-CACHED = 2**18
-"""Numbers of a matrix that may stay in the processor's cache from step to step. A copy of a larger one would take longer than
-it saves."""
-MANY = 16
-"""Rows."""
+MANY_ROWS = 64
+BATCHED = 400
+"""Numbers of a head's keys from which on torch hands a batch of products to MKL as one."""
 
 
 class SelfAttention:
-    """The new position of every row asks its past and itself. There is room for `capacity` positions.
+    """The new position of every row asks its past and itself. There is room for `capacity` positions, in the type of `like`.
 
     `rotate`   turns queries and keys by this step's position
     """
 
     rotate: Rotate = staticmethod(unturned)
 
-    def __init__(self, attention: MultiHeadAttention, rows: int, capacity: int):
-        self.project = side_by_side([attention.q_proj, attention.k_proj, attention.v_proj])
+    def __init__(self, attention: MultiHeadAttention, rows: int, capacity: int, like: Tensor):
+        self.project = side_by_side([attention.q_proj, attention.k_proj, attention.v_proj], rows)
         self.norms = (attention.q_norm, attention.k_norm)
-        self.output = linear(attention.out_proj)
+        self.output = linear(attention.out_proj, rows)
         d_head, self.num_heads = attention.d_head, attention.num_heads
         kv_heads = attention.k_proj.out_features // d_head
         self.shape = (rows, self.num_heads + 2 * kv_heads, 1, d_head)
-        self.past = attention.q_proj.weight.new_empty(rows, 2, kv_heads, capacity, d_head)
+        self.past = like.new_empty(2, rows, kv_heads, capacity, d_head)
         self.length = 0
         self.real: Tensor | None = None
 
     def begin(self, keys: Tensor, values: Tensor, length: int, real: Bool[Tensor, "rows 1 1 capacity"] | None) -> None:
         """A past that others have computed; `real` is False where it holds padding."""
-        self.past[:, 0], self.past[:, 1] = keys, values
+        self.past[0], self.past[1] = keys, values
         self.length, self.real = length, real
 
     def __call__(self, x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
-        rows, _, kv_heads, _, d_head = self.past.shape
+        _, rows, kv_heads, _, d_head = self.past.shape
         query, keys_and_values = self.turned(self.project(x).view(self.shape)).split(
             (self.num_heads, 2 * kv_heads), dim=1
         )
-        self.past[:, :, :, self.length] = keys_and_values.view(rows, 2, kv_heads, d_head)
+        self.past[:, :, :, self.length] = keys_and_values.view(rows, 2, kv_heads, d_head).transpose(0, 1)
         self.length += 1
-        keys, values = self.past[:, :, :, : self.length].unbind(dim=1)
+        keys, values = self.past[:, :, :, : self.length]
         real = None if self.real is None else self.real[..., : self.length]
         # Queries that share their keys ask together, as if they were positions.
-        heads = fused_attention(query.view(rows, kv_heads, -1, d_head), keys, values, real, dropout=0.0)
+        heads = answers(query.view(rows, kv_heads, -1, d_head), keys, values, real)
         return self.output(heads.reshape(rows, -1))
 
     def turned(self, heads: Float[Tensor, "rows heads 1 d_head"]) -> Float[Tensor, "rows heads 1 d_head"]:
@@ -73,36 +69,40 @@ class SelfAttention:
     def reorder(self, rows: Int[Tensor, " moved"], sources: Int[Tensor, " moved"]) -> None:
         """Row `rows[i]` becomes what row `sources[i]` was; the others stay. So does padding: beams of a prompt share it."""
         past = self.past[:, :, :, : self.length]
-        past.index_copy_(0, rows, past.index_select(0, sources))
+        past.index_copy_(1, rows, past.index_select(1, sources))
 
 
-def memory_block(
-    attention: MultiHeadAttention,
-    memory: Float[Tensor, "batch source d_model"],
-    mask: Bool[Tensor, "batch 1 1 source"],
-) -> Block:
-    """Every row asks the memory of its source, whose keys and values are there from the start."""
-    both = attention.keys_and_values(memory, memory)
-    keys, values = (for_every_query(each, attention.num_heads).contiguous() for each in both)
-    to_query, output = linear(attention.q_proj), linear(attention.out_proj)
-    batch, heads, _, d_head = keys.shape
-    some = None if mask.all() else mask  # one of nothing but Trues need not be applied at every step
-
-    def block(x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
-        queries = attention.q_norm(to_query(x).view(batch, -1, heads, d_head)).transpose(1, 2)
-        answers = fused_attention(queries, keys, values, some, dropout=0.0)
-        return output(answers.transpose(1, 2).reshape(len(x), -1))
-
-    return block
-
-
-def feed_forward_block(feed_forward: FeedForward) -> Block:
-    widen, narrow = linear(feed_forward.fc1), linear(feed_forward.fc2)
+def feed_forward_block(feed_forward: FeedForward, rows: int) -> Block:
+    widen, narrow = linear(feed_forward.fc1, rows), linear(feed_forward.fc2, rows)
     activation = ACTIVATIONS[feed_forward.activation]
+    if activation is F.gelu and rows == 1:
+        activation = gelu_of_few
     if isinstance(feed_forward, GatedFeedForward):
-        let_through = linear(feed_forward.fc3)
+        let_through = linear(feed_forward.fc3, rows)
         return lambda x: narrow(activation(widen(x)) * let_through(x))
     return lambda x: narrow(activation(widen(x)))
+
+
+def gelu_of_few(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """x Φ(x) = x/2 + x/2 · erf(x/√2). On a CPU torch asks oneDNN for F.gelu, and asking takes longer than a row does."""
+    if x.device.type != "cpu":
+        return F.gelu(x)
+    half = x * 0.5
+    return torch.addcmul(half, half, torch.erf(x * 0.5**0.5))
+
+
+def answers(
+    query: Float[Tensor, "rows kv_heads query d_head"],
+    keys: Float[Tensor, "rows kv_heads key d_head"],
+    values: Float[Tensor, "rows kv_heads key d_head"],
+    mask: Bool[Tensor, "rows 1 1 key"] | None,
+) -> Float[Tensor, "rows kv_heads query d_head"]:
+    """Attention, by the formula or torch's kernel. The kernel makes two small products for each row and head by itself; the
+    formula has all of them made in two calls, which pays where they are many and no mask takes passes of its own."""
+    many = query.device.type == "cpu" and len(query) >= MANY_ROWS and keys[0, 0].numel() >= BATCHED
+    if many and mask is None:
+        return scaled_dot_product_attention(query, keys, values)[0]
+    return fused_attention(query, keys, values, mask)
 
 
 def pre_norm(block: Block, norm: Block, x: Tensor) -> Tensor:
@@ -111,36 +111,6 @@ def pre_norm(block: Block, norm: Block, x: Tensor) -> Tensor:
 
 def post_norm(block: Block, norm: Block, x: Tensor) -> Tensor:
     return norm(x + block(x))
-
-
-def side_by_side(linears: list[nn.Linear]) -> Block:
-    """What all of them say, one after the other: one product, where their matrices are small enough to be copied."""
-    weights = [each.weight for each in linears]
-    if sum(weight.numel() for weight in weights) > CACHED:
-        parts = [linear(each) for each in linears]
-        return lambda x: torch.cat([part(x) for part in parts], dim=-1)
-    bias = None if linears[0].bias is None else torch.cat([each.bias for each in linears])
-    return product(torch.cat(weights), bias)
-
-
-def linear(module: nn.Linear) -> Block:
-    return product(module.weight, module.bias)
-
-
-def product(weight: Float[Tensor, "d_out d_in"], bias: Float[Tensor, " d_out"] | None) -> Block:
-    """x Wᵀ + b, the fastest way (tests/benchmarks/bench_parts.py): torch's kernel for few rows and a small matrix, its weights
-    by inputs; else oneDNN's, where there is one."""
-    small = weight.numel() <= CACHED
-    weight = by_inputs(weight) if small else weight
-    by_torch = partial(F.linear, weight=weight, bias=bias)
-    if not onednn_serves(weight):
-        return by_torch
-    return lambda x: by_torch(x) if small and len(x) < MANY else by_onednn(x, weight, bias)
-
-
-def by_inputs(weight: Float[Tensor, "d_out d_in"]) -> Float[Tensor, "d_out d_in"]:
-    """The same matrix, but in memory the weights of one input lie side by side."""
-    return weight.T.contiguous().T
 
 
 def norm_function(norm: LayerNorm | RMSNorm) -> Block:

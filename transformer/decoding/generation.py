@@ -36,7 +36,7 @@ def token_by_token(
     finished = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
     for _ in range(max_new_tokens):
         logits = next_logits(tokens, None)
-        chosen = torch.where(finished, config.pad_id, choose(logits))
+        chosen = choose(logits).masked_fill(finished, config.pad_id)
         tokens = torch.cat([tokens, chosen[:, None]], dim=1)
         finished |= chosen == config.eos_id
         if finished.all():
