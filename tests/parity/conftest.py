@@ -15,7 +15,8 @@ import pytest
 import torch
 
 HERE = Path(__file__).resolve().parent
-ROWS = pytest.StashKey[list[tuple[str, str, str]]]()
+ROW = "a comparison"
+"""What a report keeps it under: reports come back from every process that runs tests."""
 
 
 def parity_python() -> Path:
@@ -52,25 +53,24 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[ROWS] = []
-
-
 @pytest.fixture
 def row(request) -> Callable[[str, str, float | str], None]:
     """`row(technique, direction, difference)`: the difference is a number, or a word such as "equal"."""
 
     def note(technique: str, direction: str, difference: float | str) -> None:
         text = difference if isinstance(difference, str) else f"{difference:.1e}"
-        request.config.stash[ROWS].append((technique, direction, text))
+        request.node.user_properties.append((ROW, (technique, direction, text)))
 
     return note
 
 
-def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    if not config.stash[ROWS]:
+def pytest_terminal_summary(terminalreporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    reports.sort(key=lambda report: report.location[0])
+    rows = [row for report in reports for key, row in report.user_properties if key == ROW]
+    if not rows:
         return
-    table = [("technique", "direction", "largest difference"), *config.stash[ROWS]]
+    table = [("technique", "direction", "largest difference"), *rows]
     widths = [max(len(line[column]) for line in table) for column in range(3)]
     terminalreporter.section("parity with transformers, Hugging Face PEFT and bitsandbytes")
     for line in table:

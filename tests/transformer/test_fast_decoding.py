@@ -19,6 +19,7 @@ KINDS = {
     "bart": {"norm_embeddings": True, "positions": "learned", "activation": "gelu", "output_bias": True},
     "marian": {"scale_embeddings": False, "activation": "silu"},
     "shared heads, normed": {"num_heads": 6, "num_kv_heads": 2, "head_size": 4, "norm_heads": True, "norm_kind": "rms"},
+    "shared heads": {"num_heads": 6, "num_kv_heads": 2, "head_size": 4},
     "gated": {"gated": True, "bias": False, "qkv_bias": True, "activation": "silu"},
 }
 LLAMA = {"norm": "pre", "norm_kind": "rms", "positions": "rotary", "rope_base": 50.0, "num_heads": 6, "num_kv_heads": 2,

@@ -15,6 +15,7 @@ from transformer.fused import fused_attention
 from transformer.rotary import Rotate, unturned
 
 MANY_ROWS = 64
+"""From so many on, the formula is faster than torch's kernel."""
 BATCHED = 400
 """Numbers of a head's keys from which on torch hands a batch of products to MKL as one."""
 
