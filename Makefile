@@ -47,7 +47,7 @@ bench: $(VENV)/.installed $(PARITY_VENV)/.installed  ## Measure the speed agains
 	$(RUN) -m tests.benchmarks
 
 parity: $(VENV)/.installed $(PARITY_VENV)/.installed  ## Compare with transformers, Hugging Face PEFT and bitsandbytes, in an environment of their own
-	$(RUN) -m pytest -q $(SIDE_BY_SIDE) --dist loadfile -m parity
+	$(RUN) -m pytest -q $(SIDE_BY_SIDE) --dist loadfile -m parity tests/parity
 
 mutants: $(VENV)/.installed  ## Put small mistakes into the product and see whether the tests notice (about two hours of one core)
 	$(RUN) -m tests.mutants
