@@ -37,8 +37,8 @@ def memory_block(
 
 
 def absorbed_block(attention: MultiHeadAttention, memory: Float[Tensor, "1 source d_model"], rows: int) -> Block:
-    """The same of a single source with fewer positions than a head has features: W_q and W_o are multiplied into its keys and
-    values once, and every step reads fewer numbers, in two products.
+    """The same of a single source with no more positions than a head has features: W_q and W_o are multiplied into its keys and
+    values once, and every step reads no more numbers, in two products.
 
         softmax((W_q x + b_q) Kᵀ / √d_head) V W_oᵀ + b_o  =  softmax(x A + a) B + b_o
         A = W_qᵀ Kᵀ / √d_head      a = b_q Kᵀ / √d_head      B = V W_oᵀ           of every head, side by side
