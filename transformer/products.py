@@ -45,8 +45,8 @@ def mkl_takes_the_whole_width() -> bool:
 
 
 def by_onednn(
-    x: Float[Tensor, "rows d_in"], weight: Float[Tensor, "d_out d_in"], bias: Float[Tensor, " d_out"] | None = None
-) -> Float[Tensor, "rows d_out"]:
+    x: Float[Tensor, "*rows d_in"], weight: Float[Tensor, "d_out d_in"], bias: Float[Tensor, " d_out"] | None = None
+) -> Float[Tensor, "*rows d_out"]:
     """x Wᵀ + b, which knows no gradient."""
     y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return y

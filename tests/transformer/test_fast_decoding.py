@@ -35,6 +35,8 @@ ALONE = {
 ROOM = 7
 ABOUT = {torch.bfloat16: {"atol": 0.3, "rtol": 0.1}}
 PROMPTS = {
+    "one row": torch.tensor([[3, 4, 7, 5]]),
+    "one row, padded": torch.tensor([[0, 4, 7, 5]]),
     "padded": torch.tensor([[0, 0, 7, 5], [0, 4, 9, 6], [3, 5, 6, 11]]),
     "whole": torch.tensor([[8, 4, 7, 5], [1, 4, 9, 6], [3, 5, 6, 11]]),
 }
@@ -91,8 +93,9 @@ def test_beams_ask_the_memory_of_their_source_and_take_their_past_along(source):
 @pytest.mark.parametrize("beams", [1, 2])
 def test_a_decoder_alone_goes_on_from_its_prompt(kind, prompt, beams):
     model, source = decoder_only(**ALONE[kind]), PROMPTS[prompt]
-    tokens = torch.cat([source.repeat_interleave(beams, dim=0), TARGET.repeat(beams, 1)], dim=1)
-    rows = None if beams == 1 else torch.tensor([1, 1, 2, 3, 5, 4])
+    continued = TARGET[: len(source)].repeat(beams, 1)
+    tokens = torch.cat([source.repeat_interleave(beams, dim=0), continued], dim=1)
+    rows = None if beams == 1 else torch.tensor([1, 1, 2, 3, 5, 4])[: len(tokens)]
 
     fast, clear = (logits(model, source, beams, fast, tokens, rows) for fast in (True, False))
 
@@ -140,11 +143,23 @@ def test_a_product_takes_its_weights_in_the_fastest_way(rows, intel, d_in, monke
     copied, asked = spied(monkeypatch, "by_inputs"), spied(monkeypatch, "by_onednn")
     large = d_in > 2**15  # 2¹⁸ numbers
 
-    fast_products.product(torch.randn(8, d_in), torch.randn(8), rows)(torch.randn(rows, d_in))
+    weight, bias, x = torch.randn(8, d_in), torch.randn(8), torch.randn(*fast_products.leading(rows), d_in) / d_in**0.5
+    torch.testing.assert_close(
+        fast_products.product(weight, bias, rows)(x), F.linear(x, weight, bias), rtol=0, atol=1e-4
+    )
 
     onednn = not intel and (large or rows == fast_products.MANY) and torch.backends.mkldnn.is_available()
     assert len(asked) == onednn
     assert len(copied) == (not onednn and not large and rows > 1)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("bias", [torch.ones(5), None])
+def test_a_single_row_is_a_vector(bias, rows):
+    weight, x = torch.randn(5, 3), torch.randn(*fast_products.leading(rows), 3)
+
+    assert x.dim() == rows
+    torch.testing.assert_close(fast_products.product(weight, bias, rows)(x), F.linear(x, weight, bias))
 
 
 def test_the_copy_has_the_weights_of_an_input_side_by_side():
@@ -180,7 +195,8 @@ def test_many_rows_ask_by_the_formula_where_nothing_is_masked(kind, monkeypatch)
     monkeypatch.setattr(
         fast_blocks, "scaled_dot_product_attention", lambda *args: asked.append(args[1].shape) or formula(*args)
     )
-    for prompt, source in PROMPTS.items():
+    for prompt in ("padded", "whole"):
+        source = PROMPTS[prompt]
         tokens = torch.cat([source, TARGET], dim=1)
         fast, clear = (logits(model, source, 1, fast, tokens) for fast in (True, False))
 
@@ -210,16 +226,17 @@ def test_a_single_short_source_is_absorbed_into_the_weights(kind, source, beams,
     assert all(memory.shape[1] == words for _, memory, _ in absorbed)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("pack", [pack_q4, pack_direct, Linear4bit.from_linear])
 @pytest.mark.parametrize("encoder", [0, 1])
-def test_packed_weights_are_read_in_their_own_way(encoder, pack):
+def test_packed_weights_are_read_in_their_own_way(encoder, pack, rows):
     torch.manual_seed(0)
     model = (Transformer if encoder else DecoderOnly)(TransformerConfig(40, 32, 2, encoder, 2, 64, 0.0, 24)).eval()
     for _, module in list(model.decoder.named_modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
                 setattr(module, name, pack(child))
-    source, tokens = torch.tensor([[5, 4, 9], [3, 7, 8]]), torch.randint(3, 40, (2, 6))
+    source, tokens = torch.tensor([[5, 4, 9], [3, 7, 8]])[:rows], torch.randint(3, 40, (rows, 6))
     tokens = tokens if encoder else torch.cat([source, tokens], dim=1)
 
     fast, clear = (logits(model, source, 1, fast, tokens) for fast in (True, False))
@@ -229,14 +246,15 @@ def test_packed_weights_are_read_in_their_own_way(encoder, pack):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_the_gelu_of_a_single_row_is_written_out(rows, monkeypatch):
+def test_the_gelu_of_a_single_row_is_not_onednns(rows, monkeypatch):
     asked, gelu = [], fast_blocks.gelu_of_few
     monkeypatch.setattr(fast_blocks, "gelu_of_few", lambda x: asked.append(x) or gelu(x))
     block = fast_blocks.feed_forward_block(FeedForward(8, 20, "gelu").double(), rows)
 
-    block(torch.randn(rows, 8, dtype=torch.float64))
+    block(torch.randn(*fast_products.leading(rows), 8, dtype=torch.float64))
 
     assert len(asked) == (rows == 1)
+    assert gelu(torch.empty(3, device="meta")).shape == (3,)
     x = torch.linspace(-6, 6, 99, dtype=torch.float64)
     torch.testing.assert_close(gelu(x), F.gelu(x))
 

@@ -4,6 +4,7 @@ With one new position and few rows, calling modules and moving axes takes longer
 
     query, key, value    are one product, with the three matrices stacked
     splitting heads      is a view, for with one position no axis moves
+    a single row         is a vector
     the past             is one tensor for each layer, written in one place
     beams                ask the memory of their source together, as if they were its positions
 
@@ -15,7 +16,6 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -30,7 +30,7 @@ from transformer.decoding.fast_blocks import (
 from transformer.decoding.fast_memory import memory_block
 from transformer.decoding.fast_products import Block, linear
 from transformer.decoding.steps import Decoding
-from transformer.embedding import PositionModule, embed_tokens
+from transformer.embedding import PositionModule
 from transformer.products import faster_products
 from transformer.rotary import rotation
 
@@ -55,7 +55,7 @@ def continuing(model: Any, source: Int[Tensor, "batch source"], num_beams: int, 
     cache = model.new_cache(room)
     after_prompt = model.decode(source.repeat_interleave(num_beams, dim=0), cache)[:, -1]
     rows = len(after_prompt)
-    real_tokens = cache.real[:, 0, 0, : source.shape[1]].sum(dim=1)
+    real_tokens = cache.real[:, 0, 0, : source.shape[1]].sum(dim=1).squeeze(0)
     decoder = FastDecoder(model, model.source_embedding, model.source_norm, model.source_positions, real_tokens, rows)
     for layer, past in zip(model.decoder.layers, cache.layers, strict=True):
         keys, values = past.stored
@@ -73,7 +73,7 @@ def continuing(model: Any, source: Int[Tensor, "batch source"], num_beams: int, 
 class FastDecoder:
     """The last token of every row in, the logits of the next one out.
 
-    `position`   where that token stands, a number for all rows or one for each
+    `position`   where that token stands, a number for all rows or one for each of several
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class FastDecoder:
         embedding: nn.Embedding,
         norm: nn.Module,
         positions: PositionModule,
-        position: int | Int[Tensor, " rows"],
+        position: int | Int[Tensor, "*rows"],
         rows: int,
     ):
-        self.table = partial(F.embedding, weight=embedding.weight)
-        self.scale, self.norm = model.embedding_scale, norm
+        self.table, self.scale, self.norm = embedding.weight, model.embedding_scale, norm
         self.config = model.config
         self.positions = positions(self.config.max_length)
         self.position = position
+        self.single = rows == 1
         self.blocks: list[Block] = []
         self.pasts: list[SelfAttention] = []
         self.last_norm, self.output = model.decoder.norm, linear(model.output, rows)
@@ -111,21 +111,21 @@ class FastDecoder:
         total = self.pasts[0].length + 1
         if total > len(self.positions):
             raise ValueError(f"the row has {total} positions; max_length is {len(self.positions)}")
-        x = self.placed(embed_tokens(tokens[:, -1], self.table, self.scale))
+        x = self.placed(torch.embedding(self.table, tokens[0, -1] if self.single else tokens[:, -1]))
         for block in self.blocks:
             x = block(x)
-        return self.output(self.last_norm(x))
+        return self.output(self.last_norm(x)).view(tokens.shape[0], -1)
 
-    def placed(self, x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
-        """The tokens at their position, which is the next one from then on: added, or as a turn in every layer."""
+    def placed(self, x: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+        """√d_model · E[token] at its position, which is the next one from then on: added, or as a turn in every layer."""
         places = self.positions[self.position]
         self.position = self.position + 1
         if self.config.positions == "rotary":
             rotate = rotation(places.view(-1, 1), self.config, x.dtype)
             for past in self.pasts:
                 past.rotate = rotate
-            return self.norm(x)
-        return self.norm(x + places)
+            return self.norm(self.scale * x)
+        return self.norm(torch.add(places, x, alpha=self.scale))
 
 
 def check_plain(model: Any) -> None:

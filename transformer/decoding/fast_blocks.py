@@ -1,7 +1,5 @@
 """The blocks of the fast step (fast.py): functions of one new position of every row."""
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -9,7 +7,7 @@ from torch import Tensor, nn
 
 from transformer.add_norm import LayerNorm, RMSNorm
 from transformer.attention import MultiHeadAttention, scaled_dot_product_attention
-from transformer.decoding.fast_products import Block, linear, side_by_side
+from transformer.decoding.fast_products import Block, leading, linear, side_by_side
 from transformer.feed_forward import ACTIVATIONS, FeedForward, GatedFeedForward
 from transformer.fused import fused_attention
 from transformer.rotary import Rotate, unturned
@@ -34,33 +32,38 @@ class SelfAttention:
         self.output = linear(attention.out_proj, rows)
         d_head, self.num_heads = attention.d_head, attention.num_heads
         kv_heads = attention.k_proj.out_features // d_head
-        self.shape = (rows, self.num_heads + 2 * kv_heads, 1, d_head)
-        self.past = like.new_empty(2, rows, kv_heads, capacity, d_head)
+        self.apart, self.together = (rows, self.num_heads + 2 * kv_heads, 1, d_head), (*leading(rows), -1)
+        self.past = like.new_empty(2, rows, kv_heads, capacity, d_head).transpose(0, 1)
+        self.keys, self.values = self.past.unbind(1)
         self.length = 0
         self.real: Tensor | None = None
 
     def begin(self, keys: Tensor, values: Tensor, length: int, real: Bool[Tensor, "rows 1 1 capacity"] | None) -> None:
         """A past that others have computed; `real` is False where it holds padding."""
-        self.past[0], self.past[1] = keys, values
+        self.keys.copy_(keys)
+        self.values.copy_(values)
         self.length, self.real = length, real
 
-    def __call__(self, x: Float[Tensor, "rows d_model"]) -> Float[Tensor, "rows d_model"]:
-        _, rows, kv_heads, _, d_head = self.past.shape
-        query, keys_and_values = self.turned(self.project(x).view(self.shape)).split(
-            (self.num_heads, 2 * kv_heads), dim=1
-        )
-        self.past[:, :, :, self.length] = keys_and_values.view(rows, 2, kv_heads, d_head).transpose(0, 1)
+    def __call__(self, x: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+        said = self.turned(self.project(x).view(self.apart))
+        query, keys_and_values = said.tensor_split((self.num_heads,), dim=1)
+        new = self.past.select(3, self.length)
+        new.copy_(keys_and_values.view(new.shape))
         self.length += 1
-        keys, values = self.past[:, :, :, : self.length]
+        keys, values = self.keys.narrow(2, 0, self.length), self.values.narrow(2, 0, self.length)
         real = None if self.real is None else self.real[..., : self.length]
         # Queries that share their keys ask together, as if they were positions.
+        rows, kv_heads, _, d_head = keys.shape
         heads = answers(query.view(rows, kv_heads, -1, d_head), keys, values, real)
-        return self.output(heads.reshape(rows, -1))
+        return self.output(heads.reshape(self.together))
 
     def turned(self, heads: Float[Tensor, "rows heads 1 d_head"]) -> Float[Tensor, "rows heads 1 d_head"]:
         """Queries and keys, normalized and turned in place; values stay."""
-        queries_and_keys = heads[:, : -self.past.shape[2]]
-        if not isinstance(self.norms[0], nn.Identity):
+        normed = not isinstance(self.norms[0], nn.Identity)
+        if self.rotate is unturned and not normed:
+            return heads
+        queries_and_keys = heads[:, : -self.keys.shape[1]]
+        if normed:
             for part, norm in zip(queries_and_keys.tensor_split((self.num_heads,), dim=1), self.norms):
                 part.copy_(norm(part))
         if self.rotate is not unturned:
@@ -70,7 +73,7 @@ class SelfAttention:
     def reorder(self, rows: Int[Tensor, " moved"], sources: Int[Tensor, " moved"]) -> None:
         """Row `rows[i]` becomes what row `sources[i]` was; the others stay. So does padding: beams of a prompt share it."""
         past = self.past[:, :, :, : self.length]
-        past.index_copy_(1, rows, past.index_select(1, sources))
+        past.index_copy_(0, rows, past.index_select(0, sources))
 
 
 def feed_forward_block(feed_forward: FeedForward, rows: int) -> Block:
@@ -85,11 +88,9 @@ def feed_forward_block(feed_forward: FeedForward, rows: int) -> Block:
 
 
 def gelu_of_few(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """x Φ(x) = x/2 + x/2 · erf(x/√2). On a CPU torch asks oneDNN for F.gelu, and asking takes longer than a row does."""
-    if x.device.type != "cpu":
-        return F.gelu(x)
-    half = x * 0.5
-    return torch.addcmul(half, half, torch.erf(x * 0.5**0.5))
+    """x Φ(x). On a CPU torch asks oneDNN for numbers that lie one after the other, and asking takes longer than a row does. For
+    numbers that are read twice it has a loop of its own."""
+    return F.gelu(x.expand(2, *x.shape))[0] if x.device.type == "cpu" else F.gelu(x)
 
 
 def answers(
@@ -100,7 +101,7 @@ def answers(
 ) -> Float[Tensor, "rows kv_heads query d_head"]:
     """Attention, by the formula or torch's kernel. The kernel makes two small products for each row and head by itself; the
     formula has all of them made in two calls, which pays where they are many and no mask takes passes of its own."""
-    many = query.device.type == "cpu" and len(query) >= MANY_ROWS and keys[0, 0].numel() >= BATCHED
+    many = query.shape[0] >= MANY_ROWS and query.device.type == "cpu" and keys[0, 0].numel() >= BATCHED
     if many and mask is None:
         return scaled_dot_product_attention(query, keys, values)[0]
     return fused_attention(query, keys, values, mask)
@@ -115,7 +116,8 @@ def post_norm(block: Block, norm: Block, x: Tensor) -> Tensor:
 
 
 def norm_function(norm: LayerNorm | RMSNorm) -> Block:
-    shape = norm.weight.shape
+    weight, shape, eps = norm.weight, norm.weight.shape, norm.eps
     if isinstance(norm, RMSNorm):
-        return partial(F.rms_norm, normalized_shape=shape, weight=norm.weight, eps=norm.eps)
-    return partial(F.layer_norm, normalized_shape=shape, weight=norm.weight, bias=norm.bias, eps=norm.eps)
+        return lambda x: torch.rms_norm(x, shape, weight, eps)
+    bias = norm.bias
+    return lambda x: torch.layer_norm(x, shape, weight, bias, eps)

@@ -1,6 +1,7 @@
 """The matrix products of the fast step (fast.py): x Wᵀ + b for one new position of every row, in the fastest way.
 
-    one row       the weights as they lie: reading them is all the work, and a copy would cost as much as many steps
+    one row       is a vector, and the weights stay as they lie: reading them is all the work, and a copy would cost as much
+                  as many steps
     more rows     a copy in which the weights of one input lie side by side, where it may stay in the processor's cache
     many rows     oneDNN's product, where it is faster than MKL's (transformer/products.py)
 
@@ -16,12 +17,18 @@ from torch import Tensor, nn
 
 from transformer.products import by_onednn, onednn_pays
 
-Block = Callable[[Float[Tensor, "rows d_model"]], Float[Tensor, "rows d_model"]]
+Block = Callable[[Float[Tensor, "*rows d_model"]], Float[Tensor, "*rows d_model"]]
+"""Where there is a single row, x and what it becomes are vectors: `leading` says which axes come first."""
 CACHED = 2**18
 """Numbers of a matrix that may stay in the processor's cache from step to step. A copy of a larger one would take longer than
 it saves."""
 MANY = 16
 """Rows from which on oneDNN's product is the faster one for a small matrix too."""
+
+
+def leading(rows: int) -> tuple[int, ...]:
+    """The axes before the features: one for the rows, none for a single one."""
+    return () if rows == 1 else (rows,)
 
 
 def side_by_side(linears: list[Any], rows: int) -> Block:
@@ -44,7 +51,9 @@ def product(weight: Float[Tensor, "d_out d_in"], bias: Float[Tensor, " d_out"] |
     small = weight.numel() <= CACHED
     if onednn_pays(weight) and (rows >= MANY or not small):
         return lambda x: by_onednn(x, weight, bias)
-    columns = by_inputs(weight) if small and rows > 1 else weight.T
+    if rows == 1:
+        return weight.mv if bias is None else lambda x: torch.addmv(bias, weight, x)
+    columns = by_inputs(weight) if small else weight.T
     if bias is None:
         return lambda x: torch.mm(x, columns)
     return lambda x: torch.addmm(bias, x, columns)

@@ -1,6 +1,5 @@
 """Grading one file for one exercise: is it attempted, do the tests pass, does it compute what the real code computes?"""
 
-import json
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -8,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lessons.exercises.diagnosis.cause import is_open, with_cause
-from lessons.exercises.diagnosis.first import first_to_explain
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled
 from lessons.exercises.grading import tree
 from lessons.exercises.grading.ready_made import ReadyMadeError, refuse_ready_made
 from lessons.exercises.grading.result import FAILED, NOT_ATTEMPTED, NOT_GRADED, PASSED, Result
 from lessons.exercises.grading.sandbox.forkserver import Forkserver
+from lessons.exercises.grading.verdict import verdict
 from lessons.exercises.source import UnreadableSourceError, attempted
 from lessons.exercises.stub import live_source, whole
 
@@ -31,6 +30,7 @@ LONGEST_WAIT = 900.0
 class Strictness:
     """How long a file may take, how many random questions a judge asks, whether to stop at the first failure.
 
+    `causes`             whether the cause of a failure is looked for, which takes longer than the verdict
     `only_behind_wall`   where there is no wall nothing is run, and the result is "could not be graded"
     """
 
@@ -39,6 +39,7 @@ class Strictness:
     questions: int = 2
     first_failure_only: bool = False
     only_behind_wall: bool = False
+    causes: bool = True
 
 
 class Grader:
@@ -80,9 +81,12 @@ class Grader:
         file = whole(exercise, source)
         forged = Result(exercise.name, PASSED)
         tested = self.run_tests(exercise, file, folder / "tests") if tests else forged
-        if tested.status == FAILED and is_open(tested.message):
+        if tested.status == FAILED and self.seeks_cause(tested.message):
             return self.recognized(exercise, file, folder / "probe", tested)
         return tested if tested.status != PASSED else self.run_probe(exercise, file, folder / "probe", tested)
+
+    def seeks_cause(self, message: str) -> bool:
+        return self.strictness.causes and is_open(message)
 
     def recognized(self, exercise: Exercise, file: Filled, folder: Path, tested: Result) -> Result:
         """With the cause in the message, where a small change of the real code computes the same."""
@@ -126,7 +130,7 @@ class Grader:
             seeds = reply["seeds"]
             reply = self.server.run(job | {"kind": "judge", "seeds": seeds}, LONGEST_WAIT)
             message = reply.get("message", "")
-            if is_open(message):
+            if self.seeks_cause(message):
                 message = self.explained(exercise, job, seeds, message)
         if "error" in reply:
             return replace(tested, status=NOT_GRADED, message=reply["error"])
@@ -141,26 +145,3 @@ class Grader:
         job |= {"targets": list(exercise.targets), "probe": exercise.probe, "answer": str(folder / "answer")}
         job |= {"seconds": bounds.probe_seconds, "count": bounds.questions}
         return job | {"only_behind_wall": bounds.only_behind_wall}
-
-
-def verdict(exercise: Exercise, reply: dict[str, Any]) -> Result:
-    """What the tests' process said, read with care: a student's file may have written it."""
-    printed = str(reply["printed"])
-    if reply["ended"]:
-        return Result(exercise.name, FAILED, reply["ended"], printed=printed)
-    try:
-        answer = json.loads(reply["answer"])
-        if problem := answer.get("import_error"):
-            message = f"the file cannot be imported: {problem['message']}"
-            return Result(exercise.name, FAILED, message, str(problem["where"]), printed)
-        tests = [{key: str(test[key]) for key in ("name", "outcome", "message", "where")} for test in answer["tests"]]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        message = "the process ended before the tests did: a file must not end the process (sys.exit, os._exit)"
-        return Result(exercise.name, FAILED, message, printed=printed)
-    if not tests:
-        return Result(exercise.name, FAILED, "no test came to its end: a file must not stop the tests", printed=printed)
-    failures = [test for test in tests if test["outcome"] != PASSED]
-    if not failures:
-        return Result(exercise.name, PASSED, printed=printed, tests=tests)
-    first = first_to_explain(tests, PASSED)
-    return Result(exercise.name, FAILED, first["message"], first["where"], printed, tests=tests)

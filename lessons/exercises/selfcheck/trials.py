@@ -4,7 +4,7 @@ import importlib
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lessons.exercises.exercise import Exercise, Wrong
@@ -27,7 +27,8 @@ WRONG = "wrong solution"
 class Trial:
     """One file that is given to the grader, and what must come of it.
 
-    `tests`   False: their verdict is taken as "passed", as by a file that has fooled them; the judge alone decides
+    `tests`    False: their verdict is taken as "passed", as by a file that has fooled them; the judge alone decides
+    `causes`   whether the words of the result matter: the cause of a failure is looked for
     """
 
     exercise: Exercise
@@ -36,6 +37,10 @@ class Trial:
     status: str
     message: str = ""
     tests: bool = True
+    causes: bool = True
+
+    def given_to(self, grader: Grader) -> Result:
+        return grader.check(self.exercise, self.source, self.tests)
 
     def problem(self, result: Result) -> str:
         """What is not as it must be; empty when all is well."""
@@ -58,12 +63,13 @@ def trials(exercise: Exercise, with_mutants: bool = True) -> Iterator[Trial]:
         label = f"{WRONG} {' '.join(wrong.old.split())} → {' '.join(wrong.new.split())}"
         source = edited(exercise, live, wrong)
         yield Trial(exercise, label, source, FAILED, wrong.message)
-        yield Trial(exercise, f"{label}, by the judge alone", source, FAILED, tests=False)
+        yield Trial(exercise, f"{label}, by the judge alone", source, FAILED, tests=False, causes=False)
     if with_mutants:
         for mutant in mutants(live, exercise.targets):
             if mutant.label not in exercise.harmless:
-                yield Trial(exercise, f"mutant {mutant.label}", mutant.source, FAILED)
-                yield Trial(exercise, f"mutant {mutant.label}, by the judge alone", mutant.source, FAILED, tests=False)
+                label = f"mutant {mutant.label}"
+                yield Trial(exercise, label, mutant.source, FAILED, causes=False)
+                yield Trial(exercise, f"{label}, by the judge alone", mutant.source, FAILED, tests=False, causes=False)
 
 
 def from_notebook(exercise: Exercise) -> str:
@@ -86,8 +92,10 @@ def edited(exercise: Exercise, live: str, wrong: Wrong) -> str:
 
 def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int = 0) -> Iterator[tuple[Trial, str]]:
     """Every trial with its problem, as they are done."""
-    grader = Grader(Strictness(first_failure_only=True))
-    grader.server.start()
+    strictness = Strictness(first_failure_only=True)
+    graders = {causes: Grader(replace(strictness, causes=causes)) for causes in (True, False)}
+    for grader in graders.values():
+        grader.server.start()
     todo: list[Trial] = []
     with tempfile.TemporaryDirectory() as folder:
         for exercise, path in written(exercises, Path(folder)):
@@ -98,6 +106,7 @@ def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int 
         except ValueError as misfit:
             yield Trial(exercise, "its entry", "", PASSED), str(misfit)
     with ThreadPoolExecutor(workers or cores()) as pool:
-        done = pool.map(lambda trial: trial.problem(grader.check(trial.exercise, trial.source, trial.tests)), todo)
+        done = pool.map(lambda trial: trial.problem(trial.given_to(graders[trial.causes])), todo)
         yield from zip(todo, done, strict=True)
-    grader.server.close()
+    for grader in graders.values():
+        grader.server.close()

@@ -15,10 +15,10 @@ from lessons.exercises.diagnosis.cause import is_open, with_cause
 from lessons.exercises.exercise import Exercise
 from lessons.exercises.filling import Filled
 from lessons.exercises.grading.beside_student import PYTEST
-from lessons.exercises.grading.check import verdict
 from lessons.exercises.grading.judge import judge
 from lessons.exercises.grading.recorder import Recorder, StudentFile
 from lessons.exercises.grading.result import FAILED, PASSED, Result
+from lessons.exercises.grading.verdict import verdict
 from lessons.exercises.grading.wire import READY, pack, pack_error
 from lessons.exercises.probes import load_probe
 from lessons.exercises.recognition.in_place import CHANGED, in_place
