@@ -21,7 +21,9 @@ BATCHED = 400
 class SelfAttention:
     """The new position of every row asks its past and itself. There is room for `capacity` positions, in the type of `like`.
 
-    `rotate`   turns queries and keys by this step's position
+    `rotate`            turns queries and keys by this step's position
+    `apart, together`   the shapes in which heads stand apart, and side by side
+    `past`              (rows, 2, kv_heads, capacity, d_head): keys, and values
     """
 
     rotate: Rotate = staticmethod(unturned)
