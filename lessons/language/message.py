@@ -14,7 +14,7 @@ from string import Formatter
 
 from lessons.language.choice import CHINESE, language
 from lessons.language.po import po_of, translations
-from lessons.language.words import CLINIC, GRADERS, MESSAGES, SPOKEN, chinese, joined
+from lessons.language.words import CLINIC, GRADERS, MESSAGES, SPOKEN, chinese, endings, joined
 
 LEAST_TEXT = 4
 """Letters that a template has of its own; one with fewer fits too much."""
@@ -121,7 +121,7 @@ def fitted(text: str, begins: bool) -> str:
 def said_exactly(text: str) -> str:
     """The Chinese of a text that the .po files have as it stands; empty where they have not."""
     found = chinese().get(text.replace("{", "{{").replace("}", "}}"), "") if text else ""
-    return found.replace("{{", "{").replace("}}", "}")
+    return found.replace("{{", "{").replace("}}", "}") or endings().get(text, "")
 
 
 def in_pieces(text: str) -> str:

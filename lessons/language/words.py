@@ -37,12 +37,21 @@ FILES = (*SPOKEN, "exercises", "course", GLOSSARY, GUIDE)
 
 HAN = r"[\u4e00-\u9fff，。；：？！、（）“”《》]"
 BETWEEN = re.compile(rf"(?<={HAN}) (?={HAN})")
+ENDING = re.compile(r"(\{\w+\}): ([^{}:]+ [^{}:]+)")
 
 
 @cache
 def chinese() -> dict[str, str]:
     """English → Chinese, of every text that a terminal shows."""
     return {english: said for name in reversed(FILES) for english, said in translations(po_of(name)).items()}
+
+
+@cache
+def endings() -> dict[str, str]:
+    """Of names in two parts, "{kind}: still in training": in a message the first part may be taken for the whole name."""
+    texts = translations(po_of(GRADERS)).items()
+    names = ((name, said) for english, said in texts if (name := ENDING.fullmatch(english)))
+    return {name[2]: said.removeprefix(f"{name[1]}：") for name, said in names if said.startswith(f"{name[1]}：")}
 
 
 def say(text: str) -> str:

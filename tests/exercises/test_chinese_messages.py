@@ -36,6 +36,14 @@ def test_every_name_of_what_the_judge_compares_is_chinese(is_long):
         assert not list(prose_in(spoken(compared)))
         if " " in compared and any(word.isalpha() and word.islower() and len(word) > 2 for word in compared.split()):
             assert spoken(compared) != compared
+        whole = f"on inputs drawn after the file was loaded: value: {compared}: it differs, and in no way that is known here"
+        assert untranslated(whole) == []
+
+
+def test_a_name_in_two_parts_is_read_though_the_first_looks_like_the_whole():
+    said = spoken("value: MLP: still in training: it differs, and in no way that is known here")
+
+    assert said == "数值：MLP：是否还在训练模式：它不同，而且不属于这里认识的任何一种错误"
 
 
 def names_in(probes):
