@@ -4,6 +4,7 @@ import importlib
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -54,3 +55,13 @@ def test_python_keeps_its_bytecode_even_where_an_image_forbids_it(tmp_path):
 @pytest.mark.parametrize("path", sorted((LIBRARY / "tests/benchmarks").glob("*.py")), ids=lambda path: path.stem)
 def test_a_benchmark_finds_what_it_imports(path):
     importlib.import_module(f"tests.benchmarks.{path.stem}")
+
+
+def test_the_parts_are_measured_as_the_fast_step_calls_them(monkeypatch, capsys):
+    bench_parts = importlib.import_module("tests.benchmarks.bench_parts")
+    monkeypatch.setattr(bench_parts, "REPEAT", 1)
+    monkeypatch.setattr(sys, "argv", ["bench_parts", "--rounds", "1"])
+
+    bench_parts.main()
+
+    assert capsys.readouterr().out.count("as the fast step makes") == 4

@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from tests.benchmarks.timing import by_turns, machine, ratio
-from transformer.decoding.fast_products import product
+from transformer.decoding.fast_products import leading, product
 from transformer.dropout import apply_dropout
 from transformer.fused import fast_dropout
 
@@ -58,7 +58,7 @@ def main() -> None:
     for d_out, d_in in ((1024, 256), (1536, 576)):
         weights, bias = torch.randn(LAYERS, d_out, d_in).unbind(), torch.randn(d_out)
         for rows in (1, 64):
-            x = torch.randn(rows, d_in)
+            x = torch.randn(*leading(rows), d_in)
             fast = [partial(product(weight, bias, rows), x) for weight in weights]
             plain = [partial(F.linear, x, weight, bias) for weight in weights]
             forms = partial(one_after_the_other, fast), partial(one_after_the_other, plain)
