@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from lessons.exercises.grading.check import COMPILER, Grader
+from lessons.exercises.grading.sandbox.forkserver import Forkserver
 from lessons.exercises.source import LIBRARY
 
 NOTEBOOK = """
@@ -55,3 +57,22 @@ def ends(pid):
             return True
         time.sleep(0.05)
     return False
+
+
+def prepare(job):
+    pass
+
+
+def loaded(job):
+    return {"loaded": [name for name in job["names"] if name in sys.modules]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("many", [False, True])
+def test_who_checks_many_files_loads_torch_s_compiler_once_for_all(many):
+    server = Forkserver(f"{__name__}:{loaded.__name__}", Grader(many=many).server.preloaded)
+
+    found = server.run({"names": ["torch", COMPILER]}, 60)["loaded"]
+    server.close()
+
+    assert found == (["torch", COMPILER] if many else ["torch"])

@@ -23,6 +23,10 @@ add_norm = 5
 FILE = "_assignsubmission_file_"
 
 
+def ready_for_many(server: Forkserver) -> None:
+    assert server.preloaded
+
+
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A download of Moodle. What is in a file is right when it holds the solution; no file is run here."""
@@ -32,7 +36,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Result(exercise.name, PASSED if file.is_file() and "rsqrt" in file.read_text() else FAILED)
 
     monkeypatch.setattr(grade, "graded", graded)
-    monkeypatch.setattr(Forkserver, "start", lambda server: None)
+    monkeypatch.setattr(Forkserver, "start", ready_for_many)
     monkeypatch.chdir(tmp_path)
     Path("homework.toml").write_text(ASKED)
     renamed = solution().replace("centered", "shifted")

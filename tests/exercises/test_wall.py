@@ -1,6 +1,7 @@
 """What the wall keeps a file from: other processes, other people's files and names, the machine's memory and disk."""
 
 import os
+import platform
 import resource
 import site
 import subprocess
@@ -14,7 +15,7 @@ import torch
 
 from lessons.exercises.grading.check import Grader, Strictness
 from lessons.exercises.grading.result import FAILED, NOT_GRADED, PASSED
-from lessons.exercises.grading.sandbox import trial, view, wall
+from lessons.exercises.grading.sandbox import calls, trial, view, wall
 from lessons.exercises.grading.sandbox.limits import Limits
 from lessons.exercises.source import LIBRARY
 from lessons.exercises.stub import whole
@@ -207,6 +208,41 @@ def test_many_threads_are_noticed(grader):
     """
     message = said(grader, first)
     assert "more than 32 threads" in message or "can't start new thread" in message
+
+
+@needs_wall
+@pytest.mark.skipif(platform.machine() not in calls.MACHINES, reason="its calls are not known")
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import os\nif os.fork() == 0:\n    os._exit(0)\nos.wait()",
+        "import subprocess; subprocess.run(['true'])",
+        "import os; os.waitpid(os.posix_spawn('/bin/true', ['true'], {}), 0)",
+        f"{KERNEL}kernel.vfork() or kernel._exit(0)",
+        "import platform; platform.processor()",
+    ],
+)
+def test_the_shortest_of_processes_is_noticed_every_time(grader, start):
+    """Not only one that still lives when the warden looks."""
+    assert "it started another process" in said(grader, start)
+
+
+@needs_wall
+@pytest.mark.skipif(platform.machine() not in calls.MACHINES, reason="its calls are not known")
+def test_what_has_flags_that_no_filter_can_read_is_no_call(grader):
+    clone3 = calls.CLONE3[calls.MACHINES[platform.machine()][1]]
+    asked = f"kernel.syscall({clone3}, (ctypes.c_uint64 * 11)(), 88)"
+
+    assert "Function not implemented" in said(
+        grader, f"{KERNEL}{asked}\nimport os\nraise ValueError(os.strerror(ctypes.get_errno()))"
+    )
+
+
+@needs_wall
+def test_a_thread_is_no_process(grader):
+    threads = "import threading\nthread = threading.Thread(target=print)\nthread.start()\nthread.join()\n"
+
+    assert grader.check(EXERCISE, threads + solution()).status == PASSED
 
 
 @needs_wall

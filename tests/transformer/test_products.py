@@ -192,7 +192,7 @@ def test_who_made_the_processor_is_read_where_the_system_says_it(maker, linux, m
     if linux:
         told.write_text(f"processor\t: 0\nvendor_id\t: {maker}\n")
     monkeypatch.setattr(products, "CPUINFO", told)
-    monkeypatch.setattr(products.platform, "processor", lambda: f"Family 6 Model 207, {'' if linux else maker}")
+    monkeypatch.setenv("PROCESSOR_IDENTIFIER", f"Intel64 Family 6 Model 207, {'' if linux else maker}")
 
     assert READ_ANEW() == (maker == "GenuineIntel")
 

@@ -22,6 +22,8 @@ RUNNER = "lessons.exercises.grading.jobs:run_job"
 
 RECOGNITION_SECONDS = 20.0
 
+COMPILER = "torch._dynamo"
+"""An optimizer's first step loads it, which takes two seconds."""
 LONGEST_WAIT = 900.0
 """Seconds for a job that ends itself long before, also on a machine that is very busy."""
 
@@ -45,12 +47,13 @@ class Strictness:
 class Grader:
     """Checks files one after another, or from several threads, with one warm process behind it.
 
+    `many`           whether many files will come: then torch's compiler, which few of them need, is loaded once for all
     `without_wall`   why files ran in the open, once one has; else empty
     """
 
-    def __init__(self, strictness: Strictness | None = None):
+    def __init__(self, strictness: Strictness | None = None, many: bool = False):
         self.strictness = strictness or Strictness()
-        self.server = Forkserver(RUNNER)
+        self.server = Forkserver(RUNNER, [COMPILER] if many else [])
         self.without_wall = ""
 
     def check(self, exercise: Exercise, source: str, tests: bool = True) -> Result:

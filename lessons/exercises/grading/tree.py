@@ -7,9 +7,11 @@ folder/scratch/tests/              the tests that grade, if they are asked for
 folder/scratch/tmp/                the only place that may be written to
 """
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from lessons.exercises.source import LIBRARY
@@ -90,13 +92,19 @@ def copy_tests(origin: Path, target: Path, test_files: Collection[str]) -> None:
 
 
 def copy(origin: Path, target: Path, leave_out: Iterable[str] = ()) -> None:
-    """A file or a folder's Python files, but for one module. Times stay, so that what was compiled stays valid."""
+    """A file or a folder's Python files, but for one module, each with what Python has compiled of it.
+
+    Times stay, so that what was compiled stays valid.
+    """
     left_out = LIBRARY.joinpath(*leave_out).with_suffix(".py") if leave_out else None
     for path in python_files(origin):
         if path != left_out:
             place = target / path.relative_to(origin) if path != origin else target
-            place.parent.mkdir(parents=True, exist_ok=True)
+            compiled, compiled_place = Path(cache_from_source(path)), Path(cache_from_source(place))
+            compiled_place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy2(compiled, compiled_place)
 
 
 def python_files(origin: Path) -> Iterator[Path]:

@@ -93,7 +93,7 @@ def edited(exercise: Exercise, live: str, wrong: Wrong) -> str:
 def problems(exercises: list[Exercise], with_mutants: bool = True, workers: int = 0) -> Iterator[tuple[Trial, str]]:
     """Every trial with its problem, as they are done."""
     strictness = Strictness(first_failure_only=True)
-    graders = {causes: Grader(replace(strictness, causes=causes)) for causes in (True, False)}
+    graders = {causes: Grader(replace(strictness, causes=causes), many=True) for causes in (True, False)}
     for grader in graders.values():
         grader.server.start()
     todo: list[Trial] = []

@@ -60,7 +60,10 @@ def watch(arguments: list[str]) -> int:
     book = Workbook(options.workbook)
     book.refuse_in_exam("checks")
     exercises = {book.path(exercise): exercise for exercise in book.exercises}
-    grader, saved = Grader(), saved_files(exercises)  # first look, then warm up: what is saved meanwhile counts
+    grader, saved = (
+        Grader(many=True),
+        saved_files(exercises),
+    )  # first look, then warm up: what is saved meanwhile counts
     grader.server.start()
     watching = tell("watching {folder}/: save a file to have it checked; Ctrl-C stops", folder=book.folder)
     console.print(watching, markup=False)

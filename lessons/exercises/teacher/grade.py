@@ -71,7 +71,7 @@ def grades_of(
 
     What could not be graded is tried once more when nothing else runs, so its student comes last.
     """
-    grader, rules = Grader(replace(STRICT, only_behind_wall=only_behind_wall)), rules or Rules()
+    grader, rules = Grader(replace(STRICT, only_behind_wall=only_behind_wall), many=True), rules or Rules()
     judge = Judge(grader)
 
     def one(student: str, exercise: Exercise) -> Grade:

@@ -5,7 +5,7 @@ It knows nothing of exercises; what is to be done is handed in by name. To be re
     limits, view                 what may be used, what may be seen
     wall                         a room with its own processes, network and files, and how a process gets in
     trial                        whether there is such a room on this machine
-    uncounted                    calls that take memory which no limit counts
+    calls                        those that are refused: memory which no limit counts, and forks
     child, warden                a process is born, watched, and ended
     warm_process, forkserver     jobs come in one by one, and none waits for an import
 

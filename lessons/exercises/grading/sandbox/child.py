@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lessons.exercises.grading.sandbox import limits, uncounted
+from lessons.exercises.grading.sandbox import calls, limits
 from lessons.exercises.grading.sandbox.limits import MOST_DESCRIPTORS, Limits
 from lessons.exercises.grading.sandbox.view import INSIDE
 from lessons.exercises.grading.sandbox.wall import Room
@@ -75,7 +75,7 @@ def start(work: Work, scratch: Path, room: Room | None, bounds: Limits) -> Child
             if room:
                 room.enter()
                 os.setsid()
-                uncounted.refuse()
+                calls.refuse()
             settle(INSIDE if room else scratch, output_write, keep=(question_read, answer_write))
             limits.apply(bounds, mapped)
             if room:  # where the kernel counts only who is in it

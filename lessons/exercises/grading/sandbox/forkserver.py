@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 from lessons.exercises.grading.sandbox.warm_process import Job, serve
 from lessons.exercises.source import LIBRARY
 
 START = (
-    "import sys; sys.path.insert(0, {library!r}); from {module} import serve; serve({descriptor}, {runner!r}, {parent})"
+    "import sys; sys.path.insert(0, {library!r}); from {module} import serve; "
+    "serve({descriptor}, {runner!r}, {parent}, {preloaded!r})"
 )
 
 PASSED_ON = "PATH HOME LANG TMPDIR PYTHONPATH LD_LIBRARY_PATH".split()
@@ -21,11 +23,12 @@ PASSED_ON = "PATH HOME LANG TMPDIR PYTHONPATH LD_LIBRARY_PATH".split()
 class Forkserver:
     """One warm process, started by the first job and ended with this one. Threads may share it.
 
-    `runner`   "module:function": what a fork does with a job. It is imported there and never here.
+    `runner`      "module:function": what a fork does with a job. It is imported there and never here.
+    `preloaded`   modules that every fork shall have from the beginning, beside those that it has anyway
     """
 
-    def __init__(self, runner: str) -> None:
-        self.runner = runner
+    def __init__(self, runner: str, preloaded: Sequence[str] = ()) -> None:
+        self.runner, self.preloaded = runner, tuple(preloaded)
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
@@ -34,7 +37,7 @@ class Forkserver:
         """Begins to warm up, without waiting for it."""
         ours, theirs = socket.socketpair()
         facts = {"library": str(LIBRARY), "module": serve.__module__, "runner": self.runner, "parent": os.getpid()}
-        code = START.format(**facts, descriptor=theirs.fileno())
+        code = START.format(**facts, descriptor=theirs.fileno(), preloaded=self.preloaded)
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -26,6 +26,7 @@ NEARLY = 0.8
 """The kernel ends a process by a coarser clock than the one that tells how long it ran."""
 
 LONGEST_ANSWER = 64 * MEGABYTE
+ANOTHER_PROCESS = "it started another process, which an exercise may not do"
 SIGNALS = {each.value: each.name for each in signal.Signals}
 """Those that have a name: a file may send itself others."""
 
@@ -99,7 +100,7 @@ def trespass(child: Child, answered: int) -> str:
         return ""
     threads, others = child.room.population(child.pid)
     if others:
-        return "it started another process, which an exercise may not do"
+        return ANOTHER_PROCESS
     if threads > bounds.threads:
         return f"it started more than {bounds.threads} threads"
     if child.room.files() > bounds.files:
@@ -119,6 +120,8 @@ def how_it_ended(status: int, seconds: float, bounds: Limits) -> str:
         return ""
     if number in (signal.SIGXCPU, signal.SIGKILL) and seconds > NEARLY * bounds.seconds:
         return f"it took more than {bounds.seconds:.0f} seconds of processor time: is there an endless loop?"
+    if number == signal.SIGSYS:  # from the filter in `calls`
+        return ANOTHER_PROCESS
     if number == signal.SIGKILL:
         return "the process was stopped by the system: it used up its memory"
     if number > 0:

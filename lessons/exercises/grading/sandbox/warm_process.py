@@ -13,17 +13,19 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lessons.exercises.grading.sandbox.child import end_with_parent
 
 Job = dict[str, Any]
-PRELOADED = "numpy torch torch.nn torch.utils.checkpoint einops jaxtyping safetensors.torch pytest beartype".split()
+PRELOADED = (
+    "numpy numpy.random torch torch.nn torch.utils.checkpoint einops jaxtyping safetensors.torch rich.table pytest beartype"
+).split()
 
 
-def serve(descriptor: int, runner: str, parent: int) -> None:
+def serve(descriptor: int, runner: str, parent: int, preloaded: Sequence[str]) -> None:
     """The warm process's life: for every message a fork that runs the job, until the other side hangs up.
 
     `runner`   "module:function", a function of a job that gives back what came of it; before it forks, the warm process
@@ -33,7 +35,7 @@ def serve(descriptor: int, runner: str, parent: int) -> None:
     if os.getppid() != parent:  # it has ended already
         return
     sys.path[:] = [entry for entry in sys.path if entry]
-    warm_up()
+    warm_up(preloaded)
     name, _, function = runner.partition(":")
     module = importlib.import_module(name)
     run_job = getattr(module, function)
@@ -73,9 +75,9 @@ def reap() -> None:
             continue
 
 
-def warm_up() -> None:
+def warm_up(preloaded: Sequence[str]) -> None:
     """Everything that takes its time once: imports, torch's first product and gradient, pytest's plugins."""
-    for name in PRELOADED:
+    for name in [*PRELOADED, *preloaded]:
         if importlib.util.find_spec(name):
             importlib.import_module(name)
     import pytest
