@@ -60,11 +60,8 @@ def watch(arguments: list[str]) -> int:
     book = Workbook(options.workbook)
     book.refuse_in_exam("checks")
     exercises = {book.path(exercise): exercise for exercise in book.exercises}
-    grader, saved = (
-        Grader(many=True),
-        saved_files(exercises),
-    )  # first look, then warm up: what is saved meanwhile counts
-    grader.server.start()
+    grader, saved = Grader(many=True), saved_files(exercises)
+    grader.server.start()  # after the first look: what is saved while it warms up counts
     watching = tell("watching {folder}/: save a file to have it checked; Ctrl-C stops", folder=book.folder)
     console.print(watching, markup=False)
     for number, path in enumerate(saved, start=1):
