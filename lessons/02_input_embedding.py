@@ -242,7 +242,8 @@ print(
 # 2305.19466](https://arxiv.org/abs/2305.19466)).
 #
 # Now the place. Products of positions depend on distances alone, but a network need not use only these. This base
-# was pretrained with the first letter at a random place, drawn anew for each word. What if it stands there, or further to
+# was pretrained with the first letter at 0 for half of the words of a batch, and for the others at a random place, drawn anew
+# each time. What if it stands there, or further to
 # the right? (The positions of the sounds stay where they were.)
 
 # %%

@@ -322,8 +322,8 @@ print("ours:", ours[0].tolist())
 #
 # <details><summary>The values are (4, 0) and (0, 8). Can attention give (4, 8)?</summary>
 #
-# No. The weights are positive and sum to 1, so the result lies on the line between the two. It takes the feed-forward
-# network ([lesson 6](06_feed_forward_and_encoder.ipynb)) to get away from there.
+# Not one attention: its weights are positive and sum to 1, so the result lies on the line between the two. Two heads can: one
+# fetches the 4, the other the 8 ([lesson 4](04_multi_head_attention.ipynb)).
 #
 # </details>
 #

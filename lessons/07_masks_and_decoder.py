@@ -107,9 +107,12 @@ show_drawing(
 #
 # | sub-layer | queries from | keys and values from | mask |
 # |---|---|---|---|
-# | masked self-attention: it looks back at the output so far | the decoder | the decoder | causal, and padding |
+# | masked self-attention: it looks back at the output so far | the decoder | the decoder | causal |
 # | cross-attention: it looks across at the source | the decoder | the encoder's output, the *memory* | padding of the source |
 # | feed forward: it works on what it found, each place alone | | | none |
+#
+# The target's padding stands behind its symbols, so the causal mask hides it already, and the loss leaves it out. Where
+# padding stands in front, the two rules are joined with `&`.
 #
 # The first one keeps the order of decoding: what is predicted depends on the outputs before it only. Otherwise it is the
 # multi-head attention of the encoder.
@@ -344,8 +347,9 @@ print("causal_mask(2, past=3):", causal_mask(2, past=3).tolist())
 # <details><summary>A decoder decodes alone, one symbol at a time, and its causal mask is missing. What changes in its first
 # layer for the newest symbol?</summary>
 #
-# Nothing: nothing stands behind the newest symbol, so it sees what the mask would let it see. A missing mask does its harm in
-# training.
+# Nothing: nothing stands behind the newest symbol, so it sees what the mask would let it see. In the layers above something
+# may change, if the old positions are computed anew at each step: they then look ahead. With a cache they are not. The great
+# harm is done in training.
 #
 # </details>
 

@@ -273,6 +273,8 @@ numbers = {
     "british_right": british.share,
     "american_sure": american.mean_sure,
     "british_sure": british.mean_sure,
+    "sure_last": 100 * american.sure[-1],
+    "right_last": 100 * american.right[-1],
     "words": count,
 }
 claim(british.gap > 3 * american.gap, "in British it is off by far more", **numbers)
@@ -281,13 +283,14 @@ claim(abs(british.mean_sure - american.mean_sure) < 2, "as sure in British as in
 show_figure(
     draw_calibration(calibrated),
     title="As sure in British as in American, and right far less often: off by {british:.0f} points, not {american:.0f}",
-    alt="Two panels, how often the base is right over how sure it is, with a dashed diagonal. American: the last point lies on the line. "
+    alt="Two panels, how often the base is right over how sure it is, with a dashed diagonal. American: the last point lies just below the line. "
     "British: the whole curve lies below it. On average American is off by {american:.1f} points, British by {british:.1f}.",
     **numbers,
 )
 prose(
     "Below the line means *too sure of itself*. In American the base says {american_sure:.1f} % on average and {american_right:.1f} % are "
-    "right. Nearly all its guesses lie in the last bin, on the line; among the few less sure ones it is right less often than it says. "
+    "right. Nearly all its guesses lie in the last bin: there it says {sure_last:.1f} % and {right_last:.1f} % are right, a small gap that makes "
+    "most of the total. The few less sure ones are on the whole right less often than it says. "
     "In British it is as sure ({british_sure:.1f} %), and {british_right:.1f} % are right. It does not know that it is asked about "
     "another accent: a probability says how sure the model is **about the world that it was trained on**.",
     **numbers,

@@ -202,7 +202,7 @@ show_figure(
 # %% [markdown]
 # ## Experiment: what each ingredient gave
 #
-# The base's recipe was searched: many trainings, each with one thing changed. One choice needs a word. Lesson 18 puts vectors
+# The base's recipe was searched: many trainings, with one or two things changed. One choice needs a word. Lesson 18 puts vectors
 # in front of the letters, so that every letter moves to a later position. A base that has always begun at position 0 does not
 # bear that. So half of its rows in training begin at a position that is drawn.
 
@@ -227,8 +227,8 @@ prose(
     cost=numbers["cost"],
 )
 prose(
-    "A higher rate with more decay gave {gain:.1f} points, from {plain:.1f} to {chosen:.1f} %; label smoothing at that rate "
-    "came out {apart:.2f} points beside it, so it was left out.",
+    "A higher rate with more decay gave {gain:.1f} points, from {plain:.1f} to {chosen:.1f} %; label smoothing at that rate, with the "
+    "smaller decay, came out {apart:.2f} points beside it: no gain over decay, so it was left out.",
     gain=what_rate_and_decay_give()["gain"],
     plain=what_rate_and_decay_give()["plain"],
     chosen=what_rate_and_decay_give()["chosen"],
@@ -243,8 +243,8 @@ prose(
 # %% [markdown]
 # **To be exact.** Each bar and each curve is *one* seed, on development words, on another machine than the base's own run;
 # the curves on the left are of runs that the clock stopped halfway. Differences below a point may be luck. That moved letters
-# ruin a base which began at 0 is none. (`lessons/results/base_recipe.json`, kept by
-# `python -m lessons.experiments.pretraining_recipe`.)
+# ruin a base which began at 0 is none. (`lessons/results/base_recipe.json`; the rows
+# of the search, from which `lessons/experiments/pretraining_recipe.py` made it, are not in the repository.)
 
 # %% [markdown]
 # ## Experiment: what the base learnt

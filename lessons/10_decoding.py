@@ -201,7 +201,7 @@ show_figure(
 )
 
 # %% [markdown]
-# Draws can only hurt here, unless they are kept to the likeliest symbols. For a story it is the other way round.
+# Draws hurt here; keeping them to the likeliest symbols makes the harm smaller. For a story it is the other way round.
 #
 # ## Experiment: is a beam's answer likelier, and is it better?
 #
@@ -303,8 +303,8 @@ prose(
 #   we leave that out. Nothing crashes and most words come out right, since the beams agree on most of what came before.
 #   That is why such a bug lives long: compare with the uncached run, word by word, and not by a score.
 # - **The position of a cached step.** The new symbol stands at place $t$, not at 0; and its mask is a row of $t + 1$ Trues.
-#   A library full of options had junk text from its cache more than once
-#   ([x-transformers#174](https://github.com/lucidrains/x-transformers/issues/174),
+#   A library full of options gave other outputs with its cache more than once
+#   ([x-transformers#219](https://github.com/lucidrains/x-transformers/issues/219), with junk text,
 #   [x-transformers#311](https://github.com/lucidrains/x-transformers/issues/311)).
 # - **Rows that are finished go on.** After its end symbol a row must be padded, whatever the others still add.
 # - **Top-p that may keep nothing**: the symbol that crosses the line belongs to the set. However small $p$, the best stays.
@@ -312,7 +312,7 @@ prose(
 # - **Temperature 0** is a division by 0. Greedy is what is meant.
 
 # %%
-uncached = say(base, tested, num_beams=4, use_cache=False)
+uncached = say(base, tested, **WAYS["4 beams"], use_cache=False)
 spoilt_words = spoilt(base, tested, uncached)
 print("4 beams, cached as uncached:", answers["4 beams"] == uncached)
 print(f"a cache that does not follow its beams spoils {len(spoilt_words)} of {len(tested)} words")

@@ -284,8 +284,9 @@ claim(numbers["most"] < 50, "the matrices moved by less than half of their size"
 # %% [markdown]
 # ## Experiment: the price
 #
-# With AdamW each trained number needs four: itself, its gradient, and two moments. In fp32 that is 16 bytes; a frozen number
-# needs 4. Whether this counts depends on what else is in memory. The backward pass needs many results of the forward pass:
+# With AdamW each trained number needs four: itself, its gradient, and two moments. In fp32 that is 16 bytes, and 4 for a frozen
+# number; so it is in this course. The figure counts large models as they are usually trained, weights and gradients in 16 bits:
+# 12 bytes, and 2 for a frozen number. Whether this counts depends on what else is in memory. The backward pass needs many results of the forward pass:
 # the *activations*.
 
 # %%
@@ -361,7 +362,7 @@ print(
 #
 # <details><summary>LoRA trains a tenth of the numbers. When does it need less memory than full fine-tuning?</summary>
 #
-# When gradients and moments of the frozen numbers, 12 bytes each, weigh more than the activations that LoRA keeps besides.
+# When gradients and moments of the frozen numbers, 12 bytes each in fp32, weigh more than the activations that LoRA keeps besides.
 # That is so in large models with few tokens in a batch, and not in this course's small one.
 #
 # </details>

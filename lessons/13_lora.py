@@ -502,8 +502,9 @@ print("british + cmu:", predict(model, ["water", "dance", "better", "lorry", "la
 #   ([peft#2489](https://github.com/huggingface/peft/pull/2489), where both were 8). Test with α ≠ r.
 # - **Merged twice.** A merge added ΔW two times, and an unmerge that took it away two times hid it
 #   ([peft#3774](https://github.com/huggingface/peft/pull/3774)). Compare the merged output with the unmerged one, as above.
-# - **Both factors zero**, or the wrong one for embeddings ([LoRA#46](https://github.com/microsoft/LoRA/pull/46) and
-#   [LoRA#155](https://github.com/microsoft/LoRA/pull/155)). See the gradients above.
+# - **Both factors zero.** See the gradients above. (Microsoft's LoRA for embeddings has A = 0 and B random, which has been
+#   reported as an error, as in [LoRA#46](https://github.com/microsoft/LoRA/pull/46) and
+#   [LoRA#155](https://github.com/microsoft/LoRA/pull/155): either one may be zero.)
 # - **The rank is changed, α is not.** Then $\alpha/r$ changes as well. With plain gradient descent the effect of a step
 #   shrinks like $1/r$, and a "worse" rank 64 may only be slow. With Adam the first step's effect stays
 #   ([lesson 14](14_lora_relatives.ipynb)).

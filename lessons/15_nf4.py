@@ -123,7 +123,7 @@ show_figure(
     **{name: bits_of(number, name)[2] for name in ("bf16", "int4")},
 )
 prose(
-    "bf16 is fp32 with the last 16 bits cut off: the same range, up to {range:.1g}, and a coarse step, {coarse:.4f} at 1. fp16 has a finer "
+    "bf16 is fp32 rounded to its first 16 bits: the same range, up to {range:.1g}, and a coarse step, {coarse:.4f} at 1. fp16 has a finer "
     "step, {fine:.5f}, and a small range, so that it overflows above {small:,.0f}.",
     range=largest["bf16"],
     coarse=steps["bf16"],
@@ -221,7 +221,7 @@ for (title, table), weights in zip(tables.items(), (real, normal)):
 steps = NF4_CODEBOOK.diff()
 named = {"NF4": "nf4", "16 equal levels": "uniform", "INT4, affine": "affine"}
 numbers = {
-    f"{short}_{measure}": getattr(tables["normal weights"][name][1], measure)
+    f"{short}_{measure}": getattr(tables["normal weights"][name][1], measure) / normal.std().item()
     for name, short in named.items()
     for measure in ("mean_absolute", "root_mean_square")
 }
@@ -288,13 +288,14 @@ show_figure(
     draw_rounded(scores),
     title="The base has {exact:.2f} % phoneme error in 32 bits, {nf4:.2f} % in NF4, at worst {worst:.2f} %",
     alt="Bars of the American phoneme error on {words} words: {exact:.2f} % in fp32, {nf4:.2f} % in NF4; with equally spaced levels, INT4 "
-    "and FP4 too; {one:.2f} % with one scale for 16,384 weights.",
+    "and FP4 too; {one:.2f} % with one scale for each matrix.",
     **numbers,
 )
 prose(
     "On {words} words a few tenths of a point are noise: this model hardly notices four bits, whatever their levels. With one scale for "
-    "a whole matrix in place of one for 64 weights it comes to {one:.2f} %. The base's weights are well-behaved: none is much larger "
-    "than the rest. Those of large models are not.",
+    "a whole matrix in place of one for 64 weights it comes to {one:.2f} %. The base has outliers, its largest weight is {outlier:.0f} standard "
+    "deviations, but they are few. Large models have more.",
+    outlier=float(real.abs().max() / real.std()),
     words=numbers["words"],
     one=numbers["one"],
 )

@@ -136,7 +136,7 @@ show_source(LinearFromCodes, on_nf4, merged_in_4bit, lost_share)
 #
 # LoRA learns $\Delta W = (0.1, 0, 0, \ldots)$, so $y = 0.4830$. Now merge, back into four bits. The largest weight is 0.6 now, and
 # so is the scale. $-0.1975 / 0.6 = -0.329$ becomes level $-0.2844$, that is $-0.1707$; $0.0805 / 0.6 = 0.134$ becomes $0.1609$,
-# that is $0.0966$. Two weights moved that nobody wanted to move: by 0.0268 and 0.0160. The length of this error is 0.031; the
+# that is $0.0966$. Two weights moved that nobody wanted to move: by 0.0268 and 0.0161. The length of this error is 0.031; the
 # update's is 0.1. So about 31 % of the update is rounding error.
 
 # %%
@@ -211,7 +211,7 @@ show_figure(
 )
 prose(
     "{whole:.1f} MB in 32 bits became {packed:.1f} MB with the adapter. The British phoneme error went from {before:.1f} to {after:.1f} % "
-    "in {steps} steps, and no code changed. The adapter learns the task and, on the way, makes up for what the rounding did.",
+    "in {steps} steps, and no code changed. The adapter learns the task beside the rounded matrix.",
     **{name: numbers[name] for name in ("whole", "packed", "before", "after", "steps")},
 )
 exact, coarse = (
@@ -290,11 +290,11 @@ prose(
     lost=numbers["lost"],
 )
 prose(
-    """- **Into $\\hat W$, kept in 16 or 32 bits**: exact, and no longer small.
+    """- **Into $\\hat W$, kept in 32 bits**: exact up to rounding, and no longer small. (In bf16 a small update is rounded away here too.)
 - **Into $\\hat W$, then rounded again**: small, with another rounding error. {again:.1f} % here, {apart:.1f} % before; on {count} words
   half a point is noise. Measure your own task.
-- **Into the original $W$**: the adapter never saw it. It had learnt to make up for the rounding, which is not there now. Here it
-  comes to {original:.1f} %.""",
+- **Into the original $W$**: the adapter never saw it, and may have learnt to make up for a rounding that is not there now. Here it
+  comes to {original:.1f} %, so it had not.""",
     count=len(development),
     **{name: numbers[name] for name in ("again", "apart", "original")},
 )

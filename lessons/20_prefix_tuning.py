@@ -128,7 +128,8 @@ show_drawing(
 # \qquad \lambda = \frac{\sum_{\text{prefix}} e^{q \cdot k / \sqrt{d_{head}}}}{\sum_{\text{all}} e^{q \cdot k / \sqrt{d_{head}}}}$$
 #
 # With strength $\lambda$, which depends on the query, the prefix's output is added, and what the words gave is weakened. A
-# prompt does the same, but only in the first layer; a prefix does it in all of them.
+# prompt does the same, but its keys and values are free only in the first layer; above, they are what the layers below made of
+# them. A prefix has its own in all of them.
 #
 # $P_K$ and $P_V$ are not trained directly. While training, a small network makes them out of one matrix $E$:
 #
@@ -244,7 +245,8 @@ show_figure(
     **{name: numbers[name] for name in ("least", "most", "where", "half", "heads")},
 )
 prose(
-    "The mean is {mean:.2f}. Ten keys among 10 + 8 would have {equal:.2f} if all were looked at alike. So the training has "
+    "The mean is {mean:.2f}. In the encoder and in cross-attention ten keys among 10 + 8 would have {equal:.2f} if all were looked at alike; in the "
+    "decoder's self-attention, which sees fewer sounds, more. So the training has "
     "decided head by head how far the prefix is to replace what the words say.",
     mean=numbers["mean"],
     equal=numbers["equal"],

@@ -186,7 +186,7 @@ show_figure(
 said_and_so(
     said="SSF saves computing while performance is kept or raised; for large models it needs less time and fewer resources to train.",
     so="The *file* is small ({ssf_trained:,} numbers, LoRA {lora_trained:,}), and what is used afterwards costs nothing more than the base. "
-    "Training does not get shorter here: {ssf_seconds:.0f} s, full fine-tuning {full_seconds:.0f}. Nor does it take less memory on this small base: "
+    "Training does not get shorter here: {ssf_seconds:.0f} s, full fine-tuning {full_seconds:.0f}. And it takes hardly less memory on this small base: "
     "{ssf_memory:.0f} MB, full {full_memory:.0f}, because the gradient of every γ needs what its operation put out, which must be kept. What large models "
     "save are gradients and optimizer states of the frozen weights. Performance: {ssf:.1f} % word error, full {full:.1f}.",
     shown_by="the table above",
@@ -339,7 +339,7 @@ prose(
 said_and_so(
     said="SSF adjusts the scale and offset of features, without training the model's parameters.",
     so="Both are true at once, and there is more: merged, it *is* a change of the model's parameters. Each row of a matrix gets longer or "
-    "shorter and each bias moves. What it cannot do is turn a row into another direction; LoRA can.",
+    "shorter and each bias moves. What it cannot do is turn a row into another direction than its own or the opposite; LoRA can.",
     shown_by="`merged()` above; the example by hand",
 )
 
@@ -356,7 +356,7 @@ said_and_so(
 # |---|---|---|
 # | BitFit ([lesson 12](12_bitfit_and_layernorm.ipynb)) | biases only | γ fixed at 1 |
 # | LayerNorm tuning ([lesson 12](12_bitfit_and_layernorm.ipynb)) | gain and bias of the norms | only behind norms |
-# | IA³ ([lesson 14](14_lora_relatives.ipynb)) | factors of keys, values and the feed forward's inside | β fixed at 0, in three places |
+# | IA³ ([lesson 14](14_lora_relatives.ipynb)) | factors of keys, values and the feed forward's inside | β fixed at 0, in three places; in the feed forward behind the activation, where SSF has none |
 # | LoRA ([lesson 13](13_lora.ipynb)) | a low-rank change of $W$ | $\Delta W = (\mathrm{diag}(\gamma) - I)\,W$: any rank, but only $d_{out}$ numbers free |
 
 # %% [markdown]

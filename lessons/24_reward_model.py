@@ -82,8 +82,8 @@ show_drawing(
 # %% [markdown]
 # ## The idea
 #
-# A reward model is a model of the policy's family whose last layer, the one that made logits of words, is taken off. In its
-# place stands one linear layer with a single output: the *reward* of a prompt with an answer.
+# A reward model is a model like the one that writes the answers (the *policy*, as it will be called), whose last layer, the one
+# that made logits of words, is taken off. In its place stands one linear layer with a single output: the *reward* of a prompt with an answer.
 #
 # Nobody tells it a reward. What one has are pairs: two answers to one prompt, and which of them a person took. So the same
 # model reads both, and training asks only that the chosen one gets the higher number.
@@ -105,7 +105,7 @@ show_drawing(
 # - The chosen reward is pushed up and the rejected one down, by the same amount.
 # - The push is the model's *mistake*: near 1 where it was sure of the wrong answer, near 0 where it was sure of the right one.
 # - If 5 is added to both rewards, nothing changes. So a reward has no zero of its own. Here samples of the untrained policy
-#   get mean 0 and deviation 1 afterwards, so that a price means the same for each reward model.
+#   get mean 0 and deviation 1 afterwards, so that the price of lesson 25 means the same for each reward model.
 # - Two rewards for *different* prompts were never compared, and their difference means nothing.
 
 # %% [markdown]
@@ -304,7 +304,7 @@ exercises_of(24)
 # - Bradley and Terry: the chosen answer wins with probability $\sigma(r_c - r_d)$; the loss is minus its logarithm.
 # - The push is the mistake, up for the chosen and down for the rejected answer.
 # - Only differences for one prompt are learnt; zero and scale are set afterwards.
-# - A reward model knows what the pairs showed. Elsewhere it guesses, and length is its first guess.
+# - A reward model knows what the pairs showed. Elsewhere it guesses; length is a shortcut to test for first.
 # - People's agreement with each other is no ceiling for the model.
 
 # %% [markdown]

@@ -190,7 +190,7 @@ show_figure(
 )
 prose(
     "The mean of the gradient is the same on both curves. Without a baseline every sampled answer is pushed up hard, and only "
-    "the small differences of those pushes teach; with one, half of the samples are pushed down. PPO's baseline is the value head, "
+    "the small differences of those pushes teach; with one, what scored below the mean is pushed down. PPO's baseline is the value head, "
     "GRPO's ([lesson 27](27_grpo.ipynb)) the mean of a group.",
 )
 
@@ -225,7 +225,7 @@ prose(
 # %% tags=["hide-input"]
 show_figure(
     draw_watched(kept_arms("notes")),
-    title="The mean ratio stays within {furthest_ratio:.3f} of 1; the KL ends at {free_kl_last:.0f}, {held_kl_last:.1f} and {tight_kl_last:.1f} nats",
+    title="The mean ratio stays within {furthest_ratio:.4f} of 1; the KL ends at {free_kl_last:.0f}, {held_kl_last:.1f} and {tight_kl_last:.1f} nats",
     alt="Six panels over the steps, a curve for each price: mean ratio, share of clipped ratios, divergence from the rollout's policy, "
     "entropy, variance explained by the value head, KL to the reference. The KL ends at {free_kl_last:.0f} nats without a price, "
     "at {held_kl_last:.1f} with β = {held_beta} and at {tight_kl_last:.1f} with β = {tight_beta}.",
@@ -253,10 +253,11 @@ said_and_so(
 #
 # - **Dropout left on.** Then $\pi \ne \pi_{old}$ before anything is learnt, and ratios are not 1 at the first step.
 # - **Top-k or top-p while sampling.** The log-probabilities are then of another distribution, and the KL turns negative
-#   ([trl#351](https://github.com/huggingface/trl/issues/351), [trl#925](https://github.com/huggingface/trl/issues/925)).
+#   ([trl#235](https://github.com/huggingface/trl/issues/235)).
 # - **The temperature forgotten in one place.** Rollout, reference and update divide the logits by the same number.
 # - **The minimum of two losses.** The smaller gain is the *larger* loss.
-# - **A gradient through the advantage.** It is the rollout's, a constant.
+# - **A gradient through the advantage.** It belongs to the rollout, the sampled answers and all that
+#   was computed with them: a constant.
 # - **No price, or none watched.** A reward that rises is no success. Look at samples, KL and length.
 
 # %% [markdown]
@@ -269,7 +270,7 @@ said_and_so(
 #
 # </details>
 #
-# <details><summary>At the first update all ratios are 1 and whitened advantages have mean 0, so the loss is 0. Is anything learnt?</summary>
+# <details><summary>At the first update all ratios are 1, and advantages whitened to mean 0 and deviation 1 sum to 0, so the loss is 0. Is anything learnt?</summary>
 #
 # Yes. The loss is 0, its gradient is not: it is the mean of $A \nabla \log \pi$, and tokens with different advantages are pushed
 # apart.

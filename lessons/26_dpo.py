@@ -201,7 +201,7 @@ prose(
 # %% tags=["hide-input"]
 show_figure(
     draw_real_words(kept_arms("words")),
-    title="Judgements take off {judged_gain:.0f} points of word error, the answers themselves {told_gain:.0f}",
+    title="Judgements take off {judged_gain:.1f} points of word error at most, the answers themselves {told_gain:.1f}",
     alt="Two panels of bars for the reference, PPO, GRPO, DPO and learning the answers. Greedy word error: {reference:.1f} % before, "
     "{ppo:.1f}, {grpo:.1f} and {dpo:.1f} % after judgements, {told:.1f} % after the answers. The bars show the phoneme error.",
     **answers_beside_judgements(),

@@ -147,7 +147,7 @@ show_figure(
 prose(
     "At first both rise: among common answers the reward model is right. Then the rare answer turns up in a group, gets the "
     "highest advantage there, becomes less rare, and turns up more often. From the policy's side nothing is wrong: the proxy climbs at every "
-    "stage. Whoever sees the left curve only is content.",
+    "stage. Whoever sees the proxy's curve only is content.",
 )
 
 # %% [markdown]
@@ -217,7 +217,8 @@ prose(
 # - **Answers of different prompts in one group.** Then an easy prompt is rewarded, not a good answer.
 # - **The deviation of equal rewards.** A rounding error, divided by nearly nothing, becomes an advantage: equal rewards give
 #   exact zeros here.
-# - **"The loss is 0, nothing is learnt".** It is 0 at each first update.
+# - **"The loss is 0, nothing is learnt".** Without a price it is 0 at the first update of every batch; with one, β times the
+#   KL is left. The gradient is not 0.
 # - **β carried over from PPO.** See above.
 # - **A proxy that rises taken for success.** Read samples; keep a second judge that nobody trains on.
 # - **The mean of a group with one answer.** There is no deviation; a group has at least two.

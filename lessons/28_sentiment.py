@@ -132,8 +132,9 @@ print("with the padding in it", STATES[0].mean(dim=0).tolist(), " score", (STATE
 # %% [markdown]
 # ## Experiment: the same sentences, seven ways
 #
-# Half of the film sentences are for training, the others for the test. F1 is computed for "good", "neutral" and "bad", and
-# weighted by how frequent they are (`python -m lessons sentiment --test-sentences 1000`; P-Tuning v2 with `--methods p_tuning_v2`).
+# Half of the film sentences are for training, the others for the test. F1 of a class is
+# $2PR / (P + R)$: $P$ is the share of right ones among those called so, $R$ the share found of those that are so. It is
+# computed for "good", "neutral" and "bad", and weighted by how frequent they are (`python -m lessons sentiment --test-sentences 1000`; P-Tuning v2 with `--methods p_tuning_v2`).
 
 # %% tags=["hide-input"]
 rows = kept_rows()
@@ -163,8 +164,8 @@ said_and_so(
     said="P-Tuning v2 is good at complex tasks of natural language understanding, and with small models.",
     so="Here is such a task, and a small model. P-Tuning v2 reaches {p_tuning_v2:.1f} % F1 with {p_tuning_v2_trains:,} numbers, the "
     "head's included; the head alone {head:.1f} %, prefix tuning {prefix_tuning:.1f} %, LoRA {lora:.1f} % with {lora_trains:,}. It is as "
-    "good as the others, and not better. On our base, where sounds must be *produced*, it is behind them "
-    "([lesson 21](21_p_tuning_v2.ipynb)).",
+    "good as the others, and not better. On our base, where sounds must be *produced*, it is behind LoRA and full fine-tuning, level with "
+    "prefix tuning and ahead of BitFit ([lesson 21](21_p_tuning_v2.ipynb)).",
     shown_by="the figure above",
     **deep_prompts(),
 )

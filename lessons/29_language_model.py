@@ -104,7 +104,7 @@ show_drawing(
 # **A gate.** The feed forward has a third matrix. One half says what could pass, the other how far the gate is open, number by
 # number.
 #
-# **No biases**, and one matrix for input and output in the small models (the paper tied its own too).
+# **No biases** (Qwen2.5 keeps those of queries, keys and values), and one matrix for input and output in the small models (the paper tied its own too).
 
 # %% [markdown]
 # ## The formula
@@ -317,7 +317,7 @@ exercises_of(29)
 # %% [markdown]
 # ## Summary
 #
-# - Pre-norm, RMSNorm, rotary positions, shared heads, a gate, no biases: six small changes carry the paper's decoder to
+# - Pre-norm, RMSNorm, rotary positions, shared heads, a gate, few biases or none: six small changes carry the paper's decoder to
 #   Llama and Qwen.
 # - Rotary positions turn queries and keys; what is left in a score is the distance.
 # - Shared heads make the cache as many times smaller as heads share one.

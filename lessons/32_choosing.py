@@ -135,14 +135,15 @@ prose(
 )
 
 # %% [markdown]
-# The last but one question of the drawing is this sum.
+# The last question of the drawing is this sum.
 
 # %% [markdown]
 # ## Experiment: the decision, from the table
 #
 # `python -m lessons compare --seeds 5 --test-words all` made the saved comparison: 1,000 British words, 300 steps, each technique
 # at its own learning rate. First the prices. "Merges": the adapter can be written into the weights, so that using it costs
-# nothing. "Mixes": rows of one batch can have different adapters in one pass. Both are asked of the code, not remembered.
+# nothing. "Mixes": rows of one batch can have different adapters in one pass. Both are asked of the code, not remembered:
+# prompts could mix too, but this code runs such rows adapter by adapter.
 
 # %%
 show_table(prices())

@@ -2,8 +2,8 @@
 
 Read in this order: config, masks, embedding, dropout, rotary, attention, add_norm, feed_forward, stack, encoder, decoder,
 token_model, model, encoder_only, decoder_only; then decoding/, learning/, and pretrained/: real checkpoints. Beside the
-figure stand fused (faster twins of its parts), products (large ones with frozen matrices, faster) and watching (who looked at
-whom).
+figure stand fused (faster twins of its parts, root_mean_square for one of them), products (large ones with frozen matrices,
+faster) and watching (who looked at whom).
 """
 
 from transformer.add_norm import AddNorm, LayerNorm, RMSNorm

@@ -88,7 +88,6 @@ def agreements(report: Mapping[str, Any]) -> dict[str, tuple[bool, bool]]:
     prompts = ("prompt_tuning", "p_tuning")
     return {
         "LoRA is at least as good as full fine-tuning": each(lambda good: good["lora"] >= good["full"]),
-        "DoRA is better than LoRA": each(lambda good: good["dora"] > good["lora"]),
         "VeRA is better than IA3": each(lambda good: good["vera"] > good["ia3"]),
         "prefix tuning is better than prompt tuning": each(lambda good: good["prefix_tuning"] > good["prompt_tuning"]),
         "LayerNorm tuning is better than prompt tuning": each(lambda good: good["ln_tuning"] > good["prompt_tuning"]),

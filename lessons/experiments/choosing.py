@@ -69,7 +69,7 @@ def questions() -> dict[str, Callable[[str], bool]]:
         "many tasks in one batch: it mixes": lambda method: answers(method)[1],
         NO_ROOM: lambda method: method in FOUR_BITS,
         "no step slower than full fine-tuning": lambda method: seconds(method) <= 1,
-        "only numbers that the base has": lambda method: method in OWN_PARAMETERS,
+        "only biases or norms of the base": lambda method: method in OWN_PARAMETERS,
     }
 
 

@@ -26,7 +26,7 @@ TINY = TransformerConfig(
 LIKELY = {"do_sample": True, "temperature": 2.0}
 WAYS: dict[str, dict[str, Any]] = {
     "greedy": {},
-    "4 beams": {"num_beams": 4},
+    "4 beams": {"num_beams": 4, "length_penalty": 0.0},
     "sampling": {"do_sample": True},
     "temperature 2": LIKELY,
     "the same, top-k 3": {**LIKELY, "top_k": 3},

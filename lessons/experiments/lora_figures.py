@@ -69,9 +69,9 @@ def draw_spectra(found: Mapping[str, Spectrum]) -> Figure:
 
 
 def named(path: str) -> str:
-    """encoder.layers.0.feed_forward.fc1 → encoder 1, fc1"""
+    """encoder.layers.0.feed_forward.fc1 → encoder 0, feed forward, fc1"""
     stack, _, layer, *part = path.split(".")
-    return f"{stack} {int(layer) + 1}\n{part[0].replace('_', ' ')}, {part[-1]}"
+    return f"{stack} {layer}\n{part[0].replace('_', ' ')}, {part[-1]}"
 
 
 def draw_ranks(errors: Mapping[int, float], untuned: float) -> Figure:
@@ -89,7 +89,7 @@ def draw_places_and_ranks(study: Mapping[str, Any]) -> Figure:
     """The kept study: left where LoRA sits, right its rank; hollow at one rate for all, full at its own."""
     figure, (left, right) = new_figure(columns=2, height=3.4, sharey=True)
     draw_line(left, dict(study), [(place, RANK) for place in PLACES])
-    counts = [trained_parameters(dict(study), place, RANK) // 1000 for place in PLACES]
+    counts = [round(trained_parameters(dict(study), place, RANK) / 1000) for place in PLACES]
     names = [f"{place}\n{count} k" for place, count in zip(PLACES, counts, strict=True)]
     left.set_xticks(range(len(PLACES)), names, fontsize=7)
     left.set(xlabel="place, and its parameters", ylabel="British word error (%)")

@@ -60,7 +60,7 @@ def errors_of_rounded(words: Sequence[str]) -> dict[str, float]:
     for name in ("nf4", "uniform", "int4", "fp4"):
         model = quantize_model(load_base(), codebook=CODEBOOKS[name], double_quant=True, compute_dtype=torch.float32)
         errors[name] = 100 * evaluate(model, words, "american").phoneme_error
-    whole = quantize_model(load_base(), codebook=UNIFORM_CODEBOOK, block_size=2**14, compute_dtype=torch.float32)
+    whole = quantize_model(load_base(), codebook=UNIFORM_CODEBOOK, block_size=2**16, compute_dtype=torch.float32)
     errors[ONE_SCALE] = 100 * evaluate(whole, words, "american").phoneme_error
     return errors
 

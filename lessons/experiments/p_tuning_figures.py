@@ -97,15 +97,7 @@ def draw_second_task(losses: Mapping[str, Sequence[float]]) -> Figure:
     """The losses from four starts."""
     figure, axis = new_figure(height=3.2)
     for (start, found), colour in zip(losses.items(), START_COLOURS, strict=True):
-        dashed = start == "shared, frozen"  # it runs along the warm prompt, and both shall be seen
-        axis.plot(
-            range(1, len(found) + 1),
-            found,
-            color=colour,
-            label=start,
-            ls="--" if dashed else "-",
-            zorder=3 if dashed else 2,
-        )
+        axis.plot(range(1, len(found) + 1), found, color=colour, label=start)
     axis.set(xlabel="step of the second task", ylabel="loss")
     legend_below(figure, axis)
     return figure

@@ -145,6 +145,10 @@ def what_longer_training_gives() -> Values:
 
 
 def main(arguments: Sequence[str]) -> int:
+    if not arguments:
+        raise SystemExit(
+            "name the files of rows, as the trainings wrote them: python -m lessons.experiments.pretraining_recipe ROWS.jsonl"
+        )
     KEPT.write_text(json.dumps(collected(map(Path, arguments)), indent=1) + "\n", encoding="utf-8")
     print(KEPT)
     return 0

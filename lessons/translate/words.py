@@ -64,7 +64,6 @@ VALUES = (
     "That small rise is overfitting as well.",
     "There is no rise at the end: the gap alone is the overfitting.",
     "LoRA is at least as good as full fine-tuning",
-    "DoRA is better than LoRA",
     "VeRA is better than IA3",
     "prefix tuning is better than prompt tuning",
     "LayerNorm tuning is better than prompt tuning",

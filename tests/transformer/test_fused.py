@@ -1,11 +1,14 @@
 """The faster twins: each gives the numbers and the gradients of the clear part, and a model has them where it asks for them."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET, random, shaken
-from transformer import EncoderOnly, LayerNorm, MaskedWordHead, Transformer, causal_mask, padding_mask
+from transformer import EncoderOnly, LayerNorm, MaskedWordHead, RMSNorm, Transformer, causal_mask, padding_mask
+from transformer import fused as fused_twins
 from transformer.attention import Attend, scaled_dot_product_attention
 from transformer.dropout import Dropout, apply_dropout
 from transformer.fused import (
@@ -13,11 +16,13 @@ from transformer.fused import (
     FastDropout,
     FusedAttend,
     FusedLayerNorm,
+    FusedRMSNorm,
     fast_dropout,
     formula_is_faster,
     fused_attention,
     unless_all_true,
 )
+from transformer.root_mean_square import closed_form_is_faster, root_mean_square
 
 BATCH, HEADS, QUERY, KEY, D_HEAD, D_MODEL = 2, 3, 4, 5, 6, 7
 MASKS = {
@@ -118,14 +123,64 @@ def test_leaving_it_out_changes_no_bit():
     assert torch.equal(with_mask[0], without[0])
 
 
-def test_the_fused_norm_gives_the_numbers_and_the_gradients_of_the_formula():
-    by_hand = shaken(LayerNorm(D_MODEL, eps=0.02))
-    fused = FusedLayerNorm(D_MODEL, eps=0.02).double()
+@pytest.mark.parametrize("norm", [LayerNorm, RMSNorm])
+@pytest.mark.parametrize("shape", [(BATCH, QUERY, D_MODEL), (1, D_MODEL), (D_MODEL,)])
+@pytest.mark.parametrize("frozen", [False, True], ids=["the gain learns", "the gain is frozen"])
+def test_a_fused_norm_gives_the_numbers_and_the_gradients_of_the_formula(norm, shape, frozen):
+    by_hand = shaken(norm(D_MODEL, eps=0.02))
+    fused = {LayerNorm: FusedLayerNorm, RMSNorm: FusedRMSNorm}[norm](D_MODEL, eps=0.02).double()
     fused.load_state_dict(by_hand.state_dict())
-    x = random(BATCH, QUERY, D_MODEL).requires_grad_()
+    for module in (by_hand, fused):
+        module.requires_grad_(not frozen)
+    x, weights = random(*shape).requires_grad_(), random(*shape)
 
     torch.testing.assert_close(fused(x), by_hand(x))
-    small.assert_equal(small.gradients(fused, fused(x)), small.gradients(by_hand, by_hand(x)))
+    for ours, theirs in zip(*(gradients_of(module, x, weights) for module in (fused, by_hand)), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def gradients_of(module, x, weights):
+    asked = [x, *(parameter for parameter in module.parameters() if parameter.requires_grad)]
+    return torch.autograd.grad(module(x), asked, weights)
+
+
+def test_the_closed_form_can_be_differentiated_twice():
+    x, gain = random(3, D_MODEL).requires_grad_(), random(D_MODEL).requires_grad_()
+    of_both = partial(root_mean_square, eps=0.02)
+
+    assert torch.autograd.gradcheck(of_both, (x, gain))
+    assert torch.autograd.gradgradcheck(of_both, (x, gain))
+
+
+def test_a_vector_of_zeros_has_a_gradient():
+    x = torch.zeros(2, D_MODEL, dtype=torch.float64, requires_grad=True)
+
+    (gradient,) = torch.autograd.grad(
+        root_mean_square(x, torch.ones(D_MODEL, dtype=torch.float64), 0.04), x, random(2, D_MODEL)
+    )
+
+    assert gradient.isfinite().all()
+    assert gradient.abs().max() > 1  # 1 / √ε = 5 times what came
+
+
+def test_where_torch_s_own_norm_stays():
+    x, gain = torch.ones(2, D_MODEL), torch.ones(D_MODEL)
+
+    assert closed_form_is_faster(x, gain)
+    assert closed_form_is_faster(x.double(), gain.double())
+    for kind in (torch.float16, torch.bfloat16):
+        assert not closed_form_is_faster(x.to(kind), gain.to(kind))
+    assert not closed_form_is_faster(x, gain.double())
+    assert not closed_form_is_faster(x.to("meta"), gain.to("meta"))
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_the_norm_asks_which_one_pays(pays, monkeypatch):
+    monkeypatch.setattr(fused_twins, "closed_form_is_faster", lambda x, gain: pays)
+    monkeypatch.setattr(fused_twins, "root_mean_square", lambda x, gain, eps: x + eps)
+    x = random(2, D_MODEL)
+
+    assert torch.equal(FusedRMSNorm(D_MODEL, eps=0.02).double()(x), x + 0.02) == pays
 
 
 @pytest.mark.parametrize("p", [1e-5, 0.3, 1 - 1e-5, 1 - 1e-6])

@@ -31,7 +31,9 @@ def label_smoothed_cross_entropy(
     real = target != pad_id
     excluded = torch.tensor(sorted(set(never)), dtype=torch.long, device=logits.device)
     log_probs = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
-    log_probs = log_probs.index_fill(-1, excluded, float("-inf")).log_softmax(dim=-1)
+    if never:  # the logits of a language model are its largest tensor, and a copy takes its time
+        log_probs = log_probs.index_fill(-1, excluded, float("-inf"))
+    log_probs = log_probs.log_softmax(dim=-1)
     loss = -log_probs.gather(-1, target.unsqueeze(-1)).squeeze(-1)
     if smoothing > 0.0:
         allowed = logits.shape[-1] - len(excluded)

@@ -233,7 +233,7 @@ UNSEEN = {
             "other tokens|K - 1|too large|1 more is subtracted",
             (".sum(dim=-1) / allowed", ".sum(dim=-1) / (allowed - 1)"),
         ),
-        ("softmax", ('float("-inf")).log_softmax(dim=-1)', 'float("-inf")).softmax(dim=-1).log_softmax(dim=-1)')),
+        ("softmax", ("log_probs.log_softmax(dim=-1)", "log_probs.softmax(dim=-1).log_softmax(dim=-1)")),
         ("sign|minus|smooth", ("uniform = -log_probs", "uniform = log_probs")),
         ("smooth|share", ("+ smoothing * uniform", "")),
         (
@@ -245,7 +245,7 @@ UNSEEN = {
             "ln 2|bits|logarithm|too large",
             ("return total / real.sum()", "return total / real.sum() / 0.6931471805599453"),
         ),
-        ("vocab|axis|over the", ('float("-inf")).log_softmax(dim=-1)', 'float("-inf")).log_softmax(dim=1)')),
+        ("vocab|axis|over the", ("log_probs.log_softmax(dim=-1)", "log_probs.log_softmax(dim=1)")),
     ],
     "collate": [
         ("bos", ("[bos_id, *target[:-1]]", "target[:-1]")),
