@@ -1,4 +1,4 @@
-"""The parts that have a faster form, each beside its plain ones: dropout, and a product of few rows.
+"""The parts that have a faster form, each beside its plain ones: dropout, RMSNorm, and a product of few rows.
 
 python -m tests.benchmarks.bench_parts [--rounds N]
 """
@@ -14,9 +14,10 @@ from rich.table import Table
 from torch import Tensor
 
 from tests.benchmarks.timing import by_turns, machine, ratio
+from transformer.add_norm import RMSNorm
 from transformer.decoding.fast_products import leading, product
 from transformer.dropout import apply_dropout
-from transformer.fused import fast_dropout
+from transformer.fused import FusedRMSNorm, fast_dropout
 
 REPEAT = 50
 LAYERS = 12
@@ -33,8 +34,9 @@ def one_after_the_other(programs: list[Callable[[], object]]) -> None:
         program()
 
 
-def forward_and_backward(dropout: Callable[[Tensor, float], Tensor], x: Tensor) -> None:
-    dropout(x, 0.1).backward(torch.ones_like(x))
+def forward_and_backward(part: Callable[[Tensor], Tensor], x: Tensor) -> None:
+    y = part(x)
+    torch.autograd.grad(y, x, torch.ones_like(y))
 
 
 def main() -> None:
@@ -53,8 +55,16 @@ def main() -> None:
 
     x = torch.randn(2850, 128, requires_grad=True)
     for beside, plain in (("torch's", F.dropout), ("the formula", apply_dropout)):
-        dropout = [partial(forward_and_backward, form, x) for form in (fast_dropout, plain)]
+        dropout = [partial(forward_and_backward, partial(form, p=0.1), x) for form in (fast_dropout, plain)]
         compare("dropout, 2,850 × 128, forward and backward", beside, *dropout)
+    x = torch.randn(512, 576, requires_grad=True)
+    clear, fused = (norm(576).requires_grad_(False) for norm in (RMSNorm, FusedRMSNorm))
+    for beside, plain in (
+        ("torch's", partial(torch.rms_norm, normalized_shape=(576,), weight=clear.weight)),
+        ("the formula", clear),
+    ):
+        norm = [partial(forward_and_backward, form, x) for form in (fused, plain)]
+        compare("RMSNorm, 512 × 576, forward and backward, gain frozen", beside, *norm)
     for d_out, d_in in ((1024, 256), (1536, 576)):
         weights, bias = torch.randn(LAYERS, d_out, d_in).unbind(), torch.randn(d_out)
         for rows in (1, 64):
