@@ -42,8 +42,10 @@ EXERCISES = [
         hints=(
             "True up to the first EOS and on it. Count the ends from the left: cumsum.",
             "A token is real if no end stands *before* it: the number of ends so far, minus one if it is an end itself, is 0.",
+            "With `pad_id` the padding behind is left out too, unless it is the EOS itself: then the first one is the end.",
         ),
         wrong=(
+            Wrong("pad_id is None or pad_id == eos_id", "pad_id is None", "the end is taken for padding"),
             Wrong(
                 "((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) == 0",
                 "(responses == eos_id).cumsum(dim=1) == 0",

@@ -24,8 +24,13 @@ def response_mask(seed: int) -> dict[str, Tensor]:
     ids[0] = ids[0].where(ids[0] != eos_id, 0)
     ids[:2, 0] = 6  # neither end nor padding
     ids[1, 2] = 5 - eos_id // 5  # something stands behind the end
-    masks = {"the mask": responses.response_mask(ids, eos_id)}
-    return masks | {"the mask without the padding behind": responses.response_mask(ids, eos_id, pad_id=0)}
+    ended = ids.clone()
+    ended[0, -2:] = eos_id
+    return {
+        "the mask": responses.response_mask(ids, eos_id),
+        "the mask without the padding behind": responses.response_mask(ids, eos_id, pad_id=0),
+        "the mask where padding is the end": responses.response_mask(ended, eos_id, pad_id=eos_id),
+    }
 
 
 def token_log_probs(seed: int) -> dict[str, Tensor]:

@@ -125,3 +125,10 @@ def test_one_certain_token_costs_nothing():
     logits[0, 0, 2] = 0.0
 
     assert_matches(label_smoothed_cross_entropy(logits, torch.tensor([[2]])), np.zeros(()), name="the loss")
+
+
+def test_the_id_of_padding_is_the_one_that_was_given(logits):
+    loss = label_smoothed_cross_entropy(logits, TARGET, pad_id=2)
+
+    mistakes = {"pad_id 2 is not looked at": expected(logits)}
+    assert_matches(loss, expected(logits, pad_id=2), name="the loss", mistakes=mistakes)

@@ -41,3 +41,13 @@ def test_padding_behind_a_response_that_was_cut_off_is_not_real():
         "the padding behind is still there": response_mask(cut_off, EOS),
     }
     assert_matches(mask, right, "batch time", name="the mask", dtype=torch.bool, mistakes=mistakes)
+
+
+def test_where_padding_is_the_end_the_first_one_is_the_end():
+    padded = torch.tensor([[5, 6, 2, 2, 2], [4, 2, 2, 2, 2], [5, 6, 7, 8, 9]])
+    right = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 1, 1]]).bool()
+
+    mask = response_mask(padded, EOS, pad_id=EOS)
+
+    mistakes = {"where one id is both, the end is taken for padding": padded != EOS}
+    assert_matches(mask, right, "batch time", name="the mask", dtype=torch.bool, mistakes=mistakes)
