@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from peft.frame.casting import in_one_type
 from peft.frame.config import PeftConfig, Placement
 from peft.frame.layers import AdaptedLayer
-from peft.frame.targets import is_named, target_linears
+from peft.frame.targets import check_named, is_named, linears, target_linears
 from peft.frame.weights import rewritten, weight_of
 
 
@@ -81,8 +81,10 @@ class IA3Config(PeftConfig):
             )
 
     def place(self, model: nn.Module) -> Placement:
-        """A layer around each target."""
+        """A layer around each target. Raises ValueError for a feedforward module that is none, but for the default."""
         targets = target_linears(self, model, self.target_modules, self.exclude_modules)
+        if self.feedforward_modules != IA3Config.feedforward_modules:
+            check_named("feedforward module", self.feedforward_modules, linears(model))
         return Placement(
             {
                 path: IA3Linear(base, is_named(self.feedforward_modules, path), self.init_ia3_weights)

@@ -90,9 +90,11 @@ class LoraConfig(LoraFiles):
         return "dora" if self.use_dora else str(self.init_lora_weights)
 
     def check(self) -> None:
-        """Raises ValueError for an impossible rank or dropout, and for settings that do not go together."""
+        """Raises ValueError for an impossible rank, α or dropout, and for settings that do not go together."""
         if self.r < 1:
             raise ValueError(f"rank {self.r} must be at least 1")
+        if wrong := [alpha for alpha in (self.lora_alpha, *self.alpha_pattern.values()) if alpha <= 0]:
+            raise ValueError(f"lora_alpha and what alpha_pattern has must be above 0, not {wrong[0]}")
         if not 0.0 <= self.lora_dropout < 1.0:
             raise ValueError(f"lora_dropout is a probability in [0, 1), not {self.lora_dropout}")
         if self.use_dora and self.init_lora_weights in self.variants:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from peft import combine
 from peft.frame import counting, explain, merging, mixed, saving
 from peft.frame.config import PeftConfig
-from peft.frame.core import Core
+from peft.frame.core import Core, require_bare
 from transformer import generate
 
 
@@ -36,13 +36,13 @@ class PeftModel(Core):
         """The base's forward pass. `adapter_names` gives each row its own adapter ("__base__" for none)."""
         if adapter_names is not None:
             return mixed.forward(self, adapter_names, source, *rest, **named)
-        self.context.source, self.context.target = source, rest[0] if rest else None
+        self.context.reads(source, *rest, **named)
         return self.base_model(source, *rest, **named)
 
-    def encode(self, source: Tensor, *rest: Any) -> Any:
+    def encode(self, source: Tensor, *rest: Any, **named: Any) -> Any:
         """The base's memory and its mask."""
         self.context.source = source
-        return self.base_model.encode(source, *rest)
+        return self.base_model.encode(source, *rest, **named)
 
     def decode(self, target: Tensor, *rest: Any, **named: Any) -> Tensor:
         """The base's logits for a target, given the memory."""
@@ -51,12 +51,17 @@ class PeftModel(Core):
 
     def states(self, source: Tensor, *rest: Any, **named: Any) -> Tensor:
         """The base's last vectors, which its output reads."""
-        self.context.source, self.context.target = source, rest[0] if rest else None
+        self.context.reads(source, *rest, **named)
         return self.base_model.states(source, *rest, **named)
 
-    def decoding(self, *settings: Any) -> Any:
+    def read(self, target: Tensor, *rest: Any, **named: Any) -> Tensor:
+        """The base's last vectors of a target, given the memory."""
+        self.context.target = target
+        return self.base_model.read(target, *rest, **named)
+
+    def decoding(self, *settings: Any, **named: Any) -> Any:
         """The base's way of decoding, by way of `encode` and `decode` here, which say what is read."""
-        return type(self.base_model).decoding(self, *settings)
+        return type(self.base_model).decoding(self, *settings, **named)
 
     def generate(
         self, source: Tensor, max_new_tokens: int, adapter_names: Sequence[str] | None = None, **settings: Any
@@ -115,6 +120,7 @@ class PeftModel(Core):
         check_base: bool = True,
     ) -> "PeftModel":
         """A saved adapter on a base, in evaluation mode and frozen unless `is_trainable`."""
+        require_bare(model)
         config, tensors = saving.load(folder, model if check_base else None)
         peft_model = cls(model, config, adapter_name)
         saving.fill(peft_model, adapter_name, tensors, folder)

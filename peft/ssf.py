@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from peft.frame.casting import in_one_type
 from peft.frame.config import PeftConfig, Placement
 from peft.frame.layers import AdaptedLayer
-from peft.frame.paths import base_modules
+from peft.frame.paths import VOCABULARY, base_modules
 from peft.frame.targets import is_linear
 from peft.frame.weights import norm_like, rewritten, weight_of
 from transformer.add_norm import LayerNorm
@@ -75,11 +75,11 @@ class SSFConfig(PeftConfig):
             raise ValueError(f'init is "paper" or "identity", not {self.init!r}')
 
     def place(self, model: nn.Module) -> Placement:
-        """A layer around each operation but the output projection."""
+        """A layer around each operation but the projection onto the vocabulary."""
         operations = {
             path: module
             for path, module in base_modules(model)
-            if (is_linear(module) or isinstance(module, LayerNorm)) and path != "output" and self.covers(path)
+            if (is_linear(module) or isinstance(module, LayerNorm)) and path not in VOCABULARY and self.covers(path)
         }
         if not operations:
             raise ValueError(f"this base has no operation to scale within the sites {', '.join(self.sites)}")

@@ -104,10 +104,12 @@ class VeraConfig(PeftConfig):
     peft_type: ClassVar[str] = "VERA"
 
     def check(self) -> None:
-        """Raises ValueError for an impossible rank or dropout."""
+        """Raises ValueError for an impossible rank or dropout, and for a start at which no gradient flows."""
         check_size("rank", self.r)
         if not 0.0 <= self.vera_dropout < 1.0:
             raise ValueError(f"vera_dropout is a probability in [0, 1), not {self.vera_dropout}")
+        if self.init_weights and self.d_initial == 0:
+            raise ValueError("d_initial 0 beside λ_b = 0: neither would ever get a gradient; 0.1 is usual")
 
     def place(self, model: nn.Module) -> Placement:
         """A layer around each target, all with the same A and B, as large as the largest target."""

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Float16, UInt8
 from torch import Tensor, nn
 
-from quant.ggml_blocks import BLOCK, decode_q4
+from quant.ggml_blocks import BLOCK, check_blocks, decode_q4
 from quant.packed import check_input
 
 ROWS = 16
@@ -47,8 +47,10 @@ class DirectQ4(nn.Module):
     ) -> "DirectQ4":
         """The layer of a GGUF's blocks: `load_pretrained(path, packed=DirectQ4.from_blocks)`.
 
-        Raises ValueError where the number of outputs is no multiple of 16, and for blocks that are not on a CPU.
+        Raises ValueError for tensors that do not belong together, where the number of outputs is no multiple of 16, and for
+        blocks that are not on a CPU.
         """
+        check_blocks(codes, scales, minimums, bias)
         if len(codes) % ROWS or codes.device.type != "cpu":
             raise ValueError(
                 f"the kernel reads {ROWS} rows together on a CPU, not {len(codes)} rows on {codes.device}: take LinearQ4"
@@ -67,7 +69,7 @@ class DirectQ4(nn.Module):
             raise ValueError("a DirectQ4 answers and is not trained: take LinearQ4, which passes gradients")
         rows = x.reshape(-1, self.in_features).bfloat16()
         y = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.codes, BLOCK, self.constants).to(x.dtype)
-        return (y if self.bias is None else y + self.bias.to(x.dtype)).view(*x.shape[:-1], -1)
+        return (y if self.bias is None else y + self.bias.to(x.dtype)).view(*x.shape[:-1], self.out_features)
 
     def _apply(self, fn, recurse: bool = True) -> "DirectQ4":  # type: ignore[no-untyped-def]
         """What casts a model leaves the constants in the kernel's type."""

@@ -14,6 +14,8 @@ from einops import rearrange
 from jaxtyping import Float, Float16, Float32, UInt8
 from torch import Tensor
 
+from quant.tensor import Expected, check_tensors
+
 BLOCK = 32
 SLICE = 2**17  # weights that are decoded at once: few enough for the processor's cache
 
@@ -66,6 +68,24 @@ def decoded_rows(
     d = scales.float()[..., None]
     blocks = q.sub_(8).mul_(d) if minimums is None else q.mul_(d).add_(minimums.float()[..., None])
     return rearrange(blocks, "rows blocks size -> rows (blocks size)")
+
+
+def expected_blocks(d_out: int, d_in: int, minimum: bool) -> Expected:
+    """Name, type and shape of the tensors that keep a matrix, `minimums` where its blocks have them."""
+    constants = (torch.float16, (d_out, d_in // BLOCK))
+    expected: Expected = {"codes": (torch.uint8, (d_out, d_in // 2)), "scales": constants}
+    return expected | {"minimums": constants} if minimum else expected
+
+
+def check_blocks(codes: Tensor, scales: Tensor, minimums: Tensor | None, bias: Tensor | None) -> None:
+    """Raises ValueError for tensors that are not of one layer: many would be stretched to fit without a word."""
+    d_out, d_in = len(codes), 2 * codes.shape[1]
+    if not d_out or not d_in or d_in % BLOCK:
+        raise ValueError(f"codes of {d_out} outputs and {d_in} inputs are no blocks of {BLOCK}")
+    parts = {"codes": codes, "scales": scales} | ({} if minimums is None else {"minimums": minimums})
+    check_tensors(parts, expected_blocks(d_out, d_in, minimums is not None))
+    if bias is not None and bias.shape != (d_out,):
+        raise ValueError(f"a layer of {d_out} outputs has as many biases, not {tuple(bias.shape)}")
 
 
 def in_blocks(weight: Float[Tensor, "d_out d_in"]) -> Float32[Tensor, "d_out blocks 32"]:

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float, Float16, UInt8
 from torch import Tensor, nn
 
-from quant.ggml_blocks import BLOCK, decode_q4, encode_q4_0, encode_q4_1
+from quant.ggml_blocks import BLOCK, check_blocks, decode_q4, encode_q4_0, encode_q4_1, expected_blocks
 from quant.packed import PackedWeight, check_input
 from quant.precision import under_autocast
 from quant.product_q4 import LinearFromBlocks
-from quant.tensor import Expected, check_tensors
+from quant.tensor import Expected
 
 
 class LinearQ4(PackedWeight):
@@ -67,12 +67,10 @@ class LinearQ4(PackedWeight):
         compute_dtype: torch.dtype = torch.bfloat16,
     ) -> "LinearQ4":
         """The layer of these blocks, which it keeps. Raises ValueError for tensors that do not belong together."""
+        check_blocks(codes, scales, minimums, bias)
         d_out, d_in = len(codes), 2 * codes.shape[1]
         layer = cls(d_in, d_out, bias is not None, minimums is not None, compute_dtype, "meta")
-        parts = {"codes": codes, "scales": scales} | ({} if minimums is None else {"minimums": minimums})
-        check_tensors(parts, layer.expected())
-        for name, part in parts.items():
-            setattr(layer, name, part)
+        layer.codes, layer.scales, layer.minimums = codes, scales, minimums
         if bias is not None:
             layer.bias = nn.Parameter(bias.detach().clone())
         return layer
@@ -116,9 +114,7 @@ class LinearQ4(PackedWeight):
 
     def expected(self) -> Expected:
         """Name, type and shape of every buffer."""
-        constants = (torch.float16, (self.out_features, self.in_features // BLOCK))
-        expected: Expected = {"codes": (torch.uint8, (self.out_features, self.in_features // 2)), "scales": constants}
-        return expected | {"minimums": constants} if self.minimum else expected
+        return expected_blocks(self.out_features, self.in_features, self.minimum)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from quant.codebooks import NF4_CODEBOOK, codebook_name
+from quant.direct_q4 import DirectQ4
 from quant.linear import Linear4bit
 from quant.linear_q4 import LinearQ4
 
@@ -35,7 +36,7 @@ def quantize_model(
     Raises ValueError for a model that holds 4-bit layers already, for nothing left to quantize, and for a name in
     `skip` that matches nothing (but for the default one, which many models do not have).
     """
-    already = [path for path, module in model.named_modules() if isinstance(module, Linear4bit | LinearQ4)]
+    already = [path for path, module in model.named_modules() if isinstance(module, Linear4bit | LinearQ4 | DirectQ4)]
     if already:
         kind = type(model.get_submodule(already[0])).__name__
         raise ValueError(f"this model is quantized already: {already[0]} and {len(already) - 1} more are {kind}")
@@ -59,7 +60,7 @@ class LinearRow:
 
     `path`     its place in the model, "encoder.layers.0.self_attention.q_proj"
     `shape`    (out_features, in_features)
-    `kind`     a codebook's name, "q4_0" or "q4_1" of a GGUF, "linear", or "tied" if another module shares its parameters
+    `kind`     a codebook's name, "q4_0" or "q4_1" of a GGUF, "direct" of a DirectQ4, "linear", or "tied" if another module shares its parameters
     `nbytes`   what its weight and bias take
     """
 
@@ -78,6 +79,8 @@ def linear_layers(model: nn.Module) -> list[LinearRow]:
             kind, nbytes = codebook_name(module.codebook), module.nbytes
         elif isinstance(module, LinearQ4):
             kind, nbytes = module.format, module.nbytes
+        elif isinstance(module, DirectQ4):
+            kind, nbytes = "direct", module.nbytes
         elif type(module) is nn.Linear and path:
             tied = any(owners[id(parameter)] > 1 for parameter in module.parameters())
             kind = "tied" if tied else "linear"

@@ -38,7 +38,7 @@ class LinearFromCodes(torch.autograd.Function):
         rows = gradient.reshape(-1, gradient.shape[-1])  # one product of two matrices, not one for each word
         for_x = for_bias = None
         if ctx.needs_input_grad[0]:
-            for_x = (rows @ dequantize_4bit(weight, rows.dtype)).view(*gradient.shape[:-1], -1)
+            for_x = (rows @ dequantize_4bit(weight, rows.dtype)).view(*gradient.shape[:-1], weight.shape[-1])
         if ctx.needs_input_grad[1]:
             for_bias = rows.sum(dim=0)
         return for_x, for_bias, None, *(None for _ in ctx.names)

@@ -33,7 +33,8 @@ class LinearFromBlocks(torch.autograd.Function):
         for_x = for_bias = None
         if ctx.needs_input_grad[0]:
             codes, scales, minimums = ctx.saved_tensors
-            for_x = (rows @ decode_q4(codes, scales, minimums, rows.dtype)).view(*gradient.shape[:-1], -1)
+            for_x = rows @ decode_q4(codes, scales, minimums, rows.dtype)
+            for_x = for_x.view(*gradient.shape[:-1], for_x.shape[-1])
         if ctx.needs_input_grad[1]:
             for_bias = rows.sum(dim=0)
         return for_x, for_bias, None, None, None

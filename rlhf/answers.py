@@ -49,7 +49,7 @@ def answered(
     value_head: nn.Module | None = None,
 ) -> Answers:
     """One sampled response to each prompt, and its score. Raises ValueError for a score that is not one finite number."""
-    source = trimmed(prompts, policy.config.pad_id)
+    source = trimmed(prompts, policy.config.eos_id, policy.config.pad_id)
     rollout = roll_out(policy, source, config.max_new_tokens, config.temperature, generator, value_head)
     scores = judged(reward, rollout)
     ended = (rollout.responses == policy.config.eos_id).any(dim=1)

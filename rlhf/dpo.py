@@ -110,7 +110,7 @@ def reference_of(policy: PeftModel, preferences: Preferences, batch_size: int) -
 
 def both_log_probs(model: PeftModel, pairs: Preferences) -> tuple[Tensor, Tensor]:
     """log π of the chosen and of the rejected responses, in one pass."""
-    totals = response_log_prob(model, *pairs.stacked(model.config.pad_id))
+    totals = response_log_prob(model, *pairs.stacked(model.config.eos_id, model.config.pad_id))
     return totals[: len(pairs)], totals[len(pairs) :]
 
 

@@ -60,19 +60,19 @@ def grpo_loss(
     beta: float = 0.04,
     clip: float = 0.2,
     averaging: Averaging = "response",
-    max_length: int = 1,
+    max_length: int = 0,
     kind: Estimator = "k3",
 ) -> Float[Tensor, ""]:
     """The clipped surrogate of PPO and β times the KL to the reference, averaged as `averaging` says.
 
     `advantages`   one for each response; all of its tokens have it
-    `max_length`   the constant of the averaging "constant"
+    `max_length`   the constant of the averaging "constant", which needs one: the most tokens of a response
     `kind`         how the KL is estimated, "k2" or "k3" (kl.py)
 
     Padding may hold anything; a response without a token counts as 0. Raises ValueError for the kind "k1", an unknown
-    averaging, and a clip that is not positive.
+    averaging, "constant" without a `max_length`, and a clip that is not positive.
     """
-    if averaging not in get_args(Averaging) or (averaging == "constant" and not max_length):
+    if averaging not in get_args(Averaging) or (averaging == "constant" and max_length < 1):
         raise ValueError(
             f"averaging is 'response', or 'constant' with a max_length, not {averaging!r} and {max_length}"
         )

@@ -57,11 +57,13 @@ class AdaptiveKLController:
     `target`    the KL that it seeks
     `horizon`   the number of responses over which β may grow or shrink by a fifth
 
-    Raises ValueError for a price below 0, a target that is not positive, and a horizon below 1.
+    Raises ValueError for a price that is not positive (0 would stay 0), a target that is not positive, and a horizon below 1.
     """
 
     def __init__(self, beta: float, target: float, horizon: int):
         self.beta = check_price(beta)
+        if not beta > 0.0:
+            raise ValueError(f"beta {beta} is multiplied and would stay as it is: start with a price above 0")
         if not target > 0.0 or horizon < 1:
             raise ValueError(f"target {target} must be positive and horizon {horizon} at least 1")
         self.target = target

@@ -14,7 +14,7 @@ class PPOConfig(SamplingConfig):
     `minibatches`         parts that an epoch is cut into; each is one update
     `beta`                the price of a nat of KL to the reference
     `kl_target`           nats per response that β seeks (kl.py); without it β stays
-    `kl_horizon`          responses over which β may change by a fifth
+    `kl_horizon`          responses over which β may change by a fifth; more than a fifth of `batch_size`
     `value_clip`          how far a value may go from the rollout's and still be rewarded
     `value_weight`        c, the weight of the value loss beside the policy's
     `gamma`, `lam`        γ and λ of the advantages
@@ -47,6 +47,10 @@ class PPOConfig(SamplingConfig):
         not_negative(beta=self.beta, value_weight=self.value_weight)
         at_least(1, kl_horizon=self.kl_horizon)
         positive(**{name: getattr(self, name) for name in ("kl_target", "stop_at") if getattr(self, name) is not None})
+        if self.kl_target is not None:
+            positive(beta=self.beta)
+            if self.batch_size >= 5 * self.kl_horizon:
+                raise ValueError(f"batch_size {self.batch_size} must be below five times kl_horizon {self.kl_horizon}")
         for name, share in (("gamma", self.gamma), ("lam", self.lam)):
             if not 0.0 <= share <= 1.0:
                 raise ValueError(f"{name} must lie in [0, 1], not {share}")

@@ -31,7 +31,7 @@ def epochs_on(
 ) -> Record:
     """All epochs on one rollout, in shuffled minibatches, each one update; the means of their measurements.
 
-    Ends early, before the update, where `approx_kl` passes `stop_at`.
+    Ends early, before an update but the first, where `approx_kl` passes `stop_at`.
     """
     records: list[Record] = []
     old_values = values_of(rollout)
@@ -44,7 +44,7 @@ def epochs_on(
             policy_loss = ppo_policy_loss(log_probs, old.log_probs, advantages[index], old.mask, config.clip)
             value_loss = ppo_value_loss(values, old_values[index], returns[index], old.mask, config.value_clip)
             moved = change(log_probs.detach(), old.log_probs, old.mask, config.clip)
-            if config.stop_at is not None and moved["approx_kl"] > config.stop_at:
+            if records and config.stop_at is not None and moved["approx_kl"] > config.stop_at:
                 return summary(records) | {"explained": explained_variance(old_values, returns, rollout.mask)}
             entropy = float(masked_mean(token_entropy(logits.detach(), config.temperature), old.mask))
             run.descend(policy_loss + config.value_weight * value_loss, config.clip_norm)

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rlhf.responses import trimmed
+from rlhf.responses import response_mask, trimmed
 from transformer.learning.batching import pad
 from transformer.learning.reading import parse_json
 
@@ -64,11 +64,11 @@ class Preferences:
         """Some of the pairs."""
         return Preferences(*(getattr(self, field.name)[index] for field in fields(self)))
 
-    def stacked(self, pad_id: int) -> tuple[Int[Tensor, "both source"], Int[Tensor, "both shorter"]]:
+    def stacked(self, eos_id: int, pad_id: int) -> tuple[Int[Tensor, "both source"], Int[Tensor, "both shorter"]]:
         """Sources and responses, all chosen ones and then all rejected ones, without columns that only pad."""
         both = torch.cat([self.chosen, self.rejected])
-        last = int((both != pad_id).any(dim=0).nonzero().max())
-        return trimmed(self.source, pad_id).repeat(2, 1), both[:, : last + 1]
+        last = int(response_mask(both, eos_id, pad_id).any(dim=0).nonzero().max())
+        return trimmed(self.source, eos_id, pad_id).repeat(2, 1), both[:, : last + 1]
 
     def to(self, device: torch.device) -> "Preferences":
         """The same on another device."""

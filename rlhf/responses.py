@@ -23,17 +23,23 @@ def response_mask(
     """True up to the first EOS and on it: to end is a choice like every other.
 
     A row without EOS was cut off. It is real to its end, or, where `pad_id` is given, to its last token that is no padding.
+    Where one id is both, its first place is the end.
     """
     before_end = ((responses == eos_id).cumsum(dim=1) - (responses == eos_id).long()) == 0
-    if pad_id is None:
+    if pad_id is None or pad_id == eos_id:
         return before_end
     some_later = (responses != pad_id).flip(1).cumsum(dim=1).flip(1) > 0
     return before_end & some_later
 
 
-def trimmed(source: Int[Tensor, "batch source"], pad_id: int) -> Int[Tensor, "batch shorter"]:
-    """The same prompts without the columns of padding that all of them have in front or behind."""
-    real = (source != pad_id).any(dim=0).nonzero()[:, 0]
+def trimmed(source: Int[Tensor, "batch source"], eos_id: int, pad_id: int) -> Int[Tensor, "batch shorter"]:
+    """The same prompts without the columns of padding that all of them have in front or behind.
+
+    Where padding is the EOS too, the last column stays: there it is the end of a prompt (`prompt_mask`).
+    """
+    some_real = (source != pad_id).any(dim=0)
+    some_real[-1] |= pad_id == eos_id
+    real = some_real.nonzero()[:, 0]
     if not len(real):
         raise ValueError(f"the {len(source)} prompts hold nothing but padding ({pad_id})")
     return source[:, int(real[0]) : int(real[-1]) + 1]

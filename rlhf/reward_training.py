@@ -15,6 +15,8 @@ from rlhf.preferences import Preferences
 from rlhf.reward_model import SCORING_BATCH, RewardModel, preference_loss
 from rlhf.run import OnStep, Record, Run, epoch_rows, epoch_steps
 
+COLUMNS = ("loss", "accuracy", "margin", "gain", "shift")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RewardConfig(PairsConfig):
@@ -31,6 +33,8 @@ def train_reward_model(
 ) -> list[Record]:
     """Trains what requires gradients and returns the loss, the accuracy and the mean margin of every step.
 
+    gain, shift    of the head, the same at every step: a run that is resumed has the scale that it began with
+
     `samples`      (prompts, responses of the reference), whose rewards get mean 0 and deviation 1
     `checkpoint`   a file that is written now and then, and resumed from if it is there
     `on_step`      is told the number and the measurements of each step
@@ -40,9 +44,10 @@ def train_reward_model(
     if samples is not None:
         model.normalize(*samples)
     steps = epoch_steps(len(preferences), config.batch_size, config.epochs)
-    run = Run(
-        {"reward": model}, {**asdict(config), "steps": steps}, ("loss", "accuracy", "margin"), checkpoint, on_step
-    )
+    run = Run({"reward": model}, {**asdict(config), "steps": steps}, COLUMNS, checkpoint, on_step)
+    if run.history:
+        model.head.gain.fill_(run.history[-1]["gain"])
+        model.head.shift.fill_(run.history[-1]["shift"])
     device = preferences.source.device
     model.eval()
     for step, _ in run.steps():
@@ -56,6 +61,8 @@ def train_reward_model(
                 "loss": float(loss.detach()),
                 "accuracy": float((margin > 0).float().mean()),
                 "margin": float(margin.mean()),
+                "gain": float(model.head.gain),
+                "shift": float(model.head.shift),
             }
         )
     if samples is not None:
@@ -65,7 +72,8 @@ def train_reward_model(
 
 def both_rewards(model: RewardModel, pairs: Preferences) -> tuple[Tensor, Tensor]:
     """The rewards of the chosen and of the rejected sides, in one pass."""
-    rewards = model(*pairs.stacked(model.base.config.pad_id))
+    config = model.base.config
+    rewards = model(*pairs.stacked(config.eos_id, config.pad_id))
     return rewards[: len(pairs)], rewards[len(pairs) :]
 
 

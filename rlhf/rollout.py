@@ -13,6 +13,7 @@ fine-tuned with an adapter itself, merge that one first (`merge_and_unload`).
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -109,15 +110,17 @@ def require_adapter(policy: nn.Module) -> None:
 
 
 def judged(judge: Judge, rollout: Rollout, name: str = "reward") -> Float[Tensor, " batch"]:
-    """One finite number for each response. Raises ValueError otherwise: a NaN would end up in every weight."""
+    """One finite number for each response. Raises as `check_scores` does: a NaN would end up in every weight."""
     with torch.no_grad():
         scores = judge(rollout.source, rollout.responses, rollout.mask)
     check_scores(scores, len(rollout.source), name)
     return scores.detach().to(rollout.log_probs.dtype)
 
 
-def check_scores(scores: Tensor, batch: int, name: str = "reward") -> None:
-    """Raises ValueError unless they are one finite number for each response."""
+def check_scores(scores: Any, batch: int, name: str = "reward") -> None:
+    """Raises TypeError for what is no tensor, ValueError unless they are one finite number for each response."""
+    if not isinstance(scores, Tensor):
+        raise TypeError(f"the {name} is a tensor of one number for each response, not {type(scores).__name__}")
     if scores.shape != (batch,):
         raise ValueError(f"the {name} of {batch} responses is one number each, not shape {tuple(scores.shape)}")
     if not scores.isfinite().all():

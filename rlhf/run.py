@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from transformer.learning.batching import seed_of
 from transformer.learning.loss import check_finite
 from transformer.learning.resume import keep, resume, trainable
 
@@ -34,12 +35,13 @@ class Run:
 
     `modules`      are trained where they require gradients
     `settings`     of the run; it needs `steps`, `learning_rate`, `seed` and `checkpoint_every`
-    `columns`      names the measurements of every step
+    `columns`      names the measurements of every step, each once
     `checkpoint`   a file that is written now and then, and resumed from if it is there
     `on_step`      is told the number and the measurements of each step
     `epsilon`      Adam's ε, as TensorFlow adds it
 
-    `history` holds the measurements so far. Raises ValueError where nothing is trainable, and for another run's file.
+    `history` holds the measurements so far. Raises ValueError where nothing is trainable, for a name that two columns have,
+    and for another run's file.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Run:
         on_step: OnStep | None = None,
         epsilon: float = SMALL_EPSILON,
     ):
+        if twice := sorted({name for name in columns if columns.count(name) > 1}):
+            raise ValueError(f"the run measures {', '.join(twice)} itself: give your own measure another name")
         self.modules = nn.ModuleDict(modules)
         self.settings = {**settings, "columns": list(columns)}
         self.columns = tuple(columns)
@@ -104,7 +108,7 @@ class Run:
 
 def seeded(seed: int, number: int, device: torch.device) -> torch.Generator:
     """The generator of a step: the same numbers for the same seed and step, whatever was drawn before."""
-    return torch.Generator(device).manual_seed(seed * 1_000_003 + number)
+    return torch.Generator(device).manual_seed(seed_of(seed, number))
 
 
 def shuffled(count: int, generator: torch.Generator) -> Tensor:
@@ -113,7 +117,9 @@ def shuffled(count: int, generator: torch.Generator) -> Tensor:
 
 
 def draw(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """`size` different rows out of `count`, or rows with repetition when there are fewer."""
+    """`size` different rows out of `count`, or rows with repetition when there are fewer. Raises ValueError where there are none."""
+    if not count:
+        raise ValueError("there are no prompts to draw from")
     if size <= count:
         return shuffled(count, generator)[:size]
     return torch.randint(count, (size,), generator=generator, device=generator.device)

@@ -13,14 +13,15 @@ from peft import PeftModel
 from rlhf.heads import ScalarHead, value_head
 from rlhf.reward_model import RewardModel
 from transformer import Transformer, load_model, save_model
-from transformer.learning.checkpoint import load_state
+from transformer.learning.checkpoint import check_state, load_state
 from transformer.learning.formats import read_tensors, write_tensors
 
 VALUE, REWARD = "value_head.safetensors", "reward_head.safetensors"
 
 
 def save_policy(policy: PeftModel, folder: str | Path, head: ScalarHead | None = None) -> None:
-    """Writes the adapter, and the value head beside it if there is one."""
+    """Writes the adapter, and the value head beside it if there is one. Raises ValueError as `require_default` does."""
+    require_default(policy)
     policy.save_pretrained(folder)
     if head is not None:
         write_tensors(Path(folder) / VALUE, head.state_dict())
@@ -32,18 +33,33 @@ def load_policy(base: nn.Module, folder: str | Path, is_trainable: bool = False)
     path = Path(folder) / VALUE
     if not path.is_file():
         return policy, None
-    head = value_head(policy.config.d_model).to(next(policy.parameters()).device)
-    load_state(head, read_tensors(path)[0], path)
+    head, tensors = value_head(policy.config.d_model), read_tensors(path)[0]
+    check_state(head, tensors, path)
+    head.to(next(policy.parameters()).device, tensors["linear.weight"].dtype)
+    load_state(head, tensors, path)
     return policy, head
 
 
 def save_reward_model(model: RewardModel, folder: str | Path) -> None:
-    """Writes the head, and of the base its adapter, or all of it where it has none."""
+    """Writes the head, and of the base its adapter, or all of it where it has none.
+
+    Raises ValueError as `require_default` does.
+    """
     if isinstance(model.base, PeftModel):
+        require_default(model.base)
         model.base.save_pretrained(folder)
     else:
         save_model(model.base, folder)
     write_tensors(Path(folder) / REWARD, model.head.state_dict())
+
+
+def require_default(model: PeftModel) -> None:
+    """Raises ValueError where no adapter is called "default": others get folders of their own, away from the head."""
+    if "default" not in model.adapters:
+        raise ValueError(
+            f'the folder would hold a head and no adapter, as none of {", ".join(model.adapters)} is called "default": '
+            "make the adapter without an adapter_name"
+        )
 
 
 def load_reward_model(folder: str | Path, base: Transformer | None = None) -> RewardModel:

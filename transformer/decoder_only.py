@@ -89,6 +89,10 @@ class DecoderOnly(TokenModel):
     ) -> tuple[Float[Tensor, "batch memory d_model"], Bool[Tensor, "batch 1 1 memory"]]:
         """The one place where a text becomes vectors and a mask. Positions are added after it."""
         real = prompt_mask(source, self.config.pad_id) if real is None else real
+        if real.dtype != torch.bool:
+            raise TypeError(
+                f"real is boolean, True where a token is, not {real.dtype}; no pairs, but Texts train this model"
+            )
         x = embed_tokens(source, self.source_embedding, self.embedding_scale)
         return self.source_input(x, real[:, None, None, :])
 

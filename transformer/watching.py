@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from transformer.attention import Attend, for_every_query, scaled_dot_product_attention
 
-WRAPPED = "base"
+WRAPPED = ("base", "base_model")
 """What a module that stands around another one calls it: the name is no part of the other one's path (peft/)."""
 
 
@@ -46,4 +46,4 @@ def record(weights: list[Tensor], core: nn.Module, inputs: Any, named: dict[str,
 
 def attention_name(path: str) -> str:
     """The path of the attention that a core belongs to, whatever stands around either of them."""
-    return ".".join(part for part in path.split(".attend")[0].split(".") if part != WRAPPED)
+    return ".".join(part for part in path.split(".attend")[0].split(".") if part not in WRAPPED)

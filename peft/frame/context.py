@@ -1,6 +1,7 @@
 """The present call: what slots and some layers need to know of it. The PeftModel says it before the forward pass."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -16,3 +17,7 @@ class CallContext:
         self.mixed: Callable[..., Tensor] | None = None
         self.source: Tensor | None = None
         self.target: Tensor | None = None
+
+    def reads(self, source: Tensor, target: Any = None, *_: Any, **__: Any) -> None:
+        """Notes the token ids of a call with these arguments, by position or by name."""
+        self.source, self.target = source, target

@@ -18,6 +18,8 @@ from peft.frame.paths import base_module
 
 BASE = "__base__"
 """The name of no adapter: rows of a mixed batch that are run by the base."""
+CARRIES = "carries_adapters"
+"""What a base has as long as adapters are on it: one that owns copies of parameters alone leaves no slot in it."""
 
 
 class Core(nn.Module):
@@ -25,17 +27,14 @@ class Core(nn.Module):
 
     def __init__(self, model: nn.Module, config: PeftConfig, adapter_name: str = "default"):
         super().__init__()
-        if any(isinstance(module, Core | Slot) for module in model.modules()):
-            raise ValueError("this model carries adapters already: use add_adapter on it, or unload() it first")
+        require_bare(model)
         self.base_model = model
         self.context = CallContext()
         self.adapters = nn.ModuleDict()
         self.slots: list[Slot] = []
         self.active: tuple[str, ...] = ()
         self.trained_before = {name: p.requires_grad for name, p in model.named_parameters(remove_duplicate=False)}
-        adapter = self.new_adapter(adapter_name, config)
-        model.requires_grad_(False)
-        self.install(adapter_name, adapter)
+        self.add_adapter(adapter_name, config)
         self.set_adapter(adapter_name)
 
     @property
@@ -62,7 +61,10 @@ class Core(nn.Module):
             return Adapter(self.base_model, config)
 
     def install(self, name: str, adapter: Adapter) -> None:
-        """Puts the adapter's layers and trained rows into their slots."""
+        """Puts the adapter's layers and trained rows into their slots. The first one freezes the base."""
+        if not self.adapters:
+            self.base_model.requires_grad_(False)
+            setattr(self.base_model, CARRIES, True)
         self.adapters[name] = adapter.train(self.training)
         for path, layer in adapter.layers.items():
             self.slot(path).layers[name] = layer.train(self.training)
@@ -87,6 +89,8 @@ class Core(nn.Module):
         """Makes one adapter active and trainable, or several that can be summed."""
         names = (adapter_name,) if isinstance(adapter_name, str) else tuple(adapter_name)
         self.require(names)
+        if len(set(names)) < len(names):
+            raise ValueError(f"{', '.join(names)}: each adapter can be active once only")
         if len(names) > 1 and (others := [name for name in names if not self.adapters[name].additive]):
             raise ValueError(f"{', '.join(others)} cannot be summed with other adapters: only additive techniques can")
         for name in self.active:
@@ -107,13 +111,13 @@ class Core(nn.Module):
 
     @contextmanager
     def disable_adapter(self) -> Iterator[None]:
-        """Inside, the model is the base, to the last bit; afterwards what was active is active again, also after an error."""
+        """Inside, the model is the base, to the last bit; afterwards, also after an error, as before, but for what was deleted."""
         active = self.active
         self.activate(())
         try:
             yield
         finally:
-            self.activate(active)
+            self.activate(tuple(name for name in active if name in self.adapters))
 
     def delete_adapter(self, adapter_name: str) -> None:
         """Takes an adapter off. Its slots stay, and are the base."""
@@ -125,9 +129,22 @@ class Core(nn.Module):
                     del parts[adapter_name]
         del self.adapters[adapter_name]
 
+    def forget(self) -> None:
+        """Leaves the base to itself, as it is now: no adapter is known here any more."""
+        self.adapters.clear()
+        self.slots.clear()
+        self.active = ()
+        vars(self.base_model).pop(CARRIES, None)
+
     def require(self, names: Sequence[str]) -> None:
         """Raises ValueError for a name that no adapter has, and lists the names there are."""
         if unknown := [name for name in names if name not in self.adapters]:
             raise ValueError(
-                f"there is no adapter {', '.join(map(repr, unknown))}; there are {', '.join(self.adapters)}"
+                f"there is no adapter {', '.join(map(repr, unknown))}; there are {', '.join(self.adapters) or 'none'}"
             )
+
+
+def require_bare(model: nn.Module) -> None:
+    """Raises ValueError for a model that carries adapters already."""
+    if any(isinstance(module, Core | Slot) or CARRIES in vars(module) for module in model.modules()):
+        raise ValueError("this model carries adapters already: use add_adapter on it, or unload() it first")

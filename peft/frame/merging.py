@@ -35,7 +35,7 @@ def merge_and_unload(core: Core) -> nn.Module:
         write_rows(weight, rows, change, weight)
     remove_slots(model, merged)
     untie_if_needed(model)
-    restore_gradients(core)
+    give_back(core)
     return model
 
 
@@ -52,7 +52,7 @@ def unload(core: Core) -> nn.Module:
     """The untouched base: its own modules, each where it was, with its own tensors."""
     core.activate(())
     remove_slots(core.base_model, {})
-    restore_gradients(core)
+    give_back(core)
     return core.base_model
 
 
@@ -65,12 +65,16 @@ def remove_slots(model: nn.Module, merged: dict[str, nn.Module]) -> None:
             setattr(modules[parent_path], name, merged.get(path, modules[path]))
 
 
-def restore_gradients(core: Core) -> None:
-    """Each base parameter requires gradients again if it did before the adapters came; a new bias does as its weight."""
+def give_back(core: Core) -> None:
+    """Each base parameter requires gradients again if it did before the adapters came; a new bias does as its weight.
+
+    The core has nothing to do with the base from here on.
+    """
     trained = core.trained_before
     for name, parameter in core.base_model.named_parameters(remove_duplicate=False):
         beside = f"{name.rpartition('.')[0]}.weight"
         parameter.requires_grad_(trained.get(name, trained.get(beside, False)))
+    core.forget()
 
 
 def untie_if_needed(model: nn.Module) -> None:

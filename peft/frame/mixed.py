@@ -22,9 +22,9 @@ from peft.frame.layers import Slot
 from transformer import generate as generate_with
 
 
-def forward(core: Core, adapter_names: Sequence[str], *inputs: Tensor, **named: Any) -> Tensor:
-    """The base's forward pass on inputs whose first axis is the batch."""
-    return run(core, adapter_names, inputs, lambda *rows: core(*rows, **named))
+def forward(core: Core, adapter_names: Sequence[str], *inputs: Any, **named: Any) -> Tensor:
+    """The base's forward pass. A tensor whose first axis is the batch goes row by row, given by position or by name."""
+    return run(core, adapter_names, inputs, core, **named)
 
 
 def generate(core: Core, adapter_names: Sequence[str], source: Tensor, max_new_tokens: int, **settings: Any) -> Tensor:
@@ -32,7 +32,9 @@ def generate(core: Core, adapter_names: Sequence[str], source: Tensor, max_new_t
     return run(core, adapter_names, (source,), lambda rows: generate_with(core, rows, max_new_tokens, **settings))
 
 
-def run(core: Core, adapter_names: Sequence[str], inputs: Sequence[Tensor], call: Callable[..., Tensor]) -> Tensor:
+def run(
+    core: Core, adapter_names: Sequence[str], inputs: Sequence[Any], call: Callable[..., Tensor], **named: Any
+) -> Tensor:
     """What `call` gives for each row with the row's adapter: in one pass if all are additive, else adapter by adapter."""
     if len(adapter_names) != len(inputs[0]):
         raise ValueError(f"{len(adapter_names)} adapter names came for a batch of {len(inputs[0])} rows")
@@ -40,9 +42,9 @@ def run(core: Core, adapter_names: Sequence[str], inputs: Sequence[Tensor], call
     additive = all(core.adapters[name].additive for name in set(adapter_names) - {BASE})
     with core.disable_adapter():
         if not additive:
-            return adapter_by_adapter(core, adapter_names, inputs, call)
+            return adapter_by_adapter(core, adapter_names, inputs, call, **named)
         with together(core, adapter_names):
-            return call(*inputs)
+            return call(*inputs, **named)
 
 
 @contextmanager
@@ -81,17 +83,23 @@ def factors_of_deltas(names: Sequence[str], slot: Slot, x: Tensor) -> tuple[Tens
 
 
 def adapter_by_adapter(
-    core: Core, names: Sequence[str], inputs: Sequence[Tensor], call: Callable[..., Tensor]
+    core: Core, names: Sequence[str], inputs: Sequence[Any], call: Callable[..., Tensor], **named: Any
 ) -> Tensor:
     """A pass for each adapter on its own rows, put together again in the order in which they came."""
     order, parts = [], []
     for name in dict.fromkeys(names):
         rows = [row for row, chosen in enumerate(names) if chosen == name]
         core.activate(() if name == BASE else (name,))
-        parts.append(call(*(x[rows] for x in inputs)))
+        own = partial(only, rows, len(names))
+        parts.append(call(*map(own, inputs), **{name: own(value) for name, value in named.items()}))
         order += rows
     width = max(part.shape[1] for part in parts)
     if any(part.shape[1] < width for part in parts):  # generated ids: groups may end at different lengths
         pad_id = core.config.pad_id
         parts = [torch.nn.functional.pad(part, (0, width - part.shape[1]), value=pad_id) for part in parts]
     return torch.cat(parts)[torch.tensor(order, device=parts[0].device).argsort()]
+
+
+def only(rows: list[int], batch: int, value: Any) -> Any:
+    """These rows of a tensor that has one for each of the batch; whatever else is given is for all rows."""
+    return value[rows] if isinstance(value, Tensor) and value.dim() > 0 and len(value) == batch else value

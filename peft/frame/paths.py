@@ -6,6 +6,8 @@ from torch import nn
 
 SITES = ("encoder_self", "decoder_self", "cross", "feed_forward")
 """The parts of an encoder-decoder that a technique can be restricted to."""
+VOCABULARY = ("output", "output.words")
+"""Where the projection onto the vocabulary stands: in a model's output, and in the head for masked words."""
 
 
 def site_of(path: str) -> str | None:

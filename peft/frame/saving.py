@@ -34,8 +34,11 @@ ASLEEP = ("megatron_core", "qalora_group_size")
 def save_pretrained(core: Core, folder: str | Path) -> None:
     """Writes every adapter: "default" into `folder`, others into a folder of their own inside it.
 
-    After a kill at any instant each of the folders holds its old save or its new one. Raises OSError that names the file.
+    After a kill at any instant each of the folders holds its old save or its new one. Raises OSError that names the file,
+    and ValueError where there is no adapter, as after a merge.
     """
+    if not core.adapters:
+        raise ValueError("there is no adapter to save: they were deleted, unloaded or merged")
     for name in core.adapters:
         check_name(name)
     with core.disable_adapter():

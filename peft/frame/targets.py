@@ -11,7 +11,7 @@ from torch import nn
 
 from peft.frame.config import PeftConfig
 from peft.frame.expressions import matches
-from peft.frame.paths import base_modules
+from peft.frame.paths import VOCABULARY, base_modules
 
 
 def is_linear(module: nn.Module) -> bool:
@@ -24,10 +24,14 @@ def target_linears(
 ) -> dict[str, nn.Module]:
     """The linear layers that `targets` names, within `config.sites`, in the model's order.
 
-    Raises ValueError for a target that matches nothing, listing what there is.
+    Raises ValueError for a target or an exclusion that matches nothing, listing what there is.
     """
-    linears = {path: module for path, module in base_modules(model) if is_linear(module)}
-    return chosen(config, linears, targets, excluded, "linear layer")
+    return chosen(config, linears(model), targets, excluded, "linear layer")
+
+
+def linears(model: nn.Module) -> dict[str, nn.Module]:
+    """Every linear layer of the base by its path."""
+    return {path: module for path, module in base_modules(model) if is_linear(module)}
 
 
 def chosen(
@@ -38,10 +42,8 @@ def chosen(
     kind: str,
 ) -> dict[str, nn.Module]:
     """Those of `modules` that `targets` names and `excluded` does not, within `config.sites`."""
-    for target in [targets] if isinstance(targets, str) else targets:
-        wanted = targets if isinstance(targets, str) else [target]
-        if not any(is_named(wanted, path) for path in modules):
-            raise ValueError(f"target module {target!r} matches no {kind}; there are {endings(modules)}")
+    check_named("target module", targets, modules, kind)
+    check_named("exclude_modules", excluded, modules, kind)
     found = {
         path: module
         for path, module in modules.items()
@@ -52,6 +54,18 @@ def chosen(
     return found
 
 
+def check_named(
+    what: str, targets: str | Collection[str], modules: Mapping[str, nn.Module], kind: str = "linear layer"
+) -> None:
+    """Raises ValueError for a target that none of all `modules` has, wherever the sites are, listing what there is."""
+    for target in [targets] if isinstance(targets, str) else targets:
+        wanted = targets if isinstance(targets, str) else [target]
+        if not any(is_named(wanted, path) for path in modules):
+            as_name = any(ends_in(path, target) for path in modules)
+            hint = f"; a string is a pattern of a whole path, write [{target!r}]" if as_name else ""
+            raise ValueError(f"{what} {target!r} matches no {kind}; there are {endings(modules)}{hint}")
+
+
 def is_named(targets: str | Collection[str], path: str) -> bool:
     if isinstance(targets, str):
         return matches_whole(targets, path)
@@ -59,7 +73,7 @@ def is_named(targets: str | Collection[str], path: str) -> bool:
 
 
 def matches_whole(pattern: str, path: str) -> bool:
-    return path != "output" if pattern == "all-linear" else matches(pattern, path, f"target_modules {pattern!r}")
+    return path not in VOCABULARY if pattern == "all-linear" else matches(pattern, path, f"target_modules {pattern!r}")
 
 
 def ends_in(path: str, name: str) -> bool:

@@ -40,9 +40,17 @@ class TokenRows(nn.Module):
 
 
 def token_rows(model: nn.Module, indices: Collection[int]) -> list[tuple[list[str], TokenRows]]:
-    """For each matrix that has a row for every token: the paths of the modules that share it, and the rows for them."""
+    """For each matrix that has a row for every token: the paths of the modules that share it, and the rows for them.
+
+    Raises ValueError where there is no such matrix, and for what is no token.
+    """
+    if not (groups := matrices_of_tokens(model)):
+        raise ValueError(
+            f"trainable_token_indices {indices}: {type(model).__name__} has no matrices of tokens; "
+            "a base says with `token_matrices()` which they are"
+        )
     found = []
-    for group in matrices_of_tokens(model):
+    for group in groups:
         weight = next(iter(group.values())).weight
         check_tokens(indices, weight.shape[0])
         tokens = torch.tensor(indices, device=weight.device)

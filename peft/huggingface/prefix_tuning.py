@@ -21,6 +21,7 @@ from peft.frame.layers import AdaptedLayer
 from peft.frame.paths import base_modules, site_of
 from peft.huggingface.virtual_tokens import KEY, VirtualTokenFiles
 from transformer.config import TransformerConfig
+from transformer.embedding import Offset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +114,13 @@ class ShiftedPositions(AdaptedLayer):
         super().__init__(base)
         self.shift = shift
 
-    def forward(self, length: int, offset: int = 0) -> Float[Tensor, "length d_model"]:
+    def forward(self, length: int, offset: Offset = 0) -> Float[Tensor, "*batch length d_model"]:
         """The base's positions from offset + shift on. Raises ValueError where there are too few."""
-        encoding: Tensor = self.base(length, offset + self.shift)
-        if len(encoding) < length:
+        tokens = length + (offset if isinstance(offset, int) else int(offset.max()))
+        there = len(self.base(tokens + self.shift))
+        if there < tokens + self.shift:
             raise ValueError(
-                f"{offset + length} tokens behind a prefix of {self.shift} need {offset + length + self.shift} "
-                f"positions; there are {offset + self.shift + len(encoding)}"
+                f"{tokens} tokens behind a prefix of {self.shift} need {tokens + self.shift} positions; there are {there}"
             )
+        encoding: Tensor = self.base(length, offset + self.shift)
         return encoding

@@ -68,3 +68,20 @@ def test_a_feed_forward_module_must_be_a_target() -> None:
 def test_it_can_be_restricted_to_one_kind_of_place() -> None:
     model = get_peft_model(small_base(), IA3Config(sites=("cross",)))
     assert all("cross_attention" in path for path in model.adapters["default"].layers)
+
+
+@pytest.mark.parametrize("feedforward", ["fc2", "fc[89]", ("k_proj", "fc9")])
+def test_a_feed_forward_module_must_be_in_the_base(feedforward: str | tuple[str, ...]) -> None:
+    config = IA3Config(target_modules=r".*(k_proj|fc2)", feedforward_modules=feedforward)
+    with pytest.raises(ValueError, match=r"feedforward module 'fc.*' matches no linear layer; there are fc1, fc2"):
+        get_peft_model(small_base(), config)
+
+
+def test_a_pattern_of_feed_forward_modules_scales_their_inputs() -> None:
+    layers = get_peft_model(small_base(), IA3Config(feedforward_modules=r".*fc2")).adapters["default"].layers
+    assert {path for path, layer in layers.items() if layer.feedforward} == {path for path in layers if "fc2" in path}
+
+
+def test_the_default_of_feed_forward_modules_asks_for_none() -> None:
+    model = get_peft_model(torch.nn.Sequential(linear()), IA3Config(target_modules="all-linear"))
+    assert not model.adapters["default"].layers["0"].feedforward

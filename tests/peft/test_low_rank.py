@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from peft import LoraLinear
+from peft import LoraConfig, LoraLinear
 from peft.frame.layers import UpLinear
 from peft.low_rank import at_most_full_rank, deltas_in_one_product
 from tests.peft.layers import D_IN, D_OUT, linear
@@ -59,3 +59,10 @@ def test_where_one_of_them_drops_in_this_call_there_is_no_one_product(training: 
         layer.train(training)
 
     assert (deltas_in_one_product(layers, ["a", "b"], torch.randn(2, 3, D_IN)) is None) == training
+
+
+@pytest.mark.parametrize("alpha", [0, -2.0])
+def test_an_alpha_is_above_0(alpha: float) -> None:
+    for settings in ({"lora_alpha": alpha}, {"alpha_pattern": {"q_proj": 4, "v_proj": alpha}}):
+        with pytest.raises(ValueError, match=f"lora_alpha and what alpha_pattern has must be above 0, not {alpha}"):
+            LoraConfig(**settings)

@@ -1,16 +1,18 @@
 """Mixed batches: what each row gives, it gives alone, and what it teaches, it teaches its own adapter."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from peft import LoraConfig, PeftModel
+from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
 from peft.frame.context import CallContext
 from peft.frame.layers import AdditiveLayer, Slot
-from peft.frame.mixed import run, with_own_deltas
+from peft.frame.mixed import only, run, with_own_deltas
 from peft.lora import LoraLinear
-from tests.peft.small import batch, config_of, small_base, take_steps, technique
-from transformer import Transformer
+from tests.peft.small import CONFIG, batch, config_of, small_base, take_steps, technique
+from transformer import DecoderOnly, Transformer
 
 NAMES = ["second", "default", "__base__", "second"]
 ranks = pytest.mark.parametrize("rank", [4, 2], ids=["one product", "two ranks"])
@@ -216,3 +218,49 @@ def test_dropout_of_one_adapter_falls_on_its_rows_alone() -> None:
 
     assert not torch.allclose(first[1], second[1])
     torch.testing.assert_close(first[[0, 2, 3]], second[[0, 2, 3]])
+
+
+@pytest.mark.parametrize("method", ["lora", "ia3"], ids=["one pass", "adapter by adapter"])
+def test_what_is_given_by_name_is_given_row_by_row_too(method: str) -> None:
+    model = two_adapters(small_base(dropout=0.0).double())
+    model.add_adapter("third", config_of(method))
+    names = ["third", "default", "second", "__base__"]
+    source, target = twice()
+    offset = torch.tensor([[0], [1], [2], [3]])
+
+    mixed = model(source, target=target, offset=offset, adapter_names=names)
+
+    torch.testing.assert_close(mixed, model(source, target, offset, adapter_names=names))
+    assert (mixed - model(source, target, adapter_names=names)).abs().max() > 1e-3
+    for row, name in enumerate(names):
+        own = slice(row, row + 1)
+        alone = model(source[own], target[own], offset[own], adapter_names=[name])
+        torch.testing.assert_close(mixed[own], alone)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_what_is_no_row_is_for_all_rows(by_name: bool) -> None:
+    model = technique("ia3", small_base(dropout=0.0).double())
+    names = ["default", "__base__", "__base__", "default"]
+    by_position, named = ((), {"offset": 2}) if by_name else ((2,), {})
+
+    mixed = model(*twice(), *by_position, **named, adapter_names=names)
+
+    torch.testing.assert_close(mixed[::3], model(*twice(), 2)[::3])
+    assert only([1], 2, torch.tensor(3)) == 3
+    assert only([1], 2, torch.tensor([4, 5])).tolist() == [5]
+
+
+def test_which_tokens_are_real_is_said_of_each_row() -> None:
+    torch.manual_seed(0)
+    base = DecoderOnly(replace(CONFIG, num_encoder_layers=0, dropout=0.0)).double().eval()
+    model = get_peft_model(base, IA3Config(init_ia3_weights=False)).eval()
+    texts = torch.tensor([[5, 8, 11, 2], [7, 12, 9, 3], [4, 6, 8, 3]])
+    real = torch.tensor([[False, True, True, True], [True] * 4, [False, False, True, True]])
+    names = ["default", "__base__", "default"]
+
+    mixed = model(texts, real=real, adapter_names=names)
+
+    for row, name in enumerate(names):
+        own = slice(row, row + 1)
+        torch.testing.assert_close(mixed[own], model(texts[own], real=real[own], adapter_names=[name]))

@@ -203,11 +203,27 @@ def test_words_of_an_encoder_decoder_keep_their_positions_unless_it_is_asked_oth
         shifted.encode(torch.full((1, 42), 5))
 
 
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_each_row_may_stand_behind_the_prefix_at_an_offset_of_its_own(positions: str) -> None:
+    base = small_base(positions=positions)
+    shifted = get_peft_model(base, PrefixTuningConfig(**SETTINGS, shift_positions=True)).eval()
+    source, target = (torch.cat([ids, ids[:1]]) for ids in batch())
+    offset = torch.tensor([[0], [1], [36]])  # 7 before, 5 behind: 48
+
+    said = shifted(source, target, offset=offset)
+
+    for row, own in enumerate(offset.flatten().tolist()):
+        alone = shifted(source[row : row + 1], target[row : row + 1], own)
+        torch.testing.assert_close(said[row : row + 1], alone, atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="42 tokens behind a prefix of 7 need 49 positions; there are 48"):
+        shifted(source, target, offset=offset + 1)
+
+
 def test_the_share_of_the_prefix_can_be_looked_at() -> None:
     model = prefixed()
     with record_attention(model) as maps:
         model(*batch())
-    cross = next(weights for name, weights in maps.items() if "decoder.layers.0.cross_attention" in name)
+    cross = maps["decoder.layers.0.cross_attention"]
     assert cross[0].shape == (2, 3, 6, 7 + 5)
     torch.testing.assert_close(cross[0].sum(dim=-1), torch.ones(2, 3, 6))
 

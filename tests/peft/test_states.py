@@ -229,3 +229,13 @@ def test_an_added_adapter_takes_new_places_in_the_mode_of_the_model(training: bo
     model.add_adapter("second", LoraConfig(r=2, target_modules=("fc1",)))
 
     assert in_one_mode(model, training)
+
+
+def test_an_adapter_cannot_be_active_twice() -> None:
+    model = technique("lora")
+    model.add_adapter("second", config_of("lora"))
+
+    with pytest.raises(ValueError, match="default, second, default: each adapter can be active once only"):
+        model.set_adapter(["default", "second", "default"])
+
+    assert model.active == ("default",)

@@ -113,3 +113,9 @@ def test_a_merge_beside_the_matrix_of_tokens_leaves_it_tied() -> None:
 
     assert merged.config.tie_embeddings
     assert merged.output.weight is merged.source_embedding.weight
+
+
+def test_a_base_without_matrices_of_tokens_has_no_rows_to_train() -> None:
+    base = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 9))
+    with pytest.raises(ValueError, match=r"trainable_token_indices \(3,\): Sequential has no matrices of tokens"):
+        get_peft_model(base, LoraConfig(r=2, target_modules=("1",), trainable_token_indices=(3,)))

@@ -132,3 +132,9 @@ def test_two_of_them_with_different_seeds_can_be_summed() -> None:
 def test_impossible_settings_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         VeraConfig(**settings)
+
+
+def test_a_start_from_which_nothing_is_learned_is_refused() -> None:
+    with pytest.raises(ValueError, match="d_initial 0 beside λ_b = 0"):
+        VeraConfig(d_initial=0)
+    VeraConfig(d_initial=0, init_weights=False)

@@ -1,5 +1,7 @@
 """DirectQ4: a GGUF's four bits, read as they lie."""
 
+from inspect import unwrap
+
 import pytest
 import torch
 from torch import nn
@@ -90,6 +92,10 @@ def test_it_answers_without_a_graph_whether_or_not_gradients_are_on():
         assert torch.equal(direct(x.requires_grad_()), y)
 
 
+def test_an_empty_batch_is_answered():
+    assert layers(encode_q4_1)[0](torch.zeros(2, 0, D_IN)).shape == (2, 0, D_OUT)
+
+
 def test_an_input_of_another_width_is_refused():
     with pytest.raises(ValueError, match="the layer reads 96 features, and x is"):
         layers(encode_q4_1)[0](torch.randn(2, D_IN + 1))
@@ -98,3 +104,20 @@ def test_an_input_of_another_width_is_refused():
 def test_outputs_that_the_kernel_cannot_read_are_refused():
     with pytest.raises(ValueError, match="reads 16 rows together on a CPU, not 40 rows on cpu: take LinearQ4"):
         DirectQ4.from_blocks(*encode_q4_1(torch.randn(40, D_IN)))
+
+
+@pytest.mark.parametrize("kind", [DirectQ4, LinearQ4])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bias": torch.ones(1)}, r"a layer of 48 outputs has as many biases, not \(1,\)"),
+        ({"scales": torch.ones(48, 1).half()}, r"scales is torch.float16 \(48, 1\), expected torch.float16 \(48, 3\)"),
+        ({"minimums": torch.ones(1, 3).half()}, r"minimums is torch.float16 \(1, 3\), expected"),
+        ({"codes": torch.zeros(48, 24).byte()}, "codes of 48 outputs and 48 inputs are no blocks of 32"),
+    ],
+)
+def test_tensors_of_another_layer_are_refused(kind, change, message):
+    parts = dict(zip(("codes", "scales", "minimums"), encode_q4_1(torch.randn(D_OUT, D_IN))))
+
+    with pytest.raises(ValueError, match=message):
+        unwrap(kind.from_blocks.__func__)(kind, **parts | change)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from peft import LoraConfig, get_peft_model
-from quant import LinearQ4, decode_q4, encode_q4_1
+from quant import Linear4bit, LinearQ4, decode_q4, encode_q4_1
 from tests.pretrained.gguf_files import small_tensors, small_values, write_gguf
 from tests.quant.test_linear import bytes_saved
 from transformer.pretrained.gguf import read_gguf
@@ -40,6 +40,18 @@ def test_gradients_pass_the_numerical_check(minimum):
     x = torch.randn(2, 3, 32, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x, _: quantized(x), (x, quantized.bias))
     assert [name for name, _ in quantized.named_parameters()] == ["bias"]
+
+
+@pytest.mark.parametrize("make", [LinearQ4, Linear4bit])
+@pytest.mark.parametrize("shape", [(0, 32), (2, 0, 32)])
+def test_an_empty_batch_has_an_empty_gradient(make, shape):
+    quantized = make.from_linear(nn.Linear(32, 5))
+    x = torch.zeros(shape, requires_grad=True)
+
+    quantized(x).sum().backward()
+
+    assert x.grad.shape == shape
+    assert torch.equal(quantized.bias.grad, torch.zeros(5))
 
 
 @both

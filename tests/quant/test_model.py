@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from quant import FP4_CODEBOOK, Linear4bit, linear_layers, quantize_model
+from quant import FP4_CODEBOOK, DirectQ4, Linear4bit, LinearQ4, encode_q4_1, linear_layers, quantize_model
 from transformer import Transformer, TransformerConfig
 
 
@@ -119,6 +119,18 @@ def test_a_model_on_the_meta_device_is_counted_without_memory():
 def test_quantizing_twice_is_refused():
     model = quantize_model(nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 16)))
     with pytest.raises(ValueError, match=r"quantized already: 0 and 1 more"):
+        quantize_model(model)
+
+
+def test_what_a_gguf_brought_in_four_bits_is_listed_and_not_quantized_again():
+    blocks, bias = encode_q4_1(torch.randn(16, 32)), torch.zeros(16)
+    model = nn.Sequential(DirectQ4.from_blocks(*blocks, bias), LinearQ4.from_blocks(*blocks, bias), nn.Linear(16, 16))
+
+    assert [(row.path, row.shape, row.kind) for row in linear_layers(model)] == [
+        *(("0", (16, 32), "direct"), ("1", (16, 32), "q4_1"), ("2", (16, 16), "linear"))
+    ]
+    assert [row.nbytes for row in linear_layers(model)] == [16 * 32 * 5 // 8 + 64, 16 * 32 * 5 // 8 + 64, 16 * 17 * 4]
+    with pytest.raises(ValueError, match=r"quantized already: 0 and 1 more are DirectQ4"):
         quantize_model(model)
 
 

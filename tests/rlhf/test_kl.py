@@ -106,6 +106,11 @@ def test_a_target_is_positive_and_a_horizon_1_at_least(target, horizon):
         AdaptiveKLController(0.15, target, horizon)
 
 
+def test_a_price_that_is_multiplied_does_not_start_at_0():
+    with pytest.raises(ValueError, match=r"beta 0\.0 is multiplied and would stay as it is"):
+        AdaptiveKLController(0.0, target=6.0, horizon=10)
+
+
 def test_the_shortest_horizon_and_a_single_response_will_do():
     controller = AdaptiveKLController(0.1, target=6.0, horizon=1)
 

@@ -25,9 +25,11 @@ from rlhf import (
     train_reward_model,
     value_head,
 )
+from rlhf.dpo import both_log_probs
+from rlhf.rollout import check_scores
 from rlhf.run import Run, draw, seeded
 from tests.reference.rlhf import adam_of_tensorflow
-from tests.rlhf.tiny import BOS, EOS, PAD, encoder_decoder, lora, prompts
+from tests.rlhf.tiny import BOS, EOS, PAD, decoder_only, encoder_decoder, lora, prompts
 
 PAIRS = collate_preferences(
     [([3, 4, 5, EOS], [4, EOS], [3, 3, EOS]), ([5, 3, EOS], [4, 5, EOS], [EOS]), ([4, EOS], [4, EOS], [5, EOS])] * 4,
@@ -187,6 +189,17 @@ def test_a_response_is_as_likely_as_all_of_its_tokens_together():
         torch.testing.assert_close(found[row], wanted)
 
 
+def test_the_end_counts_where_padding_is_the_same_id():
+    policy = lora(decoder_only(pad_id=EOS)).eval()
+    pairs = collate_preferences([([3, 4], [5, 3, EOS], [EOS])], EOS)
+
+    chosen, rejected = both_log_probs(policy, pairs)
+
+    log_probs = policy(torch.tensor([[3, 4, 5, 3]]))[0, 1:].log_softmax(dim=-1)
+    torch.testing.assert_close(chosen[0], log_probs[0, 5] + log_probs[1, 3] + log_probs[2, EOS])
+    torch.testing.assert_close(rejected[0], log_probs[0, EOS])
+
+
 def test_only_the_measured_judge_is_recorded_and_not_learnt_from():
     measured = {"fives": lambda source, responses, mask: ((responses == 5) & mask).sum(dim=1).float()}
 
@@ -194,6 +207,12 @@ def test_only_the_measured_judge_is_recorded_and_not_learnt_from():
 
     assert equal(weights(plain), weights(watched))
     assert [{**record, "fives": row["fives"]} for record, row in zip(history, with_measure)] == with_measure
+
+
+@pytest.mark.parametrize("loop", [run_ppo, run_grpo])
+def test_a_measure_that_has_the_name_of_a_column_is_refused(loop: Loop):
+    with pytest.raises(ValueError, match="the run measures length, reward itself: give"):
+        loop(1, measures={"reward": count_of_fours, "fours": count_of_fours, "length": count_of_fours})
 
 
 @pytest.mark.parametrize("loop", [run_ppo, run_grpo])
@@ -242,6 +261,18 @@ def test_a_step_that_goes_too_far_ends_early():
 
     assert 1 <= record["updates"] < 40
     assert record["approx_kl"] <= 0.02
+
+
+def test_a_step_makes_one_update_at_least():
+    policy, head = start()
+
+    def with_dropout(*_: object) -> None:  # so that the first update's policy is not the rollout's
+        policy.train()
+
+    head.register_forward_hook(with_dropout)
+    config = PPOConfig(1, batch_size=16, epochs=3, stop_at=1e-12, **SMALL)
+
+    assert ppo(policy, head, prompts(), count_of_fours, config)[0]["updates"] == 1
 
 
 def test_the_adaptive_price_is_recorded_and_rises_with_the_divergence():
@@ -319,6 +350,25 @@ def test_no_two_steps_of_whatever_seeds_draw_the_same():
     assert len({seeded(*step, torch.device("cpu")).initial_seed() for step in steps}) == len(steps)
 
 
+def test_a_seed_may_be_as_large_as_the_clock():
+    assert seeded(1_800_000_000_000_000_000, 7, torch.device("cpu")).initial_seed() >= 0
+    assert seeded(5, 7, torch.device("cpu")).initial_seed() == 5 * 1_000_003 + 7
+
+
+@pytest.mark.parametrize("loop", [run_ppo, run_grpo])
+def test_no_prompts_are_said(loop: Loop, monkeypatch: pytest.MonkeyPatch):
+    none = prompts()[:0]
+    monkeypatch.setattr("tests.rlhf.test_loops.prompts", lambda: none)
+
+    with pytest.raises(ValueError, match="there are no prompts to draw from"):
+        loop(1)
+
+
+def test_a_rule_that_gives_no_tensor_is_refused():
+    with pytest.raises(TypeError, match="the reward is a tensor of one number for each response, not list"):
+        check_scores([0.5, 1.0], 2)
+
+
 def test_a_policy_with_nothing_to_train_is_refused():
     policy, _ = start()
     policy.requires_grad_(False)
@@ -337,6 +387,11 @@ def test_a_policy_with_nothing_to_train_is_refused():
         (lambda: PPOConfig(1, clip_norm=0.0), "clip_norm must be positive, not 0.0"),
         (lambda: PPOConfig(1, gamma=1.5), r"gamma must lie in \[0, 1\], not 1.5"),
         (lambda: PPOConfig(1, batch_size=4, minibatches=5), "minibatches 5 .* batch_size 4"),
+        (lambda: PPOConfig(1, kl_target=1.0, beta=0.0), "beta must be positive, not 0.0"),
+        (
+            lambda: PPOConfig(1, kl_target=1.0, kl_horizon=20, batch_size=100),
+            "batch_size 100 .* five times kl_horizon 20",
+        ),
         (lambda: PPOConfig(1, temperature=0.0), "temperature must be positive, not 0.0"),
         (lambda: GRPOConfig(1, group_size=1), "group_size must be at least 2, not 1"),
         (lambda: GRPOConfig(1, prompts=0), "prompts must be at least 1, not 0"),
@@ -355,6 +410,7 @@ def test_impossible_settings_are_refused_with_the_number(make, message):
 
 
 def test_the_outermost_settings_are_taken():
+    assert PPOConfig(1, kl_target=1.0, kl_horizon=20, batch_size=99).kl_horizon == 20
     assert PPOConfig(1, beta=0.0, value_weight=0.0, kl_horizon=1, gamma=1.0, lam=1.0).beta == 0.0
     assert GRPOConfig(1, beta=0.0).beta == 0.0
 

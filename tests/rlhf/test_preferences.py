@@ -54,11 +54,20 @@ def test_both_sides_are_padded_to_one_width():
 def test_stacked_pairs_carry_no_column_that_only_pads():
     pairs = collate_preferences([*PAIRS, ([3, 4, 5, 5, 2], [3, 3, 3, 3, 3, 2], [2])], pad_id=0)
 
-    source, both = pairs.rows(torch.tensor([0, 1])).stacked(pad_id=0)
+    source, both = pairs.rows(torch.tensor([0, 1])).stacked(eos_id=2, pad_id=0)
 
     assert source.tolist() == [[3, 4, 2], [5, 2, 0]] * 2
     assert both.tolist() == [[5, 2, 0, 0], [2, 0, 0, 0], [4, 4, 4, 2], [3, 2, 0, 0]]
-    assert pairs.rows(torch.tensor([0])).stacked(pad_id=0)[1].tolist() == [[5, 2, 0, 0], [4, 4, 4, 2]]
+    assert pairs.rows(torch.tensor([0])).stacked(eos_id=2, pad_id=0)[1].tolist() == [[5, 2, 0, 0], [4, 4, 4, 2]]
+
+
+def test_stacked_pairs_keep_their_ends_where_padding_is_the_same_id():
+    pairs = collate_preferences([([3, 2], [5, 2], [2]), ([4, 2], [5, 5, 5, 2], [4])], pad_id=2)
+
+    source, both = pairs.rows(torch.tensor([0])).stacked(eos_id=2, pad_id=2)
+
+    assert source.tolist() == [[3, 2]] * 2
+    assert both.tolist() == [[5, 2], [2, 2]]
 
 
 def test_sources_can_be_padded_in_front():

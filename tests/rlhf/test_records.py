@@ -242,7 +242,7 @@ def test_a_reward_model_is_right_where_it_prefers_the_chosen_side_and_not_where_
     of_two, of_none = (train_reward_model(each, pairs, RewardConfig(batch_size=2))[0] for each in (model, blank))
 
     assert of_two["accuracy"] == 0.5
-    assert of_none == {"loss": pytest.approx(math.log(2)), "accuracy": 0.0, "margin": 0.0}
+    assert of_none == {"loss": pytest.approx(math.log(2)), "accuracy": 0.0, "margin": 0.0, "gain": 1.0, "shift": 0.0}
 
 
 def test_a_reward_model_has_the_samples_scale_from_the_first_step_on():

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from rlhf import RewardConfig, RewardModel, margins, roll_out, train_reward_model, value_head
 from rlhf.heads import RewardHead
@@ -41,6 +42,16 @@ def test_what_stands_behind_the_eos_changes_nothing():
     spoilt = torch.where(RESPONSES == PAD, 4, RESPONSES)
 
     assert torch.equal(model(prompts(), spoilt), model(prompts(), RESPONSES))
+
+
+def test_the_head_reads_the_end_where_padding_is_the_same_id():
+    model = RewardModel(decoder_only(pad_id=EOS))
+    responses = torch.tensor([[4, 5, EOS], [EOS, EOS, EOS]])
+
+    rewards = model(prompts()[:2, :2], responses)
+
+    torch.testing.assert_close(rewards[0], model(prompts()[:1, :2], responses[:1], torch.ones(1, 3).bool())[0])
+    torch.testing.assert_close(rewards[1], model(prompts()[1:2, :2], responses[1:, :1])[0])
 
 
 def test_an_empty_response_is_refused():
@@ -90,6 +101,27 @@ def test_it_learns_a_preference_it_was_shown_and_holds_it_on_new_pairs(adapted):
     rewards = model(*samples)
     assert rewards.mean().item() == pytest.approx(0.0, abs=1e-5)
     assert rewards.std(correction=0).item() == pytest.approx(1.0, rel=1e-4)
+
+
+def test_a_run_that_is_resumed_with_another_head_has_the_scale_that_it_began_with(tmp_path):
+    shown = collate_preferences(preferring(4), PAD)
+    config, samples = RewardConfig(epochs=2, batch_size=20, checkpoint_every=1), (shown.source, shown.rejected)
+
+    def kill(step: int, record: dict[str, float]) -> None:
+        if step == 4:
+            raise KeyboardInterrupt
+
+    whole, killed = (RewardModel(encoder_decoder()) for _ in range(2))
+    killed.load_state_dict(whole.state_dict())
+    history = train_reward_model(whole, shown, config, samples)
+    with pytest.raises(KeyboardInterrupt):
+        train_reward_model(killed, shown, config, samples, tmp_path / "run", kill)
+    torch.manual_seed(99)
+    resumed = RewardModel(encoder_decoder())
+    nn.init.normal_(resumed.head.linear.weight)
+
+    assert train_reward_model(resumed, shown, config, samples, tmp_path / "run") == history
+    assert torch.equal(resumed(*samples), whole(*samples))
 
 
 def test_a_frozen_base_leaves_the_head_to_learn():

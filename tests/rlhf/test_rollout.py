@@ -201,9 +201,20 @@ def test_log_probabilities_are_taken_in_single_precision_at_least():
 def test_prompts_lose_only_the_padding_that_all_of_them_share():
     source = torch.tensor([[PAD, 3, PAD, EOS, PAD], [PAD, 4, PAD, PAD, PAD]])
 
-    assert trimmed(source, PAD).tolist() == [[3, PAD, EOS], [4, PAD, PAD]]
+    assert trimmed(source, EOS, PAD).tolist() == [[3, PAD, EOS], [4, PAD, PAD]]
     with pytest.raises(ValueError, match="nothing but padding"):
-        trimmed(torch.zeros(2, 3, dtype=torch.long), PAD)
+        trimmed(torch.zeros(2, 3, dtype=torch.long), EOS, PAD)
+
+
+def test_a_prompt_keeps_its_end_where_padding_is_the_same_id():
+    assert trimmed(torch.tensor([[EOS, 3, EOS], [EOS, EOS, EOS]]), EOS, EOS).tolist() == [[3, EOS], [EOS, EOS]]
+    assert trimmed(torch.tensor([[EOS, EOS]]), EOS, EOS).tolist() == [[EOS]]
+
+
+def test_a_response_keeps_its_end_where_padding_is_the_same_id():
+    responses = torch.tensor([[4, EOS, EOS, EOS], [EOS, EOS, EOS, EOS], [3, 4, 5, 3]])
+
+    assert response_mask(responses, EOS, pad_id=EOS).sum(dim=1).tolist() == [2, 1, 4]
 
 
 def test_the_value_before_a_token_knows_nothing_of_it(policy):

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from peft import LoraConfig, get_peft_model
 from rlhf import RewardModel, load_policy, load_reward_model, save_policy, save_reward_model, value_head
 from rlhf.heads import RewardHead
 from rlhf.responses import states_and_logits
@@ -78,3 +79,23 @@ def test_a_reward_head_that_does_not_fit_is_named(tmp_path):
 
     with pytest.raises(ValueError, match=r"reward_head\.safetensors"):
         load_reward_model(tmp_path, encoder_decoder())
+
+
+def test_a_value_head_comes_back_in_its_type(tmp_path):
+    head = value_head(16).double()
+    nn.init.normal_(head.linear.weight)
+
+    save_policy(lora(encoder_decoder()), tmp_path, head)
+    _, again = load_policy(encoder_decoder(), tmp_path)
+
+    assert torch.equal(again.linear.weight, head.linear.weight)
+
+
+@pytest.mark.parametrize("save", [save_policy, lambda model, folder: save_reward_model(RewardModel(model), folder)])
+def test_an_adapter_of_another_name_is_not_saved_away_from_its_head(tmp_path, save):
+    policy = get_peft_model(encoder_decoder(), LoraConfig(), adapter_name="mine")
+
+    with pytest.raises(ValueError, match='none of mine is called "default": make the adapter without'):
+        save(policy, tmp_path)
+
+    assert not list(tmp_path.iterdir())

@@ -29,10 +29,10 @@ def encoder_decoder(seed: int = 0, dropout: float = 0.2, d_model: int = 16, **ch
     return Transformer(TransformerConfig(**{**sizes, **changes}))
 
 
-def decoder_only(seed: int = 0) -> DecoderOnly:
+def decoder_only(seed: int = 0, **changes: object) -> DecoderOnly:
     torch.manual_seed(seed)
     sizes = {**SIZES, "d_model": 16, "num_encoder_layers": 0, "num_decoder_layers": 2, "dropout": 0.2}
-    return DecoderOnly(TransformerConfig(**sizes))
+    return DecoderOnly(TransformerConfig(**{**sizes, **changes}))
 
 
 def lora(base: torch.nn.Module, seed: int = 1, moved: bool = False) -> PeftModel:

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from transformer import collate, epoch_batches
-from transformer.learning.batching import pad
+from tests.transformer import small
+from transformer import TrainingConfig, collate, epoch_batches, train
+from transformer.learning.batching import pad, seed_of
+from transformer.learning.texts import Texts
 
 
 def pairs_of(*lengths: tuple[int, int]) -> list[tuple[list[int], list[int]]]:
@@ -115,6 +117,15 @@ def test_a_batch_must_hold_a_token():
 
 def test_a_batch_may_hold_one_token():
     assert sorted(epoch_batches(pairs_of((1, 1), (2, 1)), max_tokens=1, seed=0, epoch=0)) == [[0], [1]]
+
+
+def test_a_seed_may_be_as_large_as_the_clock():
+    seed = 1_800_000_000_000_000_000
+
+    assert seed_of(seed, 1) != seed_of(seed + 1, 1)
+    assert sorted(epoch_batches(pairs_of((1, 1), (2, 1)), 9, seed, epoch=1)) == [[0, 1]]
+    assert sorted(Texts([([3, 4], [False, True])] * 2, width=2).batches(2, seed, epoch=1)) == [[0], [1]]
+    train(small.model(), [([3, 2], [4, 2])], TrainingConfig(1, seed=seed))
 
 
 def test_seed_and_epoch_make_one_number_and_no_two_seeds_share_an_epoch():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
+from quant import quantize_model
 from tests.transformer import small
 from tests.transformer.small import SOURCE, TARGET
-from transformer import DecoderOnly, EncoderOnly, MaskedWordHead, load_model, save_model
+from transformer import DecoderOnly, EncoderOnly, MaskedWordHead, Transformer, load_model, save_model
 from transformer.learning import checkpoint, formats
 from transformer.learning.checkpoint import load_state
 from transformer.learning.files import is_running
@@ -84,6 +87,52 @@ def test_an_encoder_with_a_head_that_could_not_be_made_again_is_not_saved(tmp_pa
         save_model(EncoderOnly(config, nn.Linear(config.d_model, 2)), tmp_path)
 
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: get_peft_model(small.model(), LoraConfig()), "a model itself, not a PeftModel: merge or unload"),
+        (
+            lambda: get_peft_model(small.model(), LoraConfig()).base_model,
+            "could not make .* again: missing .* more: merge",
+        ),
+        (
+            lambda: get_peft_model(small.model(), PromptTuningConfig(num_virtual_tokens=2)).base_model,
+            "could not make .* again: unknown",
+        ),
+        (lambda: quantize_model(small.model()), "could not make .* again: missing .*linear ones again"),
+    ],
+    ids=["adapted", "inside", "prompted", "quantized"],
+)
+def test_what_could_not_be_loaded_again_is_refused_before_anything_is_written(tmp_path, make, message):
+    save_model(small.model(), tmp_path)
+    before = [path.read_bytes() for path in tmp_path.iterdir()]
+
+    with pytest.raises(TypeError, match=message):
+        unwrap(save_model)(make(), tmp_path)
+    with pytest.raises(TypeError, match=message):
+        unwrap(save_model)(make(), tmp_path / "new")
+
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == before
+
+
+@pytest.mark.parametrize(("kind", "without"), [(Transformer, ""), (DecoderOnly, "encoder"), (EncoderOnly, "decoder")])
+def test_saving_draws_no_random_number(tmp_path, kind, without):
+    model = kind(replace(small.CONFIG, **({f"num_{without}_layers": 0} if without else {})))
+    before = torch.get_rng_state()
+
+    save_model(model, tmp_path)
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_whose_adapter_was_merged_is_saved(tmp_path):
+    merged = get_peft_model(small.model(), LoraConfig()).merge_and_unload().eval()
+
+    save_model(merged, tmp_path)
+
+    assert torch.equal(load_model(tmp_path)(SOURCE, TARGET), merged.float()(SOURCE, TARGET))
 
 
 def test_a_kind_of_model_that_is_not_known_is_refused(tmp_path):

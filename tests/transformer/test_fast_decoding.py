@@ -102,6 +102,14 @@ def test_a_decoder_alone_goes_on_from_its_prompt(kind, prompt, beams):
     torch.testing.assert_close(fast, clear)
 
 
+def test_a_decoder_without_layers_is_decoded_too():
+    model = decoder_only(num_decoder_layers=0)
+
+    fast, clear = (generate(model, PROMPTS["padded"], 4, fast=fast) for fast in (True, False))
+
+    assert torch.equal(fast, clear)
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"do_sample": True, "top_k": 9}, {"num_beams": 3}, {"num_beams": 3, "length_penalty": 0.0}],

@@ -1,5 +1,6 @@
 """Greedy decoding and sampling."""
 
+from inspect import unwrap
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from tests.reference.decoding import top_k_set, top_p_set
 from tests.transformer import small
 from tests.transformer.small import SOURCE
-from transformer import DecoderOnly, Transformer, generate
+from transformer import DecoderOnly, EncoderOnly, Transformer, generate
+from transformer.decoding.generation import check_settings
 from transformer.decoding.sampling import sample, truncate
 
 METHODS = {
@@ -234,8 +236,31 @@ def test_one_token_can_be_asked_for(settings):
 
 @pytest.mark.parametrize("settings", [{"max_new_tokens": 0, "num_beams": 2}, {"max_new_tokens": 4, "num_beams": 0}])
 def test_each_number_that_is_too_small_is_refused_beside_one_that_is_not(settings):
-    with pytest.raises(ValueError, match=r"max_new_tokens \d and num_beams \d must be at least 1"):
+    with pytest.raises(ValueError, match=r"(max_new_tokens|num_beams) must be at least 1, not 0"):
         generate(small.talker(), SOURCE, **settings)
+
+
+PLAIN = {"max_new_tokens": 4, "num_beams": 1, "do_sample": False, "temperature": 1.0}
+PLAIN |= {"top_k": None, "top_p": None, "length_penalty": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_new_tokens": 3.0}, "max_new_tokens must be an integer, not 3.0"),
+        ({"num_beams": 2.0}, "num_beams must be an integer, not 2.0"),
+        ({"do_sample": True, "top_k": 2.0}, "top_k must be an integer, not 2.0"),
+        ({"num_beams": 2, "length_penalty": float("nan")}, "length_penalty must be a finite number, not nan"),
+    ],
+)
+def test_numbers_of_another_kind_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        unwrap(check_settings)(**PLAIN | settings)
+
+
+def test_a_model_without_a_decoder_does_not_generate():
+    with pytest.raises(TypeError, match="EncoderOnly has no decoder to generate with: take"):
+        generate(EncoderOnly(small.config(num_decoder_layers=0)), SOURCE, max_new_tokens=1)
 
 
 def test_one_logit_that_is_not_finite_is_enough_to_stop():

@@ -1,6 +1,7 @@
 """A decoder with what today's language models have: against NumPy, cached, padded, fused, watched, checkpointed."""
 
 import math
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -311,3 +312,8 @@ def test_rotary_positions_are_refused_elsewhere(kind):
 def test_attention_refuses_heads_that_cannot_be_shared():
     with pytest.raises(ValueError, match="num_heads 6 is not divisible by num_kv_heads 4"):
         MultiHeadAttention(12, 6, num_kv_heads=4)
+
+
+def test_a_place_that_is_real_is_said_with_a_boolean():
+    with pytest.raises(TypeError, match=r"real is boolean.* not torch.int64; no pairs, but Texts train this model"):
+        unwrap(DecoderOnly.embed_source)(DecoderOnly(config(**LLAMA)), *torch.ones(2, 1, 3).long())

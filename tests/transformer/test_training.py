@@ -235,6 +235,25 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_bit_equal_weights(tmp_path,
     small.assert_equal(weights(resumed), weights(whole), atol=0.0, rtol=0.0)
 
 
+def test_a_run_that_trains_a_part_and_one_that_does_not_reach_all_are_kept(tmp_path):
+    def some(model: Transformer) -> list[dict]:
+        model.register_parameter("unread", torch.nn.Parameter(torch.ones(3)))
+        return [{"params": [*model.decoder.parameters(), model.unread], "lr": 0.01}]
+
+    whole, stopped, resumed = fresh_model(), fresh_model(), fresh_model()
+    wanted = train(whole, pairs(), settings(6), some(whole))
+
+    def stopping(step: int, loss: float) -> None:
+        if step == 5:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(stopped, pairs(), settings(6), some(stopped), tmp_path / "run", stopping)
+
+    assert train(resumed, pairs(), settings(6), some(resumed), tmp_path / "run") == wanted
+    small.assert_equal(weights(resumed), weights(whole), atol=0.0, rtol=0.0)
+
+
 def test_the_folders_of_a_checkpoint_are_made(tmp_path):
     path = tmp_path / "of" / "a" / "run"
 

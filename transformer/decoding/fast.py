@@ -108,9 +108,8 @@ class FastDecoder:
             moved = (rows != torch.arange(len(rows), device=rows.device)).nonzero().flatten()  # many beams stay
             for past in self.pasts:
                 past.reorder(moved, rows[moved])
-        total = self.pasts[0].length + 1
-        if total > len(self.positions):
-            raise ValueError(f"the row has {total} positions; max_length is {len(self.positions)}")
+        if tokens.shape[1] > len(self.positions):
+            raise ValueError(f"the row has {tokens.shape[1]} positions; max_length is {len(self.positions)}")
         x = self.placed(torch.embedding(self.table, tokens[0, -1] if self.single else tokens[:, -1]))
         for block in self.blocks:
             x = block(x)

@@ -7,6 +7,7 @@
 Paper     length penalty: "Google's Neural Machine Translation System" (arXiv 1609.08144), section 7
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from transformer.config import TransformerConfig
 from transformer.decoding.beam import beam_search
 from transformer.decoding.sampling import sample
 from transformer.decoding.steps import NextLogits
+from transformer.fields import require_integer
 
 
 def greedy(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
@@ -66,9 +68,11 @@ def generate(
     steps of fast.py: the same numbers, for a plain model in evaluation.
 
     Raises ValueError for impossible settings (beams and sampling do not mix, probabilities lie in (0, 1]), and for a model
-    whose first logits are not finite.
+    whose first logits are not finite; TypeError for a model without a decoder.
     """
-    check_settings(max_new_tokens, num_beams, do_sample, temperature, top_k, top_p)
+    check_settings(max_new_tokens, num_beams, do_sample, temperature, top_k, top_p, length_penalty)
+    if not hasattr(model, "decoding"):
+        raise TypeError(f"{type(model).__name__} has no decoder to generate with: take a Transformer or a DecoderOnly")
     if fast and not use_cache:
         raise ValueError("fast decoding is decoding with a cache: fast and use_cache=False do not mix")
     if max_new_tokens > model.config.max_length:
@@ -104,15 +108,23 @@ def finite_at_first(next_logits: NextLogits) -> NextLogits:
 
 
 def check_settings(
-    max_new_tokens: int, num_beams: int, do_sample: bool, temperature: float, top_k: int | None, top_p: float | None
+    max_new_tokens: int,
+    num_beams: int,
+    do_sample: bool,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    length_penalty: float,
 ) -> None:
-    if max_new_tokens < 1 or num_beams < 1:
-        raise ValueError(f"max_new_tokens {max_new_tokens} and num_beams {num_beams} must be at least 1")
+    require_integer("max_new_tokens", max_new_tokens, at_least=1)
+    require_integer("num_beams", num_beams, at_least=1)
     if num_beams > 1 and do_sample:
         raise ValueError(f"num_beams {num_beams} and do_sample do not mix: beam search is not random")
     if not temperature > 0.0:
         raise ValueError(f"temperature must be positive, not {temperature}; for temperature 0 leave do_sample False")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be at least 1, not {top_k}")
+    if top_k is not None:
+        require_integer("top_k", top_k, at_least=1)
     if top_p is not None and not 0.0 < top_p <= 1.0:
         raise ValueError(f"top_p is a probability in (0, 1], not {top_p}")
+    if not math.isfinite(length_penalty):
+        raise ValueError(f"length_penalty must be a finite number, not {length_penalty}")

@@ -59,7 +59,7 @@ def epoch_batches(pairs: Sequence[Pair], max_tokens: int, seed: int, epoch: int)
     """The indices of each batch of one epoch, in an order that depends on nothing but the arguments."""
     if max_tokens < 1:
         raise ValueError(f"max_tokens must be at least 1, not {max_tokens}")
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    generator = torch.Generator().manual_seed(seed_of(seed, epoch))
     shuffled = torch.randperm(len(pairs), generator=generator).tolist()
     shuffled.sort(key=lambda index: (len(pairs[index][0]), len(pairs[index][1])))  # stable: ties stay shuffled
     batches: list[list[int]] = []
@@ -73,6 +73,11 @@ def epoch_batches(pairs: Sequence[Pair], max_tokens: int, seed: int, epoch: int)
             width = len(pairs[index][1])
     order = torch.randperm(len(batches), generator=generator).tolist()
     return [batches[index] for index in order]
+
+
+def seed_of(seed: int, number: int) -> int:
+    """What decides all that is drawn in this step or epoch; a seed may be as large as `time.time_ns()`."""
+    return (seed * 1_000_003 + number) % 2**63
 
 
 @runtime_checkable

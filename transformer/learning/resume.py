@@ -1,6 +1,7 @@
 """Keeping a run: what a killed training needs to go on as if nothing had happened.
 
-One file holds the trainable parameters, the optimizer's moments, the losses so far and the settings of the run.
+One file holds the parameters that the optimizer trains, its moments, the losses so far and the settings of the run. What no
+loss has reached yet has no moments.
 """
 
 import json
@@ -27,9 +28,8 @@ def keep(
 ) -> None:
     """Writes the state of a run, whole or not at all. Of several processes all call it, and the first one writes."""
     first, tensors = Processes().rank == 0, {}
-    for name, parameter in trainable(model).items():
-        kinds = {"model": parameter, **{moment: optimizer.state[parameter][moment] for moment in MOMENTS}}
-        for kind, tensor in kinds.items():
+    for name, parameter in trained(model, optimizer).items():
+        for kind, tensor in {"model": parameter, **optimizer.state.get(parameter, {})}.items():
             gathered = whole(tensor.detach())
             if first:
                 tensors[f"{kind}.{name}"] = gathered.cpu()
@@ -57,18 +57,29 @@ def resume(
         raise ValueError(
             f"{path} was kept by a run with other settings, {metadata.get('settings')}: name another file or remove it"
         )
-    wanted = {f"{kind}.{name}" for name in trainable(model) for kind in ("model", *MOMENTS)}
+    learnt = trained(model, optimizer)
+    moments = {
+        name: [kind for kind in MOMENTS if any(f"{one}.{name}" in tensors for one in MOMENTS)] for name in learnt
+    }
+    wanted = {f"{kind}.{name}" for name in learnt for kind in ("model", *moments[name])}
     if wanted != set(tensors):
         raise ValueError(f"{path} was kept by another model: it differs in {sorted(wanted ^ set(tensors))[:8]}")
-    for name, parameter in trainable(model).items():
+    for name, parameter in learnt.items():
         if tensors[f"model.{name}"].shape != parameter.shape:
             have, want = tuple(tensors[f"model.{name}"].shape), tuple(parameter.shape)
             raise ValueError(f"{path} was kept by another model: its {name} is {have}, this model's is {want}")
-    for name, parameter in trainable(model).items():
+    for name, parameter in learnt.items():
         with torch.no_grad():
             parameter.copy_(shared_like(parameter, tensors[f"model.{name}"]))
-        optimizer.state[parameter] = {key: shared_like(parameter, tensors[f"{key}.{name}"]) for key in MOMENTS}
+        if moments[name]:
+            optimizer.state[parameter] = {key: shared_like(parameter, tensors[f"{key}.{name}"]) for key in MOMENTS}
     return json.loads(metadata["losses"])
+
+
+def trained(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
+    """The model's parameters that the optimizer has, by name."""
+    known = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    return {name: parameter for name, parameter in model.named_parameters() if id(parameter) in known}
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

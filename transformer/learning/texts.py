@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from transformer.config import TransformerConfig
-from transformer.learning.batching import epoch_batches, pad
+from transformer.learning.batching import epoch_batches, pad, seed_of
 
 Text = tuple[Sequence[int], Sequence[bool]]
 """The ids, and of each whether it is learnt."""
@@ -97,7 +97,7 @@ class Texts:
         """Texts of about one length together where they are padded, in any order where they are packed."""
         if self.width is None:
             return epoch_batches([(ids, ids) for ids, _ in self.texts], max_tokens, seed, epoch)
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        generator = torch.Generator().manual_seed(seed_of(seed, epoch))
         found: list[list[int]] = []
         room = 0
         for index in torch.randperm(len(self.texts), generator=generator).tolist():

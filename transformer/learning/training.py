@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from transformer.learning.batching import Examples, Pair, Pairs
+from transformer.learning.batching import Examples, Pair, Pairs, seed_of
 from transformer.learning.config import TrainingConfig
 from transformer.learning.distributed import Processes
 from transformer.learning.resume import keep, resume
@@ -78,7 +78,7 @@ def train(
         tokens = processes.tokens(examples.tokens(indices))
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * config.rate_factor(step, shape.d_model)
-        with seeded(config.seed * 1_000_003 + step, device):
+        with seeded(seed_of(config.seed, step), device):
             drawn = first_positions(len(indices), config.first_position)
             starts = [[drawn[row] for row in some or [0]] for some in rows] if drawn else []
             asked = (optimizer, config, examples.label_padding(shape), starts, step, rows.count([]))

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from transformer.embedding import positions
+from transformer.learning.checkpoint import Undrawn
 from transformer.pretrained import bart, bert, gpt2, llama, marian
 from transformer.pretrained.family import Family, fill
 from transformer.pretrained.folder import check_sizes, read_config, read_weights
@@ -67,16 +67,6 @@ def empty(family: Family, values: Mapping[str, Any], changes: Mapping[str, Any])
         model = family.build(values, changes)
     model.source_positions = positions(model.config)  # no tensor of the checkpoint
     return model
-
-
-class Undrawn(TorchFunctionMode):
-    """Inside, no first weights are drawn: where there is no room for them, torch would load all of its compiler to do so."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Whatever is called, but for the two draws that fill a tensor in place."""
-        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
 
 
 def linears(model: nn.Module, family: Family, file: GGUFFile) -> dict[str, str]:
