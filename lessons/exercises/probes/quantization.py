@@ -11,7 +11,7 @@ from quant.tensor import QuantizedTensor
 
 def pack_nibbles(seed: int) -> dict[str, Tensor]:
     draw, found = Draw(seed), {}
-    for count in (2 * draw.size(1, 9) + 1, 2 * draw.size(1, 9)):
+    for count in (15, 2 * draw.size(1, 9) + 1, 2 * draw.size(1, 9)):
         codes = draw.ids(0, 16, count).to(torch.uint8)
         packed = packing.pack_nibbles(codes, padding=draw.size(1, 15))
         found |= {f"{count} codes packed": packed, f"{count} codes again": packing.unpack_nibbles(packed, count)}

@@ -87,6 +87,7 @@ def p_tuning(seed: int) -> dict[str, Tensor]:
 
 def prefix_of(draw: Draw, with_network: bool) -> tuple[PrefixAttend, int, int]:
     heads, d_head, count = draw.size(2, 3), draw.size(2, 4), draw.size(1, 4)
+    count += count == d_head  # no axis is as long as another by chance
     d_model = heads * d_head
     trunk = PrefixTrunk(count, d_model, draw.size(2, 5)) if with_network else None
     layer = PrefixAttend(Attend(), draw.normal(count, 2 * d_model), trunk, owner=True)
@@ -97,7 +98,7 @@ def prefix_of(draw: Draw, with_network: bool) -> tuple[PrefixAttend, int, int]:
 def prefix_tuning(seed: int) -> dict[str, Tensor]:
     draw = Draw(seed)
     layer, heads, d_head = prefix_of(draw, with_network=False)
-    time, past = draw.size(1, 5), draw.size(4, 7)
+    time, past = draw.size(1, 4), draw.size(5, 7)
     query, key, value = (draw.normal(2, heads, n, d_head, grad=True) for n in (time, past, past))
     mask = draw.coin(2, 1, 1, past)
     mask[..., 0], mask[..., -1] = False, True  # another one where it is read from the other end
