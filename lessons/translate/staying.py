@@ -23,7 +23,7 @@ KEPT: dict[str, frozenset[str]] = {
         "This film is inspiring knight nation exploit physics school tomato schedule rhythm antidisestablishment city cactus cat spring go bath water ng th color colour slm".split()
     ),
     "words that the base made up": frozenset(
-        "calandonus epalbre untroospic conanole coorinceake oncamon imotrocakiquy rostemalitis".split()
+        "calandonus epalersive untroospic conanolpe coorincealy oncamoledly inoprocakiquy rostemalitis".split()
     ),
 }
 """Reason → words."""
