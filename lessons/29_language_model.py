@@ -104,7 +104,7 @@ show_drawing(
 # **A gate.** The feed forward has a third matrix. One half says what could pass, the other how far the gate is open, number by
 # number.
 #
-# **No biases** (Qwen2.5 keeps those of queries, keys and values), and one matrix for input and output in the small models (the paper tied its own too).
+# **No biases** (some families keep those of queries, keys and values), and one matrix for input and output in the small models (the paper tied its own too).
 
 # %% [markdown]
 # ## The formula
