@@ -277,8 +277,10 @@ def test_what_cannot_be_computed_is_refused():
         grpo_loss(ones, ones, ones, torch.ones(2), ~nothing, kind="k1")
     with pytest.raises(ValueError, match="clip must be positive"):
         ppo_value_loss(ones, ones, ones, ~nothing, clip=0.0)
-    with pytest.raises(ValueError, match="with a max_length, not 'constant' and 0"):
-        grpo_loss(ones, ones, ones, torch.ones(2), ~nothing, averaging="constant", max_length=0)
+    for settings, said in (({}, 0), ({"max_length": -6}, -6)):
+        with pytest.raises(ValueError, match=f"with a max_length, not 'constant' and {said}"):
+            grpo_loss(ones, ones, ones, torch.ones(2), ~nothing, averaging="constant", **settings)
+    grpo_loss(ones, ones, ones, torch.ones(2), ~nothing, averaging="constant", max_length=1)
     with pytest.raises(ValueError, match="averaging is 'response', or 'constant' with a max_length, not 'token'"):
         unwrap(grpo_loss)(ones, ones, ones, torch.ones(2), ~nothing, averaging="token")
 

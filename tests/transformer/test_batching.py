@@ -123,6 +123,7 @@ def test_a_seed_may_be_as_large_as_the_clock():
     seed = 1_800_000_000_000_000_000
 
     assert seed_of(seed, 1) != seed_of(seed + 1, 1)
+    assert all(seed_of(seed + later, 1) < 2**63 for later in range(20))
     assert sorted(epoch_batches(pairs_of((1, 1), (2, 1)), 9, seed, epoch=1)) == [[0, 1]]
     assert sorted(Texts([([3, 4], [False, True])] * 2, width=2).batches(2, seed, epoch=1)) == [[0], [1]]
     train(small.model(), [([3, 2], [4, 2])], TrainingConfig(1, seed=seed))
