@@ -2,6 +2,7 @@
 
 import json
 import os
+import py_compile
 import re
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ from lessons.exercises.student.workbook import Workbook
 from lessons.exercises.teacher import commands, wheel
 from lessons.exercises.teacher.exam import without_answers
 from lessons.exercises.teacher.guide import guide
-from lessons.exercises.teacher.release import release_autograder, release_students
+from lessons.exercises.teacher.release import copy_graders, release_autograder, release_students
 from lessons.exercises.teacher.syllabus import WEEKS, syllabus
 from tests.exercises.hostile import solution
 
@@ -246,3 +247,13 @@ def test_the_guides_example_is_read_and_its_options_exist() -> None:
         )
         named -= set(re.findall(r"--[a-z-]+", run.stdout))
     assert not named
+
+
+def test_what_python_has_compiled_here_is_not_given_out(tmp_path: Path) -> None:
+    exercise = get("layer_norm")
+    py_compile.compile(str(LIBRARY / exercise.tests[0]), doraise=True)
+
+    copy_graders(LIBRARY / "tests", tmp_path, [exercise])
+
+    assert (tmp_path / exercise.tests[0]).is_file()
+    assert not list(tmp_path.rglob("*.pyc"))
