@@ -77,7 +77,7 @@ def performance(reply: Mapping[str, Any], exercises: Iterable[Exercise]) -> Perf
 def build(folder: Path, texts: Mapping[str, str]) -> Path:
     """The scratch tree of a check, with several files in it, and with the task's words, base and adapters."""
     first = next(iter(texts))
-    scratch = tree.build(folder, first, texts[first], tests=())
+    scratch = tree.laid_out(folder, first, texts[first], tests=())
     for part in CODE:
         if (LIBRARY / "lessons" / part).exists():
             tree.copy(LIBRARY / "lessons" / part, scratch / "lessons" / part)
@@ -89,4 +89,5 @@ def build(folder: Path, texts: Mapping[str, str]) -> Path:
             shutil.copy2(origin, place)
     for module, text in texts.items():
         scratch.joinpath(*module.split(".")).with_suffix(".py").write_text(text, encoding="utf-8")
+    tree.bring_compiled(scratch)
     return scratch

@@ -52,7 +52,14 @@ def solutions() -> list[Path]:
 
 
 def build(folder: Path, module: str, source: str, tests: Iterable[str]) -> Path:
-    """Lays the tree out and returns the scratch folder. Without tests it holds the probes instead."""
+    """The scratch folder, ready. Without tests it holds the probes instead."""
+    scratch = laid_out(folder, module, source, tests)
+    bring_compiled(scratch)
+    return scratch
+
+
+def laid_out(folder: Path, module: str, source: str, tests: Iterable[str]) -> Path:
+    """The same, and nothing compiled."""
     scratch = folder / "scratch"
     (scratch / "tmp").mkdir(parents=True)
     for package in PACKAGES:
@@ -92,19 +99,25 @@ def copy_tests(origin: Path, target: Path, test_files: Collection[str]) -> None:
 
 
 def copy(origin: Path, target: Path, leave_out: Iterable[str] = ()) -> None:
-    """A file or a folder's Python files, but for one module, each with what Python has compiled of it.
-
-    Times stay, so that what was compiled stays valid.
-    """
+    """A file or a folder's Python files, but for one module. Times stay, so that what was compiled stays valid."""
     left_out = LIBRARY.joinpath(*leave_out).with_suffix(".py") if leave_out else None
     for path in python_files(origin):
         if path != left_out:
             place = target / path.relative_to(origin) if path != origin else target
-            compiled, compiled_place = Path(cache_from_source(path)), Path(cache_from_source(place))
-            compiled_place.parent.mkdir(parents=True, exist_ok=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place)
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copy2(compiled, compiled_place)
+
+
+def bring_compiled(scratch: Path) -> None:
+    """What Python has compiled of the files that are here as they are in the library: of a student's file nothing is."""
+    for path in python_files(scratch):
+        part = path.relative_to(scratch)
+        origin = (tests_folder().parent if part.parts[0] == "tests" else LIBRARY) / part
+        compiled, place = Path(cache_from_source(origin)), Path(cache_from_source(path))
+        with contextlib.suppress(FileNotFoundError):
+            if origin.stat().st_mtime_ns == path.stat().st_mtime_ns and compiled.is_file():
+                place.parent.mkdir(exist_ok=True)
+                shutil.copy2(compiled, place)
 
 
 def python_files(origin: Path) -> Iterator[Path]:

@@ -67,8 +67,6 @@ def copy_graders(tests: Path, folder: Path, exercises: Sequence[Exercise]) -> No
     for grader in (folder / "tests/exercises/graders").glob("test_*.py"):
         if grader.name not in wanted:
             grader.unlink()
-    for compiled in list((folder / "tests").rglob("__pycache__")):
-        shutil.rmtree(compiled)
 
 
 def release_autograder(archive: Path, asked: Assignment) -> None:
