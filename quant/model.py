@@ -60,7 +60,8 @@ class LinearRow:
 
     `path`     its place in the model, "encoder.layers.0.self_attention.q_proj"
     `shape`    (out_features, in_features)
-    `kind`     a codebook's name, "q4_0" or "q4_1" of a GGUF, "direct" of a DirectQ4, "linear", or "tied" if another module shares its parameters
+    `kind`     a codebook's name, "q4_0" or "q4_1" of a GGUF, "direct" of a DirectQ4, "linear", or "tied" if another module
+               shares its parameters
     `nbytes`   what its weight and bias take
     """
 

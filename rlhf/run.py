@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from transformer.learning.batching import seed_of
 from transformer.learning.loss import check_finite
-from transformer.learning.resume import keep, resume, trainable
+from transformer.learning.resume import keep, resume
 
 Record = dict[str, float]
 """The measurements of one step, by name."""
@@ -59,7 +59,7 @@ class Run:
         self.settings = {**settings, "columns": list(columns)}
         self.columns = tuple(columns)
         self.checkpoint, self.on_step, self.epsilon = checkpoint, on_step, epsilon
-        self.parameters = list(trainable(self.modules).values())
+        self.parameters = [parameter for parameter in self.modules.parameters() if parameter.requires_grad]
         if not self.parameters:
             raise ValueError("nothing is trainable: every parameter is frozen")
         # What a loss does not reach gets a gradient of 0, and moments like the others.

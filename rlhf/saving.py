@@ -13,7 +13,7 @@ from peft import PeftModel
 from rlhf.heads import ScalarHead, value_head
 from rlhf.reward_model import RewardModel
 from transformer import Transformer, load_model, save_model
-from transformer.learning.checkpoint import check_state, load_state
+from transformer.learning.checkpoint import load_state
 from transformer.learning.formats import read_tensors, write_tensors
 
 VALUE, REWARD = "value_head.safetensors", "reward_head.safetensors"
@@ -33,9 +33,9 @@ def load_policy(base: nn.Module, folder: str | Path, is_trainable: bool = False)
     path = Path(folder) / VALUE
     if not path.is_file():
         return policy, None
-    head, tensors = value_head(policy.config.d_model), read_tensors(path)[0]
-    check_state(head, tensors, path)
-    head.to(next(policy.parameters()).device, tensors["linear.weight"].dtype)
+    tensors = read_tensors(path)[0]
+    kind = next((tensor.dtype for tensor in tensors.values()), None)
+    head = value_head(policy.config.d_model).to(next(policy.parameters()).device, kind)
     load_state(head, tensors, path)
     return policy, head
 

@@ -91,7 +91,7 @@ class DecoderOnly(TokenModel):
         real = prompt_mask(source, self.config.pad_id) if real is None else real
         if real.dtype != torch.bool:
             raise TypeError(
-                f"real is boolean, True where a token is, not {real.dtype}; no pairs, but Texts train this model"
+                f"real is boolean, True where a token is, not {real.dtype}; a decoder alone is trained on Texts, not on pairs"
             )
         x = embed_tokens(source, self.source_embedding, self.embedding_scale)
         return self.source_input(x, real[:, None, None, :])

@@ -315,5 +315,5 @@ def test_attention_refuses_heads_that_cannot_be_shared():
 
 
 def test_a_place_that_is_real_is_said_with_a_boolean():
-    with pytest.raises(TypeError, match=r"real is boolean.* not torch.int64; no pairs, but Texts train this model"):
+    with pytest.raises(TypeError, match=r"real is boolean.* not torch.int64; a decoder alone is trained on Texts"):
         unwrap(DecoderOnly.embed_source)(DecoderOnly(config(**LLAMA)), *torch.ones(2, 1, 3).long())

@@ -12,7 +12,7 @@ from tests.transformer import small
 from tests.transformer.reversal import fresh_model, pairs, settings
 from transformer import DecoderOnly, TransformerConfig, train
 from transformer.learning import shares
-from transformer.learning.resume import keep, resume, trainable
+from transformer.learning.resume import keep, resume
 from transformer.learning.sharding import common, shard
 from transformer.learning.shares import gathered, holders_of, is_share, put, shared_like, whole
 from transformer.learning.training import parameter_groups
@@ -184,7 +184,7 @@ def test_a_run_in_shares_is_kept_whole_and_goes_on_in_shares(tmp_path):
 
     assert resume(again, other, {"a": 1}, kept) == [2.0]
 
-    for name, parameter in trainable(again).items():
+    for name, parameter in again.named_parameters():
         origin = network.get_parameter(name)
         assert is_share(parameter)
         assert torch.equal(whole(parameter), whole(origin.detach())), name

@@ -58,10 +58,8 @@ def resume(
             f"{path} was kept by a run with other settings, {metadata.get('settings')}: name another file or remove it"
         )
     learnt = trained(model, optimizer)
-    moments = {
-        name: [kind for kind in MOMENTS if any(f"{one}.{name}" in tensors for one in MOMENTS)] for name in learnt
-    }
-    wanted = {f"{kind}.{name}" for name in learnt for kind in ("model", *moments[name])}
+    reached = {name for name in learnt if f"{MOMENTS[0]}.{name}" in tensors}
+    wanted = {f"model.{name}" for name in learnt} | {f"{moment}.{name}" for name in reached for moment in MOMENTS}
     if wanted != set(tensors):
         raise ValueError(f"{path} was kept by another model: it differs in {sorted(wanted ^ set(tensors))[:8]}")
     for name, parameter in learnt.items():
@@ -71,7 +69,7 @@ def resume(
     for name, parameter in learnt.items():
         with torch.no_grad():
             parameter.copy_(shared_like(parameter, tensors[f"model.{name}"]))
-        if moments[name]:
+        if name in reached:
             optimizer.state[parameter] = {key: shared_like(parameter, tensors[f"{key}.{name}"]) for key in MOMENTS}
     return json.loads(metadata["losses"])
 
@@ -80,7 +78,3 @@ def trained(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, nn.
     """The model's parameters that the optimizer has, by name."""
     known = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     return {name: parameter for name, parameter in model.named_parameters() if id(parameter) in known}
-
-
-def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
