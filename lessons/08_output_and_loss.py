@@ -280,6 +280,9 @@ numbers = {
 claim(british.gap > 3 * american.gap, "in British it is off by far more", **numbers)
 claim(british.mean_sure > british.share and american.mean_sure > american.share, "too sure of itself", **numbers)
 claim(abs(british.mean_sure - american.mean_sure) < 2, "as sure in British as in American", **numbers)
+last_bin = numbers["sure_last"] - numbers["right_last"]
+claim(american.gap / 2 < last_bin < 2, "the last bin's gap is small, and most of the total", **numbers)
+claim(american.mean_sure - american.share > last_bin, "the others are too sure by more, on the whole", **numbers)
 show_figure(
     draw_calibration(calibrated),
     title="As sure in British as in American, and right far less often: off by {british:.0f} points, not {american:.0f}",

@@ -293,9 +293,10 @@ show_figure(
 )
 prose(
     "On {words} words a few tenths of a point are noise: this model hardly notices four bits, whatever their levels. With one scale for "
-    "a whole matrix in place of one for 64 weights it comes to {one:.2f} %. The base has outliers, its largest weight is {outlier:.0f} standard "
-    "deviations, but they are few. Large models have more.",
+    "a whole matrix in place of one for 64 weights it comes to {one:.2f} %. The base has outliers: its largest weight is {outlier:.0f} standard "
+    "deviations, and {beyond:.2f} % of the weights are beyond five.",
     outlier=float(real.abs().max() / real.std()),
+    beyond=100 * float((real.abs() > 5 * real.std()).float().mean()),
     words=numbers["words"],
     one=numbers["one"],
 )

@@ -47,15 +47,15 @@ from lessons.experiments.p_tuning_study import (
 )
 from lessons.experiments.p_tuning_tasks import (
     STARTS,
-    WARM_PROMPT_RATE,
     caught_up,
     cmu_words,
     late,
     second_task,
     size_of_the_prompt,
+    warm_prompt_losses,
+    warm_prompt_rate,
 )
 from lessons.task.base import load_base
-from lessons.task.finetuning import rate_of
 from lessons.task.machine import set_threads
 from lessons.task.scoring import evaluate
 from lessons.teaching import (
@@ -295,8 +295,9 @@ numbers = {
     "frozen": late(losses["shared, frozen"]),
     "prompt": late(losses["warm prompt"]),
     "size": size_of_the_prompt(),
-    "rate": WARM_PROMPT_RATE,
-    "small": rate_of("prompt_tuning"),
+    "rate": warm_prompt_rate(),
+    "small": min(warm_prompt_losses()),
+    "at_small": warm_prompt_losses()[min(warm_prompt_losses())],
     "fresh_first": losses["fresh"][0],
     "warm_first": losses["warm start"][0],
     "caught": caught_up(losses["fresh"], losses["warm start"]),
@@ -329,7 +330,7 @@ prose(
     "task within these steps. A network that was trained on five rows of one task has not learnt to make prompts; it has learnt to make "
     "*those*.\n"
     "- The warm prompt begins at the same place as the warm start and ends at {prompt:.2f}. Its numbers are {size:.0f} in size on the mean, so "
-    "it needs a rate of {rate:g}; at prompt tuning's {small:g} it hardly moves. So a good part of the way needs no encoder. The encoder makes "
+    "it needs a rate of {rate:g}; with {small:g} it ends at {at_small:.2f}. So a good part of the way needs no encoder. The encoder makes "
     "the rest quicker, and lets a usual rate do.",
     **numbers,
 )

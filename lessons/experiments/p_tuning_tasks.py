@@ -1,21 +1,21 @@
 """Lesson 19's second task: does an encoder that one task has trained help another?
 
-`python -m lessons.experiments.p_tuning_tasks` tells how the warm prompt's rate was chosen.
+`python -m lessons.experiments.p_tuning_tasks` searches the warm prompt's rate and keeps what it finds.
 """
 
+import json
 from collections.abc import Sequence
 from statistics import mean
 
+from lessons.compare.study_rows import RESULTS
 from lessons.experiments.p_tuning import british_model, encoder_of, encoder_rate, prompt_of, trained_on
 from lessons.task.dictionary import load, words
 from lessons.task.finetuning import adapted, rate_of
 from lessons.task.scoring import Score, evaluate
 from peft import PeftModel, drop_encoders
 
-WARM_PROMPT_RATES = (0.1, 1.0, 3.0, 10.0, 30.0, 100.0)
-WARM_PROMPT_RATE = 30.0
-"""The best of those, after 50 steps. The finished prompt's numbers are a hundred times as large as a fresh prompt's."""
-
+WARM_PROMPT = RESULTS / "warm_prompt.json"
+RATES = (0.1, 1.0, 3.0, 10.0, 30.0, 100.0)
 STARTS = ("fresh", "warm start", "shared, frozen", "warm prompt")
 
 
@@ -32,8 +32,19 @@ def prepared(start: str, seed: int = 0) -> tuple[PeftModel, float]:
         encoder.embedding.requires_grad_(True)
     if start == "warm prompt":
         drop_encoders(model)
-    own = {"shared, frozen": rate_of("prompt_tuning"), "warm prompt": WARM_PROMPT_RATE}  # few numbers, or large ones
+    own = {"shared, frozen": rate_of("prompt_tuning"), "warm prompt": warm_prompt_rate()}  # few numbers, or large ones
     return model, own.get(start, encoder_rate())
+
+
+def warm_prompt_losses() -> dict[float, float]:
+    """Rate → the warm prompt's late loss, as kept."""
+    return {float(rate): loss for rate, loss in json.loads(WARM_PROMPT.read_text(encoding="utf-8")).items()}
+
+
+def warm_prompt_rate() -> float:
+    """The best one kept."""
+    losses = warm_prompt_losses()
+    return min(losses, key=losses.__getitem__)
 
 
 def second_task(start: str, probe: Sequence[str]) -> tuple[list[float], Score]:
@@ -64,8 +75,11 @@ def caught_up(fresh: Sequence[float], warm: Sequence[float], window: int = 5) ->
 
 def main() -> None:
     """The late loss of the warm prompt at each rate."""
-    for rate in WARM_PROMPT_RATES:
-        print(f"{rate:g}: {late(trained_on(prepared('warm prompt')[0], 'cmu', rate)):.2f}", flush=True)
+    losses = {}
+    for rate in RATES:
+        losses[rate] = late(trained_on(prepared("warm prompt")[0], "cmu", rate))
+        print(f"{rate:g}: {losses[rate]:.2f}", flush=True)
+    WARM_PROMPT.write_text(json.dumps(losses, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

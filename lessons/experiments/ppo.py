@@ -63,6 +63,7 @@ def inside_ppo() -> Values:
     ratios = [history(kept_arms("notes")[arm], "ratio") for arm in arms.values()]
     values["furthest_ratio"] = max(abs(ratio - 1) for curve in ratios for ratio in curve)
     claim(values["furthest_ratio"] < 0.1, "the mean ratio stays near 1", **values)
+    claim(values["furthest_ratio"] <= round(values["furthest_ratio"], 4), "within what the title says", **values)
     claim(values["free_clipped_last"] < values["free_clipped_first"], "fewer ratios are clipped at the end", **values)
     claim(values["held_entropy_last"] < values["held_entropy_first"], "the entropy falls", **values)
     claim(about(values["tight_entropy_last"], values["tight_entropy_first"]), "it hardly moves for β = 0.4", **values)

@@ -8,7 +8,7 @@ import torch
 from lessons.compare.study_rows import RESULTS
 from lessons.sentiment.examples import EXAMPLES, IN_CHINESE, IN_ENGLISH
 from lessons.sentiment.rows import HEAD
-from lessons.teaching import Values, claim, highest, kept_claim
+from lessons.teaching import Values, claim, highest, kept_claim, kept_mean
 from peft import RECIPES
 
 TOKENS = ("film", "inspiring", ".", "(padding)")
@@ -96,6 +96,13 @@ def deep_prompts() -> Values:
     values |= {f"{name}_trains": rows[name]["trainable_parameters"] for name in (DEEP, "lora")}
     claim(values[DEEP] > values[ALONE], "deep prompts add to the head", **values)
     claim(abs(values["lora"] - values[DEEP]) < 2, "deep prompts are level with LoRA", **values)
+    sounds = {
+        name: 100 * kept_mean(name, "british", "word_error")
+        for name in (DEEP, "prefix_tuning", "lora", "full", "bitfit")
+    }
+    claim(sounds[DEEP] > max(sounds["lora"], sounds["full"]) + 2, "on sounds they are behind LoRA and full", **sounds)
+    claim(abs(sounds[DEEP] - sounds["prefix_tuning"]) < 1, "... level with prefix tuning", **sounds)
+    claim(sounds[DEEP] < sounds["bitfit"] - 1, "... and ahead of BitFit", **sounds)
     return values
 
 

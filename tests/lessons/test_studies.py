@@ -12,6 +12,7 @@ from lessons.compare import lora_study, prompt_study, study, study_rows
 from lessons.compare.ladder import best_inside, on_ladder, rung_of
 from lessons.compare.study import Variant, run_study, trained
 from lessons.compare.study_rows import KeptRows
+from lessons.experiments.p_tuning_tasks import RATES, warm_prompt_losses, warm_prompt_rate
 from lessons.task.base import base_hash, load_base
 from lessons.task.dictionary import words
 from lessons.task.scoring import moved, predict
@@ -158,3 +159,11 @@ def test_both_are_drawn() -> None:
     assert [len(axis.lines) > 1 for axis in lora.axes] == [True, True]
     assert {text.get_text() for text in prompts.legends[0].get_texts()} >= {"prompt, vocabulary, in place", "P-Tuning"}
     plt.close("all")
+
+
+def test_the_warm_prompt_s_kept_rate_is_the_best_of_what_was_tried_and_no_edge() -> None:
+    losses = warm_prompt_losses()
+
+    assert sorted(losses) == sorted(RATES)
+    assert min(RATES) < warm_prompt_rate() < max(RATES)
+    assert losses[warm_prompt_rate()] == min(losses.values())
