@@ -110,6 +110,14 @@ def test_as_many_parameters_as_published(name: str) -> None:
     assert one + (shape.layers - 1) * (two - one) == PUBLISHED[name]
 
 
+def test_large_models_are_counted_as_lesson_11_says() -> None:
+    """12 bytes for a number that is trained, 2 for a frozen one."""
+    full, lora = (plan(Setting("llama-7b", method)) for method in ("full", "lora"))
+
+    assert full.total - full.bytes["activations"] == pytest.approx(12 * full.parameters, rel=1e-5)
+    assert lora.bytes["base"] == pytest.approx(2 * (lora.parameters - lora.trained), rel=1e-5)
+
+
 def test_every_matrix_is_there_from_the_first_layer_to_the_last() -> None:
     assert sum(p.numel() for p in build(architecture("gpt2"), 12).parameters()) == PUBLISHED["gpt2"]
     assert planned("glm-130b", "full").parameters == pytest.approx(130e9, rel=0.02)
